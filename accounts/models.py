@@ -1,0 +1,211 @@
+"""Accounts, their capabilities, leases, whitelisted users and keys: rows and the transitions of one row.
+
+Never the network. State belongs to the account, cool-down to the capability: an account that Bing slows down for
+pictures may still chat.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+from bingproject.seals import seal, unseal
+
+
+class Capability(models.TextChoices):
+    """What an account can be asked for."""
+
+    IMAGE = "image", "Images"
+    VIDEO = "video", "Videos"
+    CHAT = "chat", "Chat"
+
+
+DEFAULT_LIMITS = {Capability.IMAGE: 3, Capability.VIDEO: 3, Capability.CHAT: 4}
+
+
+class AccountState(models.TextChoices):
+    """What Bing last said of the account itself."""
+
+    UNCHECKED = "unchecked", "Unchecked"
+    OK = "ok", "OK"
+    CHALLENGED = "challenged", "Challenged"
+    EXPIRED = "expired", "Expired"
+    BLOCKED = "blocked", "Blocked"
+
+
+USABLE_STATES = (AccountState.UNCHECKED, AccountState.OK)
+
+
+class Account(models.Model):
+    """A Microsoft account that an operator owns."""
+
+    name = models.CharField(max_length=100, unique=True)
+    sealed_cookies = models.TextField(default="", editable=False)
+    cookies_tail = models.CharField(max_length=4, default="", editable=False)
+    cookies_at = models.DateTimeField(null=True, editable=False)
+    proxy = models.CharField(max_length=300, blank=True, default="")
+    user_agent = models.CharField(max_length=300, blank=True, default="")
+    is_enabled = models.BooleanField("enabled", default=True)
+    notes = models.TextField(blank=True, default="")
+    state = models.CharField(max_length=12, choices=AccountState, default=AccountState.UNCHECKED, editable=False)
+    state_reason = models.CharField(max_length=300, default="", editable=False)
+    state_at = models.DateTimeField(null=True, editable=False)
+    checked_at = models.DateTimeField(null=True, editable=False)
+    # The image session: what Bing's page gave us last, renewed when Bing says so.
+    session_ig = models.CharField(max_length=64, default="", editable=False)
+    sealed_jar = models.TextField(default="", editable=False)
+    session_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The operator's cookies by name, unsealed."""
+        return dict(json.loads(unseal(self.sealed_cookies) or "{}"))
+
+    @property
+    def jar(self) -> dict[str, str]:
+        """Cookies that Bing set since, by name, unsealed."""
+        return dict(json.loads(unseal(self.sealed_jar) or "{}"))
+
+    def rotate(self, cookies: dict[str, str], now: datetime) -> None:
+        """Store new cookies sealed; what was known of the old ones is forgotten."""
+        self.sealed_cookies = seal(json.dumps(cookies))
+        self.cookies_tail = cookies["_U"][-4:] if len(cookies["_U"]) >= 16 else ""
+        self.cookies_at = now
+        self.session_ig = self.sealed_jar = ""
+        self.session_at = None
+        self.state, self.state_reason, self.state_at = AccountState.UNCHECKED, "", now
+        self.checked_at = None
+        self.save()
+        self.capabilities.update(cooldown_until=None, cooldown_reason="", fast_cooldown_until=None, cooldown_count=0)
+
+    def mark(self, state: AccountState, reason: str, now: datetime) -> bool:
+        """Record what Bing said of these cookies; a verdict about cookies since replaced is dropped.
+
+        Returns whether the row still had those cookies.
+        """
+        self.state, self.state_reason, self.state_at, self.checked_at = state, reason[:300], now, now
+        return bool(
+            Account.objects.filter(pk=self.pk, cookies_at=self.cookies_at).update(
+                state=state, state_reason=reason[:300], state_at=now, checked_at=now
+            )
+        )
+
+    def save_session(self, ig: str, jar: dict[str, str], now: datetime) -> None:
+        """Keep the image session for every process that uses the account."""
+        self.session_ig, self.sealed_jar, self.session_at = ig[:64], seal(json.dumps(jar)), now
+        Account.objects.filter(pk=self.pk, cookies_at=self.cookies_at).update(
+            session_ig=self.session_ig, sealed_jar=self.sealed_jar, session_at=now
+        )
+
+
+class AccountCapabilityQuerySet(models.QuerySet["AccountCapability"]):
+    """Which accounts may be given work."""
+
+    def of_enabled(self, capability: str) -> AccountCapabilityQuerySet:
+        """Capabilities that an operator has switched on, whatever their state."""
+        return self.filter(capability=capability, limit__gt=0, account__is_enabled=True).exclude(account__sealed_cookies="")
+
+    def usable(self, capability: str, now: datetime) -> AccountCapabilityQuerySet:
+        """Those that may be given work now, least recently served first; room is the caller's to count."""
+        return (
+            self.of_enabled(capability)
+            .filter(account__state__in=USABLE_STATES)
+            .filter(Q(cooldown_until=None) | Q(cooldown_until__lte=now))
+            .order_by(F("served_at").asc(nulls_first=True), "pk")
+        )
+
+
+class AccountCapability(models.Model):
+    """What one account may do of one kind: its limit, its cool-down, its last success."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="capabilities")
+    capability = models.CharField(max_length=8, choices=Capability)
+    limit = models.PositiveSmallIntegerField("allowed at once", default=3)
+    cooldown_until = models.DateTimeField(null=True, blank=True)
+    cooldown_reason = models.CharField(max_length=300, default="", blank=True)
+    cooldown_count = models.PositiveSmallIntegerField(default=0, editable=False)
+    # Boosts gone: only the fast lane rests.
+    fast_cooldown_until = models.DateTimeField(null=True, blank=True)
+    last_success_at = models.DateTimeField(null=True, editable=False)
+    served_at = models.DateTimeField(null=True, editable=False)
+
+    objects = AccountCapabilityQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "account capabilities"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account", "capability"], name="one_row_per_account_and_capability")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.capability}"
+
+    def cool_down(self, until: datetime, reason: str) -> None:
+        """Give no work of this kind before `until`; an earlier, longer rest stays."""
+        AccountCapability.objects.filter(pk=self.pk).filter(
+            Q(cooldown_until=None) | Q(cooldown_until__lt=until)
+        ).update(cooldown_until=until, cooldown_reason=reason[:300], cooldown_count=F("cooldown_count") + 1)
+
+    def cool_down_fast_lane(self, until: datetime) -> None:
+        """No boosts: spend none before `until`."""
+        AccountCapability.objects.filter(pk=self.pk).update(fast_cooldown_until=until)
+
+    def mark_success(self, now: datetime) -> None:
+        """A result came: what rested is rested."""
+        AccountCapability.objects.filter(pk=self.pk).update(last_success_at=now, cooldown_count=0, cooldown_reason="")
+
+
+class Lease(models.Model):
+    """One chat turn or single call that holds an account; dead 30 s after its last renewal."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="leases")
+    capability = models.CharField(max_length=8, choices=Capability)
+    holder = models.CharField(max_length=120)
+    until = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.capability} {self.holder}"
+
+
+class WhitelistedUser(models.Model):
+    """A person who may use this server: the id that clients send or that a key belongs to."""
+
+    user_id = models.CharField(max_length=100, unique=True)
+    name = models.CharField(max_length=100, blank=True, default="")
+    note = models.CharField(max_length=300, blank=True, default="")
+    is_active = models.BooleanField("active", default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["user_id"]
+
+    def __str__(self) -> str:
+        return self.user_id
+
+
+class ApiKey(models.Model):
+    """A key of a whitelisted user: only its hash and its last four characters are kept."""
+
+    user = models.ForeignKey(WhitelistedUser, on_delete=models.CASCADE, related_name="api_keys")
+    key_hash = models.CharField(max_length=64, unique=True, editable=False)
+    key_tail = models.CharField(max_length=4, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"bp_…{self.key_tail}"

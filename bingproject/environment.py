@@ -1,0 +1,142 @@
+"""Typed readers of environment variables: a wrong value is one line that names variable, form and example.
+
+Reads the environment once, at start; `bingproject.settings` is the only caller.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+
+T = TypeVar("T")
+
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+
+
+class SettingError(Exception):
+    """A setting that cannot be used; its text is the whole message an operator needs."""
+
+
+class Environment:
+    """The variables of one process, read with a type, a default and a plain error."""
+
+    def __init__(self, variables: Mapping[str, str] | None = None) -> None:
+        self._variables = os.environ if variables is None else variables
+
+    def text(self, name: str, default: str = "") -> str:
+        """The variable, stripped; `default` when unset or blank."""
+        return self._variables.get(name, "").strip() or default
+
+    def secret(self, name: str) -> str:
+        """The variable, or the content of the file that `<name>_FILE` names."""
+        path = self.text(f"{name}_FILE")
+        if not path:
+            return self.text(name)
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingError(f"{name}_FILE must name a readable text file, e.g. /run/secrets/{name.lower()}.") from error
+
+    def whole(self, name: str, default: int, *, least: int = 0, most: int = 2**31) -> int:
+        """A whole number between `least` and `most`."""
+        return self._read(name, default, int, f"a whole number from {least} to {most}", str(default), least, most)
+
+    def seconds(self, name: str, default: float, *, least: float = 0.001) -> float:
+        """A duration in seconds, fractions allowed."""
+        return self._read(name, default, float, "a number of seconds above 0", f"{default:g}", least, 1e9)
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """`1` or `0`."""
+        value = self.text(name, "1" if default else "0")
+        if value not in ("0", "1"):
+            raise SettingError(f"{name} must be 1 or 0, e.g. {name}=1.")
+        return value == "1"
+
+    def words(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
+        """A comma-separated list."""
+        return [word.strip() for word in self.text(name).split(",") if word.strip()] or list(default)
+
+    def choice(self, name: str, options: tuple[str, ...], default: str) -> str:
+        """One of a few words."""
+        value = self.text(name, default)
+        if value not in options:
+            raise SettingError(f"{name} must be one of {', '.join(options)}, e.g. {name}={options[0]}.")
+        return value
+
+    def url(self, name: str, default: str = "", *, schemes: tuple[str, ...] = ("https", "http")) -> str:
+        """An absolute address without a trailing slash; empty when unset and there is no default."""
+        value = self.text(name, default).rstrip("/")
+        try:
+            parts = urlsplit(value)
+            is_good = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_good = False
+        if value and not is_good:
+            raise SettingError(f"{name} must be an address, e.g. {name}={schemes[0]}://example.org.")
+        return value
+
+    def origins(self, name: str) -> list[str]:
+        """A comma-separated list of origins such as `https://app.example.org`."""
+        found = self.words(name)
+        for origin in found:
+            parts = urlsplit(origin)
+            if parts.scheme not in ("http", "https") or not parts.netloc or parts.path:
+                raise SettingError(f"{name} must list origins, e.g. {name}=https://app.example.org.")
+        return found
+
+    def _read(
+        self, name: str, default: T, convert: Callable[[str], T], form: str, example: str, least: float, most: float
+    ) -> T:
+        text = self.text(name)
+        if not text:
+            return default
+        try:
+            value = convert(text)
+            if not least <= float(value) <= most:  # type: ignore[arg-type]
+                raise ValueError(text)
+        except ValueError as error:
+            raise SettingError(f"{name} must be {form}, e.g. {name}={example}.") from error
+        return value
+
+
+def stored_secret(path: Path, create: Callable[[], str]) -> str:
+    """The secret kept in `path`; made once, readable by its owner only.
+
+    A second process that starts at the same moment reads what the first one wrote.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        draft.touch(mode=0o600)
+        draft.write_text(create(), encoding="ascii")
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
+    return path.read_text(encoding="ascii").strip()
+
+
+def new_secret_key() -> str:
+    """A key for Django: 384 random bits."""
+    return secrets.token_urlsafe(48)
+
+
+def new_seal_key() -> str:
+    """A key for `cryptography.fernet`."""
+    return Fernet.generate_key().decode("ascii")
+
+
+def check_seal_keys(keys: list[str]) -> list[str]:
+    """The keys as given, each one proved to be a Fernet key."""
+    for key in keys:
+        try:
+            Fernet(key)
+        except ValueError as error:
+            raise SettingError("SEAL_KEYS must be Fernet keys (44 characters of URL-safe base64), newest first.") from error
+    return keys

@@ -1,0 +1,39 @@
+"""Sealing of secrets at rest: text ⇄ MultiFernet token under the keys of `SEAL_KEYS`."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+
+from bingproject.environment import SettingError
+
+
+@cache
+def _fernet(keys: tuple[str, ...]) -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in keys])
+
+
+def seal(text: str) -> str:
+    """Encrypt under the newest key. Shape: URL-safe base64 text, stored in a text column."""
+    return _fernet(tuple(settings.SEAL_KEYS)).encrypt(text.encode()).decode("ascii")
+
+
+def unseal(token: str) -> str:
+    """Decrypt what `seal` made under any known key; empty stays empty.
+
+    Raises: SettingError when no key in SEAL_KEYS opens it.
+    """
+    if not token:
+        return ""
+    try:
+        return _fernet(tuple(settings.SEAL_KEYS)).decrypt(token.encode("ascii")).decode()
+    except InvalidToken as error:
+        raise SettingError("SEAL_KEYS does not hold the key this database was sealed with.") from error
+
+
+def fingerprint(key: str) -> str:
+    """A name for a key that does not reveal it: 16 hex digits."""
+    return hashlib.sha256(b"bingproject seal key:" + key.encode("ascii")).hexdigest()[:16]

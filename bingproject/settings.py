@@ -1,0 +1,253 @@
+"""Every setting, read from the environment; docs/contracts.md has the table.
+
+A wrong value raises `SettingError`, which `manage.py` and `bingproject.asgi` print as one line.
+"""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import dj_database_url
+
+from bingproject.environment import (
+    LOOPBACK_HOSTS,
+    Environment,
+    SettingError,
+    check_seal_keys,
+    new_seal_key,
+    new_secret_key,
+    stored_secret,
+)
+
+env = Environment()
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
+
+# --- where we listen, who gets in ---------------------------------------------------------------------------------
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.whole("PORT", 7860, least=1, most=65534)
+PUBLIC_URL = env.url("PUBLIC_URL")
+IS_LOOPBACK = HOST in LOOPBACK_HOSTS
+ACCESS = env.choice("ACCESS", ("open", "keys"), "open" if IS_LOOPBACK else "keys")
+if ACCESS == "open" and not IS_LOOPBACK:
+    raise SettingError(f"ACCESS=open works on a loopback HOST only, not on {HOST}: set ACCESS=keys, e.g. ACCESS=keys.")
+CORS_ALLOWED_ORIGINS = env.origins("CORS_ALLOWED_ORIGINS")
+TRUSTED_PROXIES = env.words("TRUSTED_PROXIES")
+PUBLIC_HOSTS = [urlsplit(PUBLIC_URL).hostname or ""] if PUBLIC_URL else []
+ALLOWED_HOSTS = [*env.words("ALLOWED_HOSTS", ("127.0.0.1", "localhost", "[::1]")), *PUBLIC_HOSTS]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
+IS_SECURE = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_SECURE
+SECURE_HSTS_SECONDS = 31_536_000 if IS_SECURE else 0
+SESSION_COOKIE_HTTPONLY = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# --- the sandbox or the real Bing -----------------------------------------------------------------------------------
+SANDBOX = env.flag("SANDBOX")
+SANDBOX_HOST, SANDBOX_PORT = "127.0.0.1", PORT + 1
+SANDBOX_URL = f"http://{SANDBOX_HOST}:{SANDBOX_PORT}"
+BING_URL = SANDBOX_URL if SANDBOX else env.url("BING_URL", "https://www.bing.com")
+BING_MEDIA_URL = SANDBOX_URL if SANDBOX else env.url("BING_MEDIA_URL", "https://th.bing.com")
+BING_COOKIE_U = env.text("BING_COOKIE_U")
+UPSTREAM_TIMEOUT_SECONDS = env.seconds("UPSTREAM_TIMEOUT_SECONDS", 30)
+
+# --- secrets and rows -------------------------------------------------------------------------------------------------
+DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "data"))).resolve()
+DATABASE_URL = env.secret("DATABASE_URL")
+REDIS_URL = env.secret("REDIS_URL")
+ADMIN_PASSWORD_FILE = env.text("ADMIN_PASSWORD_FILE")
+DATABASE_FORM = "DATABASE_URL must be an address, e.g. DATABASE_URL=postgres://name:password@db.example.org:5432/bingproject."
+
+
+def _database() -> dict[str, Any]:
+    """The default database: SQLite that survives power loss, or PostgreSQL with connections kept open."""
+    if not DATABASE_URL:
+        DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        found: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL or f"sqlite:///{DATA_DIR / 'db.sqlite3'}"))
+    except (dj_database_url.ParseError, dj_database_url.UnknownSchemeError, ValueError) as error:
+        raise SettingError(DATABASE_FORM) from error
+    if found["ENGINE"].endswith("sqlite3"):
+        # IMMEDIATE: read-then-write transactions of several processes fail otherwise; FULL: a power cut must not
+        # roll `submitting` back to `queued`, which would submit twice.
+        found["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;",
+        }
+        found["TEST"] = {"NAME": str(Path(found["NAME"]).with_name("test.sqlite3"))}
+    elif found["ENGINE"].endswith("postgresql"):
+        found["CONN_MAX_AGE"] = 600
+        found["CONN_HEALTH_CHECKS"] = True
+    else:
+        raise SettingError(DATABASE_FORM)
+    return found
+
+
+DATABASES = {"default": _database()}
+IS_SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
+# Secrets may be made here only where no second machine can need the same ones.
+MAY_MAKE_SECRETS = IS_SQLITE and not REDIS_URL
+
+
+def _secret(name: str, create: Any) -> str:
+    found = env.secret(name)
+    if not found and not MAY_MAKE_SECRETS:
+        raise SettingError(f"{name} (or {name}_FILE) must be given with PostgreSQL or Redis, e.g. {name}_FILE=/run/secrets/{name.lower()}.")
+    return found or stored_secret(DATA_DIR / name.lower(), create)
+
+
+SECRET_KEY = _secret("SECRET_KEY", new_secret_key)
+SEAL_KEYS = check_seal_keys([key.strip() for key in _secret("SEAL_KEYS", new_seal_key).split(",") if key.strip()])
+
+# --- tasks --------------------------------------------------------------------------------------------------------------
+IMAGE_WAIT_SECONDS = env.seconds("IMAGE_WAIT_SECONDS", 300)
+QUEUE_DEADLINE_SECONDS = env.seconds("QUEUE_DEADLINE_SECONDS", 3600)
+IMAGE_DEADLINE_SECONDS = env.seconds("IMAGE_DEADLINE_SECONDS", 900)
+VIDEO_DEADLINE_SECONDS = env.seconds("VIDEO_DEADLINE_SECONDS", 21600)
+MAX_QUEUED = env.whole("MAX_QUEUED", 10_000, least=1)
+MAX_QUEUED_PER_HOLDER = 100
+TASK_RETENTION_DAYS = env.whole("TASK_RETENTION_DAYS", 90, least=1)
+
+# --- the queue: engine figures, see docs/decisions.md ---------------------------------------------------------------------
+MACHINE_ID = env.text("MACHINE_ID", socket.gethostname())
+Q_CLUSTER: dict[str, Any] = {
+    "name": "bingproject",
+    "cluster_name": f"bingproject-{MACHINE_ID}",  # one queue per machine: runner and canary belong to it
+    "workers": 3,  # the runner, the canary, one short job
+    "queue_limit": 3,
+    "bulk": 1,
+    "timeout": 360,  # longer than the runner's slice of 300 s; shorter than `retry`
+    "retry": 420,
+    "ack_failures": True,
+    "max_attempts": 1,
+    "save_limit": -1,
+    "recycle": 50,
+    "guard_cycle": 0.5,
+    "scheduler": False,
+    "catch_up": False,
+    "log_level": "WARNING",
+}
+if REDIS_URL:
+    if urlsplit(REDIS_URL).scheme not in ("redis", "rediss", "unix"):
+        raise SettingError("REDIS_URL must be an address, e.g. REDIS_URL=redis://cache.example.org:6379/0.")
+    Q_CLUSTER["redis"] = REDIS_URL
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+else:
+    Q_CLUSTER |= {"orm": "default", "poll": 0.2}
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "bingproject_cache"}}
+# (question, job): the watchdog asks the question every tick and enqueues the job on a yes.
+CLUSTER_NUDGES = [("creator.services.needs_runner", "creator.jobs.drive")]
+# job → every N seconds, once in the whole installation.
+CLUSTER_PERIODIC = {
+    "accounts.jobs.check_accounts": 1800,
+    "creator.jobs.prune_tasks": 3600,
+    "bingproject.jobs.prune_queue_records": 3600,
+}
+
+# --- Django -----------------------------------------------------------------------------------------------------------
+DEBUG = False
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_q",
+    "bingproject",
+    "accounts",
+    "creator",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "bingproject.urls"
+ASGI_APPLICATION = "bingproject.asgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.text("STATIC_ROOT", str(BASE_DIR / "staticfiles")))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+BODY_LIMIT_BYTES = 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT_BYTES
+# Atomic requests stay off: a request that waits for a worker would wait for its own commit.
+ATOMIC_REQUESTS = False
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.IsCaller"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "bingproject.api.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "bingproject",
+    "VERSION": VERSION,
+    "DESCRIPTION": "Images and videos from Bing's creator, by accounts the operator owns.",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+}
+UNFOLD = {"SITE_TITLE": "bingproject", "SITE_HEADER": "bingproject", "SHOW_HISTORY": True}
+
+LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
+LOG_FORMAT = env.choice("LOG_FORMAT", ("console", "json"), "console")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"redaction": {"()": "bingproject.redaction.RedactionFilter"}},
+    "formatters": {
+        "console": {"()": "bingproject.redaction.ConsoleFormatter"},
+        "json": {"()": "bingproject.redaction.JsonFormatter"},
+    },
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "filters": ["redaction"], "formatter": LOG_FORMAT},
+    },
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        # httpx logs every URL at INFO: prompts would end up in the log.
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+        "django-q": {"level": "WARNING", "handlers": [], "propagate": True},
+    },
+}
