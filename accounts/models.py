@@ -7,10 +7,11 @@ pictures may still chat.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 
 from bingproject.seals import seal, unseal
@@ -38,6 +39,10 @@ class AccountState(models.TextChoices):
 
 
 USABLE_STATES = (AccountState.UNCHECKED, AccountState.OK)
+ROTATED_FIELDS = (
+    "sealed_cookies", "cookies_tail", "cookies_at", "session_ig", "sealed_jar", "session_at",
+    "state", "state_reason", "state_at", "checked_at", "last_error",
+)  # fmt: skip
 
 
 class Account(models.Model):
@@ -55,6 +60,10 @@ class Account(models.Model):
     state_reason = models.CharField(max_length=300, default="", editable=False)
     state_at = models.DateTimeField(null=True, editable=False)
     checked_at = models.DateTimeField(null=True, editable=False)
+    # What the last check ran into when that says nothing of the account: an outage, a page that cannot be read.
+    last_error = models.CharField(max_length=300, default="", editable=False)
+    # An operator asked for a check; the job that does it takes this away.
+    check_wanted_at = models.DateTimeField(null=True, editable=False)
     # The image session: what Bing's page gave us last, renewed when Bing says so.
     session_ig = models.CharField(max_length=64, default="", editable=False)
     sealed_jar = models.TextField(default="", editable=False)
@@ -66,6 +75,17 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Write the row; a new account gets its capabilities with the usual limits in the same transaction."""
+        with transaction.atomic():
+            is_new = self._state.adding
+            super().save(*args, **kwargs)
+            if is_new:
+                AccountCapability.objects.bulk_create(
+                    AccountCapability(account=self, capability=capability, limit=limit)
+                    for capability, limit in DEFAULT_LIMITS.items()
+                )
 
     @property
     def cookies(self) -> dict[str, str]:
@@ -86,19 +106,33 @@ class Account(models.Model):
         self.session_at = None
         self.state, self.state_reason, self.state_at = AccountState.UNCHECKED, "", now
         self.checked_at = None
-        self.save()
-        self.capabilities.update(cooldown_until=None, cooldown_reason="", fast_cooldown_until=None, cooldown_count=0)
+        self.last_error = ""
+        with transaction.atomic():
+            self.save(update_fields=ROTATED_FIELDS)
+            self.capabilities.update(
+                cooldown_until=None, cooldown_reason="", fast_cooldown_until=None, cooldown_count=0
+            )
 
-    def mark(self, state: AccountState, reason: str, now: datetime) -> bool:
+    def mark(
+        self, state: AccountState, reason: str, now: datetime, *, replacing: Collection[str] = AccountState.values
+    ) -> bool:
         """Record what Bing said of these cookies; a verdict about cookies since replaced is dropped.
 
-        Returns whether the row still had those cookies.
+        Returns whether the row still had those cookies, in one of the states that this verdict may replace.
         """
-        self.state, self.state_reason, self.state_at, self.checked_at = state, reason[:300], now, now
-        return bool(
-            Account.objects.filter(pk=self.pk, cookies_at=self.cookies_at).update(
-                state=state, state_reason=reason[:300], state_at=now, checked_at=now
-            )
+        changed = Account.objects.filter(pk=self.pk, cookies_at=self.cookies_at, state__in=replacing).update(
+            state=state, state_reason=reason[:300], state_at=now, checked_at=now, last_error=""
+        )
+        if changed:
+            self.state, self.state_reason, self.state_at, self.checked_at = state, reason[:300], now, now
+            self.last_error = ""
+        return bool(changed)
+
+    def note_failed_check(self, text: str, now: datetime) -> None:
+        """A check that says nothing of the account: remembered for the operator, its state stays."""
+        self.last_error, self.checked_at = text[:300], now
+        Account.objects.filter(pk=self.pk, cookies_at=self.cookies_at).update(
+            last_error=self.last_error, checked_at=now
         )
 
     def save_session(self, ig: str, jar: dict[str, str], now: datetime) -> None:
