@@ -1,0 +1,126 @@
+"""The ASGI way in: one path goes to one answer, and the answer goes out as it should, or breaks as it should."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from bingproject.sandbox.control import PREFIX, Control
+from bingproject.sandbox.exchange import Fault, Message, Receive, Reply, Request, Scope, Send
+from bingproject.sandbox.image_creator import ImageCreator, split_results_path
+from bingproject.sandbox.media import Media
+from bingproject.sandbox.options import Options, change_options
+from bingproject.sandbox.state import State
+from bingproject.sandbox.submit_form import DOORS
+
+MEDIA_PREFIX = "/th/id/"
+RESULTS = "/async/results/"
+DETAIL = "/detail/async/"
+LARGEST_BODY = 1 << 20
+# Put into the scope by the server's protocol class; without it a cut line shows as a broken answer.
+TRANSPORT = "sandbox.transport"
+
+
+class Sandbox:
+    """The application; `state` is there for tests that look at it directly."""
+
+    def __init__(self, options: Options) -> None:
+        self.state = State(options)
+        self.creator = ImageCreator(self.state)
+        self.media = Media(self.state)
+        self.control = Control(self.state)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the life of the server."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            reply = await self._answer(Request(scope), receive)
+            if reply.fault is Fault.NONE:
+                await send(reply.start)
+                await send(reply.end)
+            else:
+                await _break(reply, scope, receive, send)
+        else:
+            # A closed handshake is all that can be said about a socket here.
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _answer(self, request: Request, receive: Receive) -> Reply:
+        path, method = request.path, request.method
+        if method in ("GET", "HEAD"):
+            poll = split_results_path(path, RESULTS)
+            if poll is not None and poll[0] in DOORS:
+                return self.creator.poll(request, poll[1])
+            if path in DOORS:
+                return self.creator.page(request)
+            if path.startswith(MEDIA_PREFIX):
+                return await self.media.file(request, path.removeprefix(MEDIA_PREFIX))
+            detail = split_results_path(path, DETAIL)
+            if detail is not None and detail[0] in DOORS:
+                return self.creator.detail(request, detail[1])
+        if path.startswith(PREFIX):
+            return self.control.route(request, await _read(receive))
+        if method == "POST" and path in DOORS:
+            return await self._submit(request, await _read(receive))
+        self.state.violation("path", f"{method} {path}", path=path)
+        return Reply("sandbox: nothing is here", status=404, content_type="text/plain", page=False)
+
+    async def _submit(self, request: Request, body: bytes) -> Reply:
+        """Take half of the latency before the decision and half after it, so that a kill can fall on either side."""
+        low, high = self.state.options.submit_seconds
+        if high <= 0:
+            return self.creator.submit(request, body)
+        pause = low + (high - low) * ((self.state.counts.submits * 0.618) % 1)
+        await asyncio.sleep(pause / 2)
+        reply = self.creator.submit(request, body)
+        await asyncio.sleep(pause / 2)
+        return reply
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                self.media.close()
+                self.state.journal.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+async def _read(receive: Receive) -> bytes:
+    """Read a request's body, as far as a submit could go."""
+    body = b""
+    while len(body) <= LARGEST_BODY:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            break
+    return body
+
+
+async def _break(reply: Reply, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let the line fail as the reply's fault says."""
+    if reply.fault is Fault.STALL:
+        await _until_gone(receive)
+        return
+    transport = scope.get(TRANSPORT)
+    if reply.fault is Fault.CUT_BODY or transport is None:
+        await send(reply.start)
+        await send({"type": "http.response.body", "body": reply.body[: len(reply.body) // 2], "more_body": True})
+    if transport is not None:
+        # What was written has to leave before the line is cut, else both kinds of cut look the same.
+        await asyncio.sleep(0.02)
+        cast("asyncio.Transport", transport).abort()
+        await _until_gone(receive)
+
+
+async def _until_gone(receive: Receive) -> None:
+    message: Message = {}
+    while message.get("type") != "http.disconnect":
+        message = await receive()
+
+
+def create_app(**options: Any) -> Sandbox:
+    """Make a sandbox with a memory of its own, by the names of `Options`; `image_seconds=0` and `"30-60"` both do."""
+    return Sandbox(change_options(Options(), options))

@@ -1,0 +1,146 @@
+"""The routes under `/_sandbox/`, by which tests and benchmarks set scenarios and read what was counted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from bingproject.sandbox.catalogue import CATALOGUE
+from bingproject.sandbox.exchange import Reply, Request
+from bingproject.sandbox.options import change_options
+from bingproject.sandbox.scenarios import Rule, UnknownScenarioError, find_scenario
+from bingproject.sandbox.state import IMAGE, VIDEO, State
+from bingproject.sandbox.submit_form import DOORS
+
+PREFIX = "/_sandbox/"
+
+
+class Control:
+    """The control endpoints; one object per sandbox."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self._routes = {
+            ("GET", "state"): self.show_state,
+            ("GET", "submits"): self.show_submits,
+            ("GET", "scenarios"): self.show_scenarios,
+            ("POST", "scenario"): self.set_scenario,
+            ("POST", "account"): self.set_account,
+            ("POST", "options"): self.set_options,
+            ("POST", "reset"): self.reset,
+        }
+
+    def route(self, request: Request, body: bytes) -> Reply:
+        """Answer one control request."""
+        handle = self._routes.get((request.method, request.path.removeprefix(PREFIX)))
+        if handle is None:
+            return Reply.json({"error": "no such control route"}, status=404)
+        try:
+            wanted = json.loads(body) if body.strip() else {}
+            if not isinstance(wanted, dict):
+                raise ValueError("a JSON object is needed")
+            return handle(wanted)
+        except (ValueError, TypeError) as error:
+            return Reply.json({"error": str(error)}, status=400)
+
+    def show_state(self, _wanted: dict[str, Any]) -> Reply:
+        """Everything the sandbox counted and every generation it took."""
+        return Reply.json(describe(self.state))
+
+    def show_submits(self, _wanted: dict[str, Any]) -> Reply:
+        """Every generation taken as `[prompt, id, account, accepted_at, ready_at, first_served_at]`: little for much."""
+        return Reply.json(
+            [
+                [one.prompt, one.id, one.account, one.accepted_at, one.ready_at, one.first_served_at]
+                for one in self.state.generations.values()
+            ]
+        )
+
+    def show_scenarios(self, _wanted: dict[str, Any]) -> Reply:
+        """The catalogue: name → where it shows, which row it emulates, what it does."""
+        return Reply.json(
+            {name: {"stage": one.stage, "row": one.row, "effect": one.effect} for name, one in CATALOGUE.items()}
+        )
+
+    def set_scenario(self, wanted: dict[str, Any]) -> Reply:
+        """Set a rule: `{"scenario", "number"?, "next"?, "account"?, "door"?}`; `{"scenario": null}` forgets all."""
+        name = wanted.pop("scenario", None)
+        if name is None:
+            self.state.scenarios.clear()
+            return Reply.json({"rules": 0})
+        try:
+            chosen = find_scenario(str(name), wanted.pop("number", None))
+        except UnknownScenarioError:
+            raise ValueError(f"there is no scenario {name!r}") from None
+        rule = Rule(chosen, wanted.pop("next", None), wanted.pop("account", None), wanted.pop("door", None))
+        if wanted:
+            raise ValueError(f"unknown: {', '.join(sorted(wanted))}")
+        if rule.door is not None and rule.door not in DOORS.values():
+            raise ValueError(f"door is one of {', '.join(DOORS.values())}")
+        self.state.scenarios.add(rule)
+        return Reply.json({"rules": len(self.state.scenarios.rules)})
+
+    def set_account(self, wanted: dict[str, Any]) -> Reply:
+        """Change an account: `{"account", "is_alive"?, "revive_after"?, "boosts"?, "fast_videos"?, "image_limit"?, …}`."""
+        account = self.state.account(str(wanted.pop("account")) if "account" in wanted else "")
+        if not account.name:
+            raise ValueError("account is needed")
+        if "is_alive" in wanted or "revive_after" in wanted:
+            alive = bool(wanted.pop("is_alive", False))
+            self.state.set_alive(account, alive, wanted.pop("revive_after", None))
+        for name in ("boosts", "fast_videos", "image_limit", "video_limit"):
+            if name in wanted:
+                setattr(account, name, int(wanted.pop(name)))
+        if wanted:
+            raise ValueError(f"unknown: {', '.join(sorted(wanted))}")
+        return Reply.json({"account": account.name, "is_alive": account.is_alive, "boosts": account.boosts})
+
+    def set_options(self, wanted: dict[str, Any]) -> Reply:
+        """Change speeds and limits from now on; the journal stays where it is."""
+        if "journal" in wanted:
+            raise ValueError("the journal is chosen at start")
+        self.state.options = change_options(self.state.options, wanted)
+        return Reply.json(asdict(self.state.options) | {"journal": None})
+
+    def reset(self, _wanted: dict[str, Any]) -> Reply:
+        """Forget everything but the options."""
+        self.state.reset()
+        return Reply.json({"reset": True})
+
+
+def describe(state: State) -> dict[str, Any]:
+    """Return all that was counted, as plain values.
+
+    Shape: `submits`, `accepted`, `polls`, `homes`, `result_pages`, `details`, `media`, `accounts`, `violations`,
+    `violation_count`.
+    """
+    counts, now = state.counts, state.now()
+    return {
+        "submits": {
+            "total": counts.submits,
+            "accepted": len(state.generations),
+            "by_prompt": dict(counts.submits_by_prompt),
+            "by_account": dict(counts.submits_by_account),
+            "outcomes": dict(counts.outcomes),
+        },
+        "accepted": [generation.record() for generation in state.generations.values()],
+        "polls": {"total": counts.polls, "by_id": {one.id: one.polls for one in state.generations.values()}},
+        "homes": counts.homes,
+        "result_pages": counts.result_pages,
+        "details": counts.details,
+        "media": dict(counts.media),
+        "accounts": {
+            account.name: {
+                "is_alive": account.is_alive,
+                "boosts": account.boosts,
+                "fast_videos": account.fast_videos,
+                "homes": account.homes,
+                "running": {kind: state.running(account, kind, now) for kind in (IMAGE, VIDEO)},
+                "max_running": dict(account.max_running),
+            }
+            for account in state.accounts.values()
+        },
+        "violations": list(state.violations),
+        "violation_count": counts.violations,
+    }

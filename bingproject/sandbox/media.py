@@ -1,0 +1,125 @@
+"""The result files: pictures drawn when first asked for, and one short video, served in ranges as players ask."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+
+from bingproject.sandbox import answers
+from bingproject.sandbox.catalogue import CATALOGUE, Scenario, Stage
+from bingproject.sandbox.drawing import draw_picture, picture_size, shrink
+from bingproject.sandbox.exchange import Header, Reply, Request
+from bingproject.sandbox.results import picture_count
+from bingproject.sandbox.state import VIDEO, Generation, State
+
+VIDEO_FILE = Path(__file__).parent / "sandbox.mp4"
+RANGE = re.compile(rb"bytes=([0-9]*)-([0-9]*)")
+KEPT_PICTURES = 24
+LARGEST_THUMBNAIL = 2048
+
+
+@cache
+def _video() -> bytes:
+    return VIDEO_FILE.read_bytes()
+
+
+class Media:
+    """The file server; one object per sandbox."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self._kept: OrderedDict[tuple[str, int, int, int], bytes] = OrderedDict()
+        self._threads = ThreadPoolExecutor(2, "sandbox-drawing")
+
+    def close(self) -> None:
+        """Let the drawing threads go."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def file(self, request: Request, media_id: str) -> Reply:
+        """Answer a GET for a result file."""
+        state = self.state
+        state.counts.media["requests"] += 1
+        if request.cookies(b"_U"):
+            state.violation("cookie-on-media", "a request for a file carries _U", path=request.path)
+        generation, index = state.media.get(media_id, (None, 0))
+        scenario = self._scenario(request, generation)
+        if scenario is not None:
+            return answers.answer(scenario, None)
+        query = request.query()
+        if generation is None:
+            return _missing()
+        if query.get("pid") == "videocreator":
+            return self._video(request) if generation.kind == VIDEO and index == 0 else _missing()
+        if generation.kind != VIDEO and index >= max(picture_count(generation), 2 if generation.model else 0):
+            return _missing()
+        state.counts.media["pictures"] += 1
+        jpeg = await asyncio.get_running_loop().run_in_executor(self._threads, self._picture, generation, index)
+        box = _box(query)
+        if box is not None:
+            jpeg = await asyncio.get_running_loop().run_in_executor(self._threads, shrink, jpeg, *box)
+        return Reply(jpeg, content_type="image/jpeg", page=False, headers=_public())
+
+    def _scenario(self, request: Request, generation: Generation | None) -> Scenario | None:
+        """A rule's fault, the prompt's own, or the refusal of the tse hosts."""
+        chosen = self.state.scenarios.choose(frozenset({Stage.MEDIA}), generation.account if generation else "")
+        if chosen is not None:
+            return chosen.scenario
+        for name in generation.course if generation else ():
+            if CATALOGUE[name].stage is Stage.MEDIA:
+                return CATALOGUE[name]
+            if name == "tse-403" and (request.header(b"host") or b"").startswith(b"tse"):
+                return CATALOGUE["media-http-403"]
+        return None
+
+    def _picture(self, generation: Generation, index: int) -> bytes:
+        """Draw a picture, or find it among the last ones drawn; runs in a thread."""
+        size = (854, 480) if generation.kind == VIDEO else picture_size(generation.model, generation.aspect)
+        key = (generation.prompt, index, *size)
+        jpeg = self._kept.get(key)
+        if jpeg is None:
+            jpeg = self._kept[key] = draw_picture(generation.prompt, index, size)
+            while len(self._kept) > KEPT_PICTURES:
+                self._kept.popitem(last=False)
+        return jpeg
+
+    def _video(self, request: Request) -> Reply:
+        self.state.counts.media["videos"] += 1
+        video = _video()
+        headers = (*_public(), (b"accept-ranges", b"bytes"))
+        found = RANGE.fullmatch(request.header(b"range") or b"")
+        if found is None or found.groups() == (b"", b""):
+            return Reply(video, content_type="video/mp4", page=False, headers=headers)
+        first, last = _span(found[1], found[2], len(video))
+        if first > last:
+            refused = (b"content-range", b"bytes */%d" % len(video))
+            return Reply(status=416, content_type="video/mp4", page=False, headers=(*headers, refused))
+        part = (b"content-range", b"bytes %d-%d/%d" % (first, last, len(video)))
+        body = video[first : last + 1]
+        return Reply(body, status=206, content_type="video/mp4", page=False, headers=(*headers, part))
+
+
+def _span(first: bytes, last: bytes, length: int) -> tuple[int, int]:
+    """The bytes a Range header means, both ends included; empty (first after last) when there are none."""
+    if not first:
+        return max(0, length - int(last)), length - 1 if int(last) else -1
+    return int(first), min(int(last), length - 1) if last else length - 1
+
+
+def _box(query: dict[str, str]) -> tuple[int, int] | None:
+    width, height = query.get("w", ""), query.get("h", query.get("w", ""))
+    if not (width.isdecimal() and height.isdecimal()):
+        return None
+    box = int(width), int(height)
+    return box if all(1 <= side <= LARGEST_THUMBNAIL for side in box) else None
+
+
+def _public() -> tuple[Header, ...]:
+    return ((b"cache-control", b"public, max-age=2592000"), (b"access-control-allow-origin", b"*"))
+
+
+def _missing() -> Reply:
+    return Reply(status=404, content_type="text/plain", page=False)

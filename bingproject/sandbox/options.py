@@ -1,0 +1,107 @@
+"""What one sandbox can be told when it starts: speeds, limits and where its journal lies."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+Range = tuple[float, float]
+RANGES = frozenset({"image_seconds", "video_seconds", "submit_seconds"})
+
+
+@dataclass(frozen=True)
+class Options:
+    """How this sandbox behaves when no scenario says otherwise.
+
+    Units: the three `_seconds` are inclusive ranges; a generation's own figure is drawn from its prompt.
+    """
+
+    image_seconds: Range = (2.0, 3.0)
+    video_seconds: Range = (5.0, 5.0)
+    submit_seconds: Range = (0.0, 0.0)
+    after_polls: int = 0
+    boosts: int = 15
+    fast_videos: int = 10
+    image_limit: int = 100
+    video_limit: int = 3
+    journal: Path | None = None
+
+
+def parse_range(value: Any) -> Range:
+    """Read `2`, `2.5`, `"30-60"` or a pair as a range of seconds.
+
+    Raises: ValueError when it is none of these, negative, or upside down.
+    """
+    if isinstance(value, str):
+        parts = value.split("-")
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        parts = [value]
+    else:
+        parts = list(value)
+    if len(parts) not in (1, 2):
+        raise ValueError("a number or a range such as 30-60 is needed")
+    low, high = float(parts[0]), float(parts[-1])
+    if not 0 <= low <= high < 1_000_000:
+        raise ValueError("a range goes from a smaller to a larger number of seconds, both at least 0")
+    return low, high
+
+
+def change_options(options: Options, changes: dict[str, Any]) -> Options:
+    """Return the options with some of them changed.
+
+    Raises: ValueError for a name that does not exist or a value that does not fit it.
+    """
+    known = {field.name for field in fields(Options)}
+    values: dict[str, Any] = {}
+    for name, value in changes.items():
+        if name not in known:
+            raise ValueError(f"there is no option {name!r}")
+        if name in RANGES:
+            values[name] = parse_range(value)
+        elif name == "journal":
+            values[name] = None if value is None else Path(value)
+        elif isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            values[name] = value
+        else:
+            raise ValueError(f"{name} is a whole number of at least 0")
+    return replace(options, **values)
+
+
+def _range_argument(text: str) -> Range:
+    try:
+        return parse_range(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Give a parser the sandbox's own arguments: those of `python -m` and of the Django command are the same."""
+    default = Options()
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--port", type=int, default=7861, help="port to listen on (7861); 0 takes a free one")
+    ranges = {
+        "image_seconds": "how long a picture takes: a number, or a range such as 30-60 (2-3)",
+        "video_seconds": "how long a video takes (5)",
+        "submit_seconds": "how long a submit is answered later (0); it is taken half-way",
+    }
+    for name, text in ranges.items():
+        flag = "--" + name.replace("_", "-")
+        parser.add_argument(flag, type=_range_argument, default=getattr(default, name), metavar="SECONDS", help=text)
+    counts = {
+        "after_polls": "make a result ready after this many polls instead of after seconds (0: seconds)",
+        "boosts": "boosts an account starts with (15)",
+        "fast_videos": "fast videos an account starts with (10)",
+        "image_limit": "images an account may have running (100)",
+        "video_limit": "videos an account may have running (3)",
+    }
+    for name, text in counts.items():
+        flag = "--" + name.replace("_", "-")
+        parser.add_argument(flag, type=int, default=getattr(default, name), metavar="N", help=text)
+    parser.add_argument("--journal", type=Path, metavar="FILE", help="remember submits here, over a restart or a kill")
+
+
+def options_from(arguments: Namespace) -> Options:
+    """Turn parsed arguments into options."""
+    return change_options(Options(), {field.name: getattr(arguments, field.name) for field in fields(Options)})

@@ -1,0 +1,159 @@
+"""What a poll shows of one generation: pending, preview, finished pictures, finished video."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from urllib.parse import quote_plus
+
+from bingproject.sandbox.exchange import JSON, Reply
+from bingproject.sandbox.state import VIDEO, Generation, media_id
+from bingproject.sandbox.templates import escape, fill, read_page
+
+PENDING = {
+    "pending-empty": Reply(),
+    "pending-newline": Reply(read_page("poll/pending-newline.html")),
+    "pending-json": Reply(read_page("poll/pending-json.json"), content_type=JSON),
+    "pending-still": Reply(read_page("poll/pending-still.json"), content_type=JSON),
+    "pending-status-page": Reply(read_page("poll/pending-status-page.html")),
+}
+IMAGE_PENDING = (
+    PENDING["pending-empty"],
+    PENDING["pending-newline"],
+    PENDING["pending-json"],
+    PENDING["pending-status-page"],
+)
+VIDEO_PENDING = (PENDING["pending-json"], PENDING["pending-still"], PENDING["pending-empty"])
+PREVIEW_MODELS = frozenset({1, 4, 12})
+HOSTS = ("https://tse1.mm.bing.net", "https://th.bing.com", "", "https://tse3.mm.bing.net")
+VIDEO_FORMS = ("video-a", "video-b", "video-c")
+
+
+def render_pending(generation: Generation, now: float) -> Reply:
+    """Answer a poll of a generation that is not ready: its own form, a preview, or one recorded form after the other."""
+    course = generation.course
+    for name in course:
+        if name in PENDING:
+            return PENDING[name]
+    if shows_preview(generation, now):
+        return Reply(fill("poll/preview.html", alt=escape(generation.prompt), media_id=media_id(generation, 1)))
+    forms = VIDEO_PENDING if generation.kind == VIDEO else IMAGE_PENDING
+    return forms[(generation.polls - 1) % len(forms)]
+
+
+def shows_preview(generation: Generation, now: float) -> bool:
+    """Say whether a preview shows: always if asked for, else in the second half of the streaming models' time."""
+    if generation.kind == VIDEO or "never-ready" in generation.course:
+        return False
+    if "preview" in generation.course or "preview-only" in generation.course:
+        return True
+    if generation.model not in PREVIEW_MODELS or generation.ready_at is None:
+        return False
+    return now - generation.accepted_at >= (generation.ready_at - generation.accepted_at) / 2
+
+
+def render_ready(generation: Generation) -> Reply:
+    """Answer a poll of a finished generation."""
+    return render_video(generation) if generation.kind == VIDEO else Reply(render_pictures(generation))
+
+
+def picture_count(generation: Generation) -> int:
+    """How many pictures a generation made: up to four with DALL·E, one with the others."""
+    if generation.model != 0:
+        return 1
+    wanted = generation.course.get("fewer-images", 4)
+    return max(1, min(4, int(4 if wanted is None else wanted)))
+
+
+def render_pictures(generation: Generation) -> str:
+    """Build the finished page of an image generation."""
+    blocks = []
+    for index in range(picture_count(generation)):
+        copies = 2 if "duplicate-images" in generation.course else 1
+        blocks += [_render_picture(generation, index, HOSTS[(index + copy) % 4]) for copy in range(copies)]
+    caption = ""
+    if generation.model != 0:
+        caption = f'<div data-selcap="{escape(enhanced_prompt(generation.prompt))}"></div>'
+    return fill("pictures.html", caption=caption, pictures="".join(blocks))
+
+
+def enhanced_prompt(prompt: str) -> str:
+    """The prompt as the newer models are said to rewrite it, with an apostrophe to decode."""
+    return f'{prompt}, in an artist\'s "best" light & colour'
+
+
+def _render_picture(generation: Generation, index: int, host: str) -> str:
+    name = media_id(generation, index)
+    dalle = generation.model == 0
+    size = "w=270&h=270&c=6&r=0&o=5" if dalle else "w=540&h=540&c=6"
+    custom = json.dumps({"CustomData": json.dumps({"MediaUrl": f"https://th.bing.com/th/id/{name}"})})
+    return fill(
+        "picture.html",
+        custom=escape(custom),
+        classes="image-row-img bceimg mimg" if dalle else "image-row-img mimg",
+        alt=escape(generation.prompt),
+        src=escape(f"{host}/th/id/{name}?{size}&pid=ImgGn"),
+    )
+
+
+def video_form(generation: Generation) -> str:
+    """Which of the recorded forms a finished video takes: the one asked for, else one drawn from the prompt."""
+    for name in generation.course:
+        if name.startswith("video-"):
+            return name
+    return VIDEO_FORMS[hashlib.sha256(generation.prompt.encode("utf-8", "replace")).digest()[0] % 3]
+
+
+def video_url(generation: Generation, query: str = "") -> str:
+    """The address of a finished video on Bing's host."""
+    return f"https://th.bing.com/th/id/{media_id(generation, 0)}?{query}pid=videocreator"
+
+
+def video_image_id(generation: Generation) -> str:
+    """The id under which the detail route knows a video."""
+    return hashlib.sha256(generation.id.encode()).hexdigest()[:20]
+
+
+def render_video(generation: Generation) -> Reply:
+    """Answer a poll of a finished video in one of its forms."""
+    form = video_form(generation)
+    element = f'<div class="vidgn" ourl="{escape(video_url(generation, "x=1&"))}"></div>'
+    if form == "video-b":
+        return Reply(element)
+    if form == "video-c":
+        card = {
+            "alt": escape(generation.prompt),
+            "image_id": video_image_id(generation),
+            "media_id": media_id(generation, 0),
+            "thumbnail_id": media_id(generation, 1),
+        }
+        return Reply(fill("video_card.html", **card))
+    shown: object = {"video-a-html": element, "video-a-flag": True}.get(form, video_url(generation))
+    return Reply(json.dumps({"errorMessage": "", "showContent": shown}), content_type=JSON)
+
+
+def video_detail(generation: Generation) -> dict[str, object]:
+    """What the detail route says of a finished video."""
+    return {
+        "value": [
+            {
+                "contentUrl": video_url(generation),
+                "thumbnailUrl": f"https://th.bing.com/th/id/{media_id(generation, 1)}?pid=ImgGn",
+                "imageId": video_image_id(generation),
+                "name": generation.prompt,
+                "encodingFormat": "mp4",
+                "width": 854,
+                "height": 480,
+                "generationMetadata": {"modelName": "SoraV2"},
+            }
+        ]
+    }
+
+
+def result_location(generation: Generation, path: str, nfy: str) -> str:
+    """The relative Location of an accepted submit."""
+    parts = [f"q={quote_plus(generation.prompt, errors='replace')}"]
+    if generation.rt is not None:
+        parts.append(f"rt={generation.rt}")
+    parts += [f"mdl={generation.model}", f"ar={generation.aspect}", "FORM=GENCRE", f"id={generation.id}"]
+    return f"{path}?{'&'.join(parts)}{nfy}"

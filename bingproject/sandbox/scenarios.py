@@ -1,0 +1,115 @@
+"""Which behaviour holds now: the words of a prompt, and the rules set through the control endpoint."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from bingproject.sandbox.catalogue import CATALOGUE, Scenario, Stage
+
+WORD = re.compile(r"sandbox:([a-z0-9]+(?:-[a-z0-9]+)*)(?:=([0-9]+(?:\.[0-9]+)?))?")
+AT_SUBMIT = frozenset({Stage.SUBMIT, Stage.GENERATION})
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A behaviour with its number: how often it shows, or what its own text says the number means."""
+
+    scenario: Scenario
+    number: float | None = None
+
+
+@dataclass
+class Rule:
+    """A behaviour asked for from outside; `left` counts down to nothing, None lasts until the reset."""
+
+    chosen: Chosen
+    left: int | None = None
+    account: str | None = None
+    door: str | None = None
+
+    def fits(self, account: str, door: str) -> bool:
+        """Say whether this rule holds for that account at that door."""
+        return self.left != 0 and self.account in (None, account) and self.door in (None, door)
+
+
+class UnknownScenarioError(ValueError):
+    """A name that the catalogue does not have."""
+
+
+def find_scenario(name: str, number: float | None = None) -> Chosen:
+    """Return a scenario by its name.
+
+    Raises: UnknownScenarioError.
+    """
+    scenario = CATALOGUE.get(name)
+    if scenario is None:
+        raise UnknownScenarioError(name)
+    return Chosen(scenario, scenario.number if number is None else number)
+
+
+def find_words(prompt: str) -> list[Chosen]:
+    """Return the behaviours a prompt asks for by `sandbox:name` or `sandbox:name=N`, in order.
+
+    Raises: UnknownScenarioError.
+    """
+    return [find_scenario(name, float(number) if number else None) for name, number in WORD.findall(prompt)]
+
+
+@dataclass
+class Scenarios:
+    """The rules set from outside and how often each prompt's own words have been honoured."""
+
+    rules: list[Rule] = field(default_factory=list)
+    honoured: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, rule: Rule) -> None:
+        """Add a rule; of several that fit, the oldest holds."""
+        self.rules.append(rule)
+
+    def clear(self) -> None:
+        """Forget all rules and all counts."""
+        self.rules.clear()
+        self.honoured.clear()
+
+    def choose(self, stages: frozenset[Stage], account: str, door: str = "") -> Chosen | None:
+        """Return what the oldest fitting rule of these stages asks for, and use the rule up by one."""
+        for rule in self.rules:
+            if rule.chosen.scenario.stage in stages and rule.fits(account, door):
+                if rule.left is not None:
+                    rule.left -= 1
+                return rule.chosen
+        return None
+
+    def at_submit(self, prompt: str, account: str, door: str) -> list[Chosen]:
+        """Return all that holds for one submit: a rule's, or else the prompt's own words.
+
+        Raises: UnknownScenarioError.
+        """
+        ruled = self.choose(AT_SUBMIT, account, door)
+        return [ruled] if ruled else find_words(prompt)
+
+    def still_refuses(self, prompt: str, chosen: Chosen) -> bool:
+        """Say whether a submit behaviour from the prompt shows once more (`busy=2`: the first two submits)."""
+        if chosen.number is None:
+            return True
+        key = (prompt, chosen.scenario.name)
+        self.honoured[key] += 1
+        return self.honoured[key] <= chosen.number
+
+    def at_poll(self, course: dict[str, float | None], polls: int) -> Chosen | None:
+        """Return the poll behaviour a generation's own words ask for at its so-many-th poll."""
+        for name, number in course.items():
+            scenario = CATALOGUE[name]
+            if scenario.stage is Stage.POLL and (number is None or polls <= number):
+                return Chosen(scenario, number)
+        return None
+
+    def rejection(self, course: dict[str, float | None]) -> Scenario | None:
+        """Return the page that a generation's own words put in place of its result."""
+        for name in course:
+            scenario = CATALOGUE[name]
+            if scenario.stage is Stage.GENERATION and scenario.page:
+                return scenario
+        return None

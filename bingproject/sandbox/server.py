@@ -1,0 +1,90 @@
+"""Running the sandbox: in the foreground for the commands, in a thread for tests."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import Any, cast
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from bingproject.sandbox.app import TRANSPORT, Sandbox, create_app
+from bingproject.sandbox.options import Options
+from bingproject.sandbox.state import State
+
+STOP_SECONDS = 10
+
+
+class OpenLineProtocol(HttpToolsProtocol):
+    """uvicorn's own protocol, which lets the application reach the line itself, so that it can cut it."""
+
+    def on_message_begin(self) -> None:
+        """Start a request's scope."""
+        super().on_message_begin()
+        cast("dict[str, Any]", self.scope)[TRANSPORT] = self.transport
+
+
+def configure(app: Sandbox, host: str, port: int) -> uvicorn.Config:
+    """Set uvicorn up: no access log, HTTP/1.1, and a stop that does not wait for stalled answers."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=OpenLineProtocol,
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_level="error",
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
+    )
+
+
+def run(options: Options, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    uvicorn.Server(configure(Sandbox(options), host, port)).run()
+
+
+class SandboxServer:
+    """A sandbox on a port of its own, in a thread: `start()`, `url`, `state`, `stop()`; also a context manager."""
+
+    def __init__(self, *, host: str = "127.0.0.1", port: int = 0, **options: Any) -> None:
+        self.app = create_app(**options)
+        self.host = host
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((host, port))
+        self.port: int = self._socket.getsockname()[1]
+        self._server = uvicorn.Server(configure(self.app, host, self.port))
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="sandbox", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """The address for BING_URL and BING_MEDIA_URL."""
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def state(self) -> State:
+        """What the sandbox remembers, to be read by tests."""
+        return self.app.state
+
+    def start(self) -> SandboxServer:
+        """Serve, and return when the port answers."""
+        self._socket.listen(2048)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop serving; answers that stall are dropped."""
+        self._server.should_exit = True
+        self._thread.join(STOP_SECONDS)
+        self._socket.close()
+
+    def __enter__(self) -> SandboxServer:
+        return self.start()
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()

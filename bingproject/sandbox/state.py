@@ -1,0 +1,244 @@
+"""All that one sandbox remembers: accounts, generations, what it counted and what it found wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+import uuid
+from collections import Counter, deque
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from bingproject.sandbox.journal import Journal
+from bingproject.sandbox.options import Options
+from bingproject.sandbox.scenarios import Scenarios
+
+PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
+# A generation that is never ready stops counting as running after this long: no real one holds its place for ever.
+GIVE_UP_SECONDS = 600.0
+IMAGE, VIDEO = "image", "video"
+
+
+def account_name(cookie: bytes) -> str:
+    """Name an account by its cookie if that is short and plain, else by a digest: a real cookie is never kept."""
+    text = cookie.decode("latin-1")
+    return text if PLAIN_NAME.fullmatch(text) else "cookie-" + hashlib.sha256(cookie).hexdigest()[:12]
+
+
+@dataclass
+class Account:
+    """A Microsoft account as the sandbox plays it; `revive_after` counts home pages until a dead cookie lives again."""
+
+    name: str
+    boosts: int
+    fast_videos: int
+    is_alive: bool = True
+    revive_after: int | None = None
+    nonce_spent: bool = False
+    image_limit: int | None = None
+    video_limit: int | None = None
+    homes: int = 0
+    max_running: dict[str, int] = field(default_factory=lambda: {IMAGE: 0, VIDEO: 0})
+    running: dict[str, list[Generation]] = field(default_factory=lambda: {IMAGE: [], VIDEO: []})
+
+    @property
+    def ig(self) -> str:
+        """The IG of this account's pages: 32 upper-case hex digits, the same after a restart."""
+        return hashlib.md5(self.name.encode(), usedforsecurity=False).hexdigest().upper()
+
+
+@dataclass
+class Generation:
+    """One accepted creation; times are Unix seconds, the course is what its scenarios ask for."""
+
+    id: str
+    prompt: str
+    account: str
+    kind: str
+    model: int
+    aspect: int
+    lane: str
+    rt: int | None
+    door: str
+    accepted_at: float
+    ready_at: float | None
+    after_polls: int | None = None
+    course: dict[str, float | None] = field(default_factory=dict)
+    polls: int = 0
+    first_served_at: float | None = None
+    checked_query: bytes | None = None
+
+    @property
+    def ends_at(self) -> float:
+        """When it stops counting as running."""
+        return self.accepted_at + GIVE_UP_SECONDS if self.ready_at is None else self.ready_at
+
+    def is_ready(self, now: float) -> bool:
+        """Say whether the result may be shown at the poll being answered."""
+        return self.ready_at is not None and now >= self.ready_at
+
+    def record(self) -> dict[str, Any]:
+        """What the state page and the journal say of it."""
+        fields = asdict(self)
+        del fields["checked_query"]
+        return fields
+
+
+@dataclass
+class Counts:
+    """How often each thing was asked."""
+
+    submits: int = 0
+    submits_by_prompt: Counter[str] = field(default_factory=Counter)
+    submits_by_account: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    polls: int = 0
+    homes: int = 0
+    result_pages: int = 0
+    details: int = 0
+    media: Counter[str] = field(default_factory=Counter)
+    violations: int = 0
+
+
+class State:
+    """One sandbox's memory; everything is read and written on its event loop."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.scenarios = Scenarios()
+        self.journal = Journal(options.journal)
+        self.forget()
+        for line in self.journal.read():
+            self._replay(line)
+
+    def forget(self) -> None:
+        """Start again with nothing but the options."""
+        self.counts = Counts()
+        self.accounts: dict[str, Account] = {}
+        self.accounts_by_cookie: dict[bytes, Account] = {}
+        self.generations: dict[str, Generation] = {}
+        self.media: dict[str, tuple[Generation, int]] = {}
+        self.violations: deque[dict[str, str]] = deque(maxlen=1000)
+        self.scenarios.clear()
+
+    def reset(self) -> None:
+        """Forget, and let the journal know."""
+        self.forget()
+        self.journal.write({"line": "reset"})
+
+    def now(self) -> float:
+        """The clock that all times here are read from."""
+        return time.time()
+
+    def account(self, name: str) -> Account:
+        """Return an account, made when it is first seen."""
+        account = self.accounts.get(name)
+        if account is None:
+            account = Account(name, self.options.boosts, self.options.fast_videos)
+            account.is_alive = not name.startswith("expired")
+            self.accounts[name] = account
+        return account
+
+    def account_of(self, cookie: bytes | None) -> Account | None:
+        """Return the account a `_U` cookie belongs to, dead or alive; None for a missing or blank one."""
+        if not cookie or not cookie.strip():
+            return None
+        account = self.accounts_by_cookie.get(cookie)
+        if account is None:
+            account = self.accounts_by_cookie[cookie] = self.account(account_name(cookie))
+        return account
+
+    def set_alive(self, account: Account, is_alive: bool, revive_after: int | None = None) -> None:
+        """Let an account's cookie die or live again."""
+        account.is_alive, account.revive_after = is_alive, revive_after
+        self.journal.write(
+            {"line": "account", "name": account.name, "is_alive": is_alive, "revive_after": revive_after}
+        )
+
+    def violation(self, kind: str, detail: str, *, path: str = "", account: Account | None = None) -> None:
+        """Write down that a client did what no client of Bing's should do."""
+        self.counts.violations += 1
+        name = account.name if account else ""
+        self.violations.append({"kind": kind, "detail": detail[:300], "path": path[:200], "account": name})
+
+    def running(self, account: Account, kind: str, now: float) -> int:
+        """Count an account's generations that are still going on."""
+        going = [generation for generation in account.running[kind] if generation.ends_at > now]
+        account.running[kind] = going
+        return len(going)
+
+    def limit(self, account: Account, kind: str) -> int:
+        """How many generations of a kind an account may have running."""
+        own, general = (
+            (account.image_limit, self.options.image_limit)
+            if kind == IMAGE
+            else (account.video_limit, self.options.video_limit)
+        )
+        return general if own is None else own
+
+    def count_submit(self, prompt: str, account: Account, outcome: str, generation: Generation | None) -> None:
+        """Count a submit and write it to the journal, before anybody is answered."""
+        self._count(prompt, account.name, outcome)
+        if generation is not None:
+            self._adopt(generation)
+        self.journal.write(
+            {
+                "line": "submit",
+                "at": self.now(),
+                "prompt": prompt,
+                "account": account.name,
+                "outcome": outcome,
+                "generation": generation.record() if generation else None,
+            }
+        )
+
+    def served(self, generation: Generation, now: float) -> None:
+        """Note when a result was first handed out."""
+        if generation.first_served_at is None:
+            generation.first_served_at = now
+            self.journal.write({"line": "served", "id": generation.id, "at": now})
+
+    def new_id(self, kind: str) -> str:
+        """Make a request id: `1-` and 32 hex digits for images, `4-` for videos."""
+        return ("4-" if kind == VIDEO else "1-") + uuid.uuid4().hex
+
+    def _count(self, prompt: str, account: str, outcome: str) -> None:
+        self.counts.submits += 1
+        self.counts.submits_by_prompt[prompt] += 1
+        self.counts.submits_by_account[account] += 1
+        self.counts.outcomes[outcome] += 1
+
+    def _adopt(self, generation: Generation) -> None:
+        account = self.account(generation.account)
+        self.generations[generation.id] = generation
+        files = 4 if generation.kind == IMAGE and generation.model == 0 else 2
+        for index in range(files):
+            self.media[media_id(generation, index)] = (generation, index)
+        if generation.kind == VIDEO:
+            account.fast_videos -= generation.lane == "fast"
+        else:
+            account.boosts -= generation.lane == "fast"
+        account.running[generation.kind].append(generation)
+        running = self.running(account, generation.kind, generation.accepted_at)
+        account.max_running[generation.kind] = max(account.max_running[generation.kind], running)
+
+    def _replay(self, line: dict[str, Any]) -> None:
+        kind = line["line"]
+        if kind == "reset":
+            self.forget()
+        elif kind == "submit":
+            self._count(line["prompt"], line["account"], line["outcome"])
+            if line["generation"]:
+                self._adopt(Generation(**line["generation"]))
+        elif kind == "account":
+            account = self.account(line["name"])
+            account.is_alive, account.revive_after = line["is_alive"], line["revive_after"]
+        elif kind == "served" and line["id"] in self.generations:
+            self.generations[line["id"]].first_served_at = line["at"]
+
+
+def media_id(generation: Generation, index: int) -> str:
+    """Name a result file: Bing's prefix by model, then a token that says nothing about the prompt."""
+    prefix = "OIG4" if generation.kind == VIDEO else {0: "OIG1", 1: "OIG3"}.get(generation.model, "OIG2")
+    return f"{prefix}.{hashlib.sha256(f'{generation.id}/{index}'.encode()).hexdigest()[:24]}"
