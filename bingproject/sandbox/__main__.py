@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
+import sys
 
 from bingproject.sandbox.options import add_arguments, options_from
 from bingproject.sandbox.server import run
@@ -14,8 +14,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bingproject.sandbox", description="A stand-in for Bing's servers.")
     add_arguments(parser)
     arguments = parser.parse_args()
-    with contextlib.suppress(KeyboardInterrupt):
-        run(options_from(arguments), arguments.host, arguments.port)
+    try:
+        run(options_from(arguments), arguments.host, arguments.port, _say)
+    except OSError as error:
+        sys.exit(f"sandbox: port {arguments.port}: {error.strerror}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -113,39 +113,44 @@ _COURSE: dict[str, tuple[str, str, float | None]] = {
 _ALIASES = {"reject": "block", "throttle": "busy"}
 
 
+_ANONYMOUS = "home_anonymous.html"
+_AFTER_7: tuple[Header, ...] = ((b"retry-after", b"7"),)
+_AFTER_60: tuple[Header, ...] = ((b"retry-after", b"60"),)
+_SPECIAL_ANSWERS = (
+    Scenario("home", Stage.SUBMIT, "p", "the signed-in home page, no reason given", page="home.html"),
+    Scenario("home-gallery", Stage.SUBMIT, "p", "the same with a gallery picture whose pid= is bait", page="home.html"),
+    Scenario("home-signed-out", Stage.SUBMIT, "p", "the anonymous home page", page=_ANONYMOUS),
+    Scenario("home-expired", Stage.SUBMIT, "p", "the same, and the cookie is dead from now on", page=_ANONYMOUS),
+    Scenario("signin", Stage.SUBMIT, "auth", "302 to a sign-in page whose client_id= is bait", status=302),
+    Scenario("no-location", Stage.SUBMIT, "q", "302 without a Location", status=302),
+    Scenario("location-no-id", Stage.SUBMIT, "q", "302 to the creator, without an id", status=302),
+    Scenario("drift", Stage.SUBMIT, "drift", "200, signed in, no other known marker", page="drift.html"),
+    Scenario("unknown", Stage.SUBMIT, "drift", "200, no known marker at all", page="unknown.html"),
+    Scenario("truncated", Stage.SUBMIT, "drift", "200, a page that stops half-way", page="home.html"),
+    Scenario("empty", Stage.SUBMIT, "drift", "200, nothing in it"),
+    Scenario("http-429-retry-after", Stage.SUBMIT, "q", "429 with Retry-After: 7", status=429, headers=_AFTER_7),
+    Scenario("http-429-retry-after-60", Stage.SUBMIT, "q", "429 with Retry-After: 60", status=429, headers=_AFTER_60),
+    Scenario("cut", Stage.SUBMIT, "network", "not taken; cut before the answer", fault=Fault.CUT),
+    Scenario(
+        "cut-body", Stage.SUBMIT, "network", "not taken; cut within a page", page="home.html", fault=Fault.CUT_BODY
+    ),
+    Scenario("stall", Stage.SUBMIT, "network", "not taken; no answer ever comes", fault=Fault.STALL),
+    Scenario("cut-accepted", Stage.SUBMIT, "network", "taken; cut before the answer", fault=Fault.CUT, accepts=True),
+    Scenario("stall-accepted", Stage.SUBMIT, "network", "taken; no answer comes", fault=Fault.STALL, accepts=True),
+    Scenario("no-nfy", Stage.SUBMIT, "accepted", "taken; the Location lacks &nfy=1", accepts=True),
+    Scenario(
+        "body-id", Stage.SUBMIT, "accepted", "taken; 200, the id is in the page", page="result.html", accepts=True
+    ),
+)
+
+
 def _submit_answers() -> list[Scenario]:
-    stage = Stage.SUBMIT
     pages = {"no-coins-ever": "no-coins"}
-    answers = [
-        Scenario(name, stage, row, effect, page=f"submit/{pages.get(name, name)}.html")
+    refused = [
+        Scenario(name, Stage.SUBMIT, row, effect, page=f"submit/{pages.get(name, name)}.html")
         for name, (row, effect) in _REFUSED.items()
     ]
-    seven, sixty = ((b"retry-after", b"7"),), ((b"retry-after", b"60"),)
-    answers += [
-        Scenario("home", stage, "p", "the signed-in home page, no reason given", page="home.html"),
-        Scenario("home-gallery", stage, "p", "the same with a gallery picture, whose pid= is bait", page="home.html"),
-        Scenario("home-signed-out", stage, "p", "the anonymous home page", page="home_anonymous.html"),
-        Scenario("home-expired", stage, "p", "the same, and the cookie is dead from now on", page="home_anonymous.html"),
-        Scenario("signin", stage, "auth", "302 to a sign-in page, whose client_id= is bait", status=302),
-        Scenario("no-location", stage, "q", "302 without a Location", status=302),
-        Scenario("location-no-id", stage, "q", "302 to the creator, without an id", status=302),
-        Scenario("no-nfy", stage, "accepted", "taken; the Location lacks &nfy=1", status=302, accepts=True),
-        Scenario("body-id", stage, "accepted", "taken; 200, the id is in the page", page="result.html", accepts=True),
-        Scenario("drift", stage, "drift", "200, a signed-in page without any known marker", page="drift.html"),
-        Scenario("truncated", stage, "drift", "200, a page that stops half-way", page="home.html"),
-        Scenario("empty", stage, "drift", "200, nothing in it"),
-        Scenario("cut", stage, "network", "not taken; the connection is cut before the answer", fault=Fault.CUT),
-        Scenario("cut-accepted", stage, "network", "taken; the connection is cut before the answer", status=302,
-                 fault=Fault.CUT, accepts=True),
-        Scenario("cut-body", stage, "network", "not taken; the connection is cut within a 200 page", page="home.html",
-                 fault=Fault.CUT_BODY),
-        Scenario("stall", stage, "network", "not taken; no answer ever comes", fault=Fault.STALL),
-        Scenario("stall-accepted", stage, "network", "taken; no answer ever comes", status=302, fault=Fault.STALL,
-                 accepts=True),
-        Scenario("http-429-retry-after", stage, "q", "429 with Retry-After: 7", status=429, headers=seven),
-        Scenario("http-429-retry-after-60", stage, "q", "429 with Retry-After: 60", status=429, headers=sixty),
-    ]  # fmt: skip
-    return answers
+    return refused + list(_SPECIAL_ANSWERS)
 
 
 def _apostrophe_variants(answers: list[Scenario]) -> list[Scenario]:
@@ -179,30 +184,32 @@ def _line_faults() -> list[Scenario]:
     return scenarios
 
 
-def _look_answers() -> list[Scenario]:
-    poll, home = Stage.POLL, Stage.HOME
-    seven = ((b"retry-after", b"7"),)
-    return [
-        Scenario(
-            "poll-http-429-retry-after", poll, "status", "poll: 429 with Retry-After: 7", status=429, headers=seven
-        ),
-        Scenario("poll-signin", poll, "auth", "poll: 302 to a sign-in page", status=302),
-        Scenario("session-lost", poll, "T21", "poll: the signed-in home page with a gallery picture", page="home.html"),
-        Scenario("session-lost-anonymous", poll, "T21", "poll: the anonymous home page", page="home_anonymous.html"),
-        Scenario("poll-truncated", poll, "drift", "poll: a finished page that stops half-way", page="pictures.html"),
-        Scenario("home-anonymous", home, "expired", "bootstrap page: not signed in", page="home_anonymous.html"),
-        Scenario("home-no-ig", home, "bootstrap", "bootstrap page: signed in, without IG", page="home_no_ig.html"),
-        Scenario("home-drift", home, "drift", "bootstrap page: no known marker but the sign-in one", page="drift.html"),
-        Scenario("home-panda", home, "l", "bootstrap page: the panda page", page="submit/panda.html"),
-        Scenario("home-truncated", home, "drift", "bootstrap page: it stops half-way", page="home.html"),
-        Scenario("home-empty", home, "drift", "bootstrap page: 200, nothing in it"),
-        Scenario("home-signin", home, "auth", "bootstrap page: 302 to a sign-in page", status=302),
-    ]
+_LOOKS = (
+    Scenario(
+        "poll-http-429-retry-after", Stage.POLL, "status", "poll: 429, Retry-After: 7", status=429, headers=_AFTER_7
+    ),
+    Scenario("poll-signin", Stage.POLL, "auth", "poll: 302 to a sign-in page", status=302),
+    Scenario("poll-unknown", Stage.POLL, "drift", "poll: a page without any known marker", page="unknown.html"),
+    Scenario("poll-truncated", Stage.POLL, "drift", "poll: a finished page that stops half-way", page="pictures.html"),
+    Scenario(
+        "session-lost", Stage.POLL, "T21", "poll: the signed-in home page with a gallery picture", page="home.html"
+    ),
+    Scenario("session-lost-anonymous", Stage.POLL, "T21", "poll: the anonymous home page", page=_ANONYMOUS),
+    Scenario("home-anonymous", Stage.HOME, "expired", "bootstrap page: not signed in", page=_ANONYMOUS),
+    Scenario("home-no-ig", Stage.HOME, "bootstrap", "bootstrap page: signed in, without IG", page="home_no_ig.html"),
+    Scenario("home-drift", Stage.HOME, "drift", "bootstrap page: signed in, no other known marker", page="drift.html"),
+    Scenario("home-unknown", Stage.HOME, "drift", "bootstrap page: no known marker at all", page="unknown.html"),
+    Scenario("home-outage", Stage.HOME, "n", "bootstrap page: Bing says it is not available", page="outage.html"),
+    Scenario("home-panda", Stage.HOME, "l", "bootstrap page: the panda page", page="submit/panda.html"),
+    Scenario("home-truncated", Stage.HOME, "drift", "bootstrap page: it stops half-way", page="home.html"),
+    Scenario("home-empty", Stage.HOME, "drift", "bootstrap page: 200, nothing in it"),
+    Scenario("home-signin", Stage.HOME, "auth", "bootstrap page: 302 to a sign-in page", status=302),
+)
 
 
 def _build() -> dict[str, Scenario]:
     answers = _submit_answers()
-    scenarios = answers + _apostrophe_variants(answers) + _line_faults() + _look_answers()
+    scenarios = answers + _apostrophe_variants(answers) + _line_faults() + list(_LOOKS)
     scenarios += [
         Scenario(name, Stage.GENERATION, "poll", effect, page=page) for name, (page, effect) in _RESULTS.items()
     ]

@@ -49,7 +49,7 @@ class Control:
         return Reply.json(describe(self.state))
 
     def show_submits(self, _wanted: dict[str, Any]) -> Reply:
-        """Every generation taken as `[prompt, id, account, accepted_at, ready_at, first_served_at]`: little for much."""
+        """Every generation as `[prompt, id, account, accepted_at, ready_at, first_served_at]`: little for much."""
         return Reply.json(
             [
                 [one.prompt, one.id, one.account, one.accepted_at, one.ready_at, one.first_served_at]
@@ -82,7 +82,7 @@ class Control:
         return Reply.json({"rules": len(self.state.scenarios.rules)})
 
     def set_account(self, wanted: dict[str, Any]) -> Reply:
-        """Change an account: `{"account", "is_alive"?, "revive_after"?, "boosts"?, "fast_videos"?, "image_limit"?, …}`."""
+        """Change an account: `{"account", "is_alive"?, "revive_after"?, "boosts"?, "fast_videos"?, <limits>?}`."""
         account = self.state.account(str(wanted.pop("account")) if "account" in wanted else "")
         if not account.name:
             raise ValueError("account is needed")

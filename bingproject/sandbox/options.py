@@ -34,12 +34,13 @@ def parse_range(value: Any) -> Range:
 
     Raises: ValueError when it is none of these, negative, or upside down.
     """
+    parts: list[Any] = [value]
     if isinstance(value, str):
         parts = value.split("-")
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        parts = [value]
-    else:
+    elif isinstance(value, list | tuple):
         parts = list(value)
+    if any(isinstance(part, bool) or not isinstance(part, int | float | str) for part in parts):
+        raise ValueError("seconds are numbers")
     if len(parts) not in (1, 2):
         raise ValueError("a number or a range such as 30-60 is needed")
     low, high = float(parts[0]), float(parts[-1])

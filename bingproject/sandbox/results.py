@@ -27,10 +27,11 @@ VIDEO_PENDING = (PENDING["pending-json"], PENDING["pending-still"], PENDING["pen
 PREVIEW_MODELS = frozenset({1, 4, 12})
 HOSTS = ("https://tse1.mm.bing.net", "https://th.bing.com", "", "https://tse3.mm.bing.net")
 VIDEO_FORMS = ("video-a", "video-b", "video-c")
+RARE_VIDEO_FORMS = ("video-a-html", "video-a-flag")
 
 
 def render_pending(generation: Generation, now: float) -> Reply:
-    """Answer a poll of a generation that is not ready: its own form, a preview, or one recorded form after the other."""
+    """Answer a poll of a generation that is not ready: its own form, a preview, or each recorded form in turn."""
     course = generation.course
     for name in course:
         if name in PENDING:
@@ -99,7 +100,7 @@ def _render_picture(generation: Generation, index: int, host: str) -> str:
 def video_form(generation: Generation) -> str:
     """Which of the recorded forms a finished video takes: the one asked for, else one drawn from the prompt."""
     for name in generation.course:
-        if name.startswith("video-"):
+        if name in VIDEO_FORMS or name in RARE_VIDEO_FORMS:
             return name
     return VIDEO_FORMS[hashlib.sha256(generation.prompt.encode("utf-8", "replace")).digest()[0] % 3]
 

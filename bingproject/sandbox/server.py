@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from typing import Any, cast
 
 import uvicorn
@@ -13,6 +15,7 @@ from bingproject.sandbox.app import TRANSPORT, Sandbox, create_app
 from bingproject.sandbox.options import Options
 from bingproject.sandbox.state import State
 
+BACKLOG = 2048
 STOP_SECONDS = 10
 
 
@@ -43,9 +46,34 @@ def configure(app: Sandbox, host: str, port: int) -> uvicorn.Config:
     )
 
 
-def run(options: Options, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT."""
-    uvicorn.Server(configure(Sandbox(options), host, port)).run()
+def bind(host: str, port: int) -> socket.socket:
+    """Take a port, 0 for any free one.
+
+    Raises: OSError when it is taken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def run(options: Options, host: str, port: int, announce: Callable[[str], object]) -> None:
+    """Serve until SIGTERM or SIGINT; `announce` is told the address once the port is ours.
+
+    Raises: OSError when the port is taken.
+    """
+    listener = bind(host, port)
+    taken = listener.getsockname()[1]
+    announce(f"sandbox on http://{host}:{taken} (not Bing)")
+    # uvicorn raises the signal again once it has stopped; SIGINT then comes out as KeyboardInterrupt.
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(configure(Sandbox(options), host, taken)).run([listener])
 
 
 class SandboxServer:
@@ -54,9 +82,7 @@ class SandboxServer:
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0, **options: Any) -> None:
         self.app = create_app(**options)
         self.host = host
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind((host, port))
+        self._socket = bind(host, port)
         self.port: int = self._socket.getsockname()[1]
         self._server = uvicorn.Server(configure(self.app, host, self.port))
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="sandbox", daemon=True)
@@ -72,8 +98,7 @@ class SandboxServer:
         return self.app.state
 
     def start(self) -> SandboxServer:
-        """Serve, and return when the port answers."""
-        self._socket.listen(2048)
+        """Serve; the port takes connections from the moment this object exists, so nobody has to wait for it."""
         self._thread.start()
         return self
 

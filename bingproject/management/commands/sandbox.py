@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from argparse import Namespace
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from bingproject.sandbox.options import add_arguments, options_from
 from bingproject.sandbox.server import run
@@ -16,7 +15,8 @@ class Command(BaseCommand):
     """Serve the sandbox until SIGTERM or SIGINT."""
 
     help = "Serve a stand-in for Bing's servers: no Microsoft account is needed, no picture is Bing's."
-    requires_system_checks: list[str] = []  # noqa: RUF012 - Django declares it as an instance attribute
+    # It has nothing to do with the project's settings and has to start in any of its modes.
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the same arguments as `python -m bingproject.sandbox`."""
@@ -24,6 +24,11 @@ class Command(BaseCommand):
 
     def handle(self, *_arguments: Any, **options: Any) -> None:
         """Serve."""
-        self.stdout.write(f"sandbox on http://{options['host']}:{options['port']} (not Bing)")
-        with contextlib.suppress(KeyboardInterrupt):
-            run(options_from(Namespace(**options)), options["host"], options["port"])
+        try:
+            run(options_from(Namespace(**options)), options["host"], options["port"], self._say)
+        except OSError as error:
+            raise CommandError(f"port {options['port']}: {error.strerror}") from None
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
