@@ -1,0 +1,45 @@
+"""Bing's image and video creator as pure functions: orders → requests, responses → values or errors.
+
+Nothing here reads a clock, a setting or a socket. Source: docs/wire/image_creator.md.
+"""
+
+from creator.protocol.answers import Accepted, parse_create_response, parse_visit
+from creator.protocol.catalogue import ASPECTS, MODELS, AspectSpec, ModelSpec, Paths, VideoShape
+from creator.protocol.images import Images, parse_results_page
+from creator.protocol.pages import HomePage, Pending
+from creator.protocol.requests import (
+    HttpRequest,
+    Order,
+    VideoCard,
+    build_create,
+    build_poll,
+    build_video_detail,
+    build_visit,
+)
+from creator.protocol.videos import Video, parse_video_detail, parse_video_result
+
+__all__ = [
+    "ASPECTS",
+    "MODELS",
+    "Accepted",
+    "AspectSpec",
+    "HomePage",
+    "HttpRequest",
+    "Images",
+    "ModelSpec",
+    "Order",
+    "Paths",
+    "Pending",
+    "Video",
+    "VideoCard",
+    "VideoShape",
+    "build_create",
+    "build_poll",
+    "build_video_detail",
+    "build_visit",
+    "parse_create_response",
+    "parse_results_page",
+    "parse_video_detail",
+    "parse_video_result",
+    "parse_visit",
+]
