@@ -11,9 +11,10 @@ import html
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 import msgspec
@@ -57,7 +58,8 @@ _DETAIL_CHARACTERS = 500
 
 _HEADINGS = '.gil_err_mt, .gil_err_sbt, [role="heading"], h1, h2, h3'
 _SEPARATOR = "\x1e"
-_FOLDED = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "´": "'", "`": "'", "—": "-", "–": "-"})
+# Curly and modifier apostrophes, acute and grave accents; em and en dash.
+_FOLDED = str.maketrans("\u2019\u2018\u02bc\u00b4`\u2014\u2013", "'" * 5 + "--")
 _REFUSED = (
     "image creation is coming soon to your region",
     "we're sorry - we've run into an issue",
@@ -129,9 +131,10 @@ def _read_pasted(text: str) -> Iterable[_PastedCookie]:
 
 
 def _read_header(line: str) -> list[_PastedCookie]:
-    """`Cookie: a=b; c=d`, with or without the header's name."""
-    if line[:7].casefold() == "cookie:":
-        line = line[7:]
+    """`Cookie: a=b; c=d`, with or without the header's name, alone or among other header lines."""
+    for candidate in line.splitlines():
+        if candidate.lstrip()[:7].casefold() == "cookie:":
+            line = candidate.lstrip()[7:]
     pairs = (pair.partition("=") for pair in line.split(";"))
     return [_PastedCookie(name.strip(), value.strip()) for name, equals, value in pairs if equals]
 
@@ -172,23 +175,19 @@ def _read_curl(text: str) -> list[_PastedCookie]:
     if '^"' in text:
         text = re.sub(r"\^(.)", r"\1", re.sub(r"\^\r?\n", " ", text))
     try:
-        words = shlex.split(text.replace("\\\n", " "))
+        # $'...' is how a Unix shell is given "!" and its like, as \u0021.
+        plain = re.sub(r"\\u00([2-7][0-9a-fA-F])", lambda code: chr(int(code[1], 16)), text.replace(" $'", " '"))
+        words = shlex.split(plain)
     except ValueError:
         return []
-    hosts = {urlsplit(word).hostname or "" for word in words if _is_web_address(word)}
-    if not all(_is_under(host, _COOKIE_DOMAINS) for host in hosts):
-        return []
+    address = next((word for word in words if word.startswith(("https://", "http://"))), "")
+    domain = address.partition("://")[2].partition("/")[0].partition(":")[0]
     cookies: list[_PastedCookie] = []
-    for option, argument in zip(words, words[1:], strict=False):
-        if option in ("-b", "--cookie"):
-            cookies += _read_header(argument)
-        elif option in ("-H", "--header") and argument[:7].casefold() == "cookie:":
-            cookies += _read_header(argument)
+    for option, argument in pairwise(words):
+        is_header = option in ("-H", "--header") and argument[:7].casefold() == "cookie:"
+        if is_header or option in ("-b", "--cookie"):
+            cookies += [replace(cookie, domain=domain) for cookie in _read_header(argument)]
     return cookies
-
-
-def _is_web_address(word: str) -> bool:
-    return word.startswith(("https://", "http://"))
 
 
 def _is_under(domain: str, parents: tuple[str, ...]) -> bool:

@@ -38,7 +38,7 @@ _GENERATED = "OIG"
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """The finished pictures: de-duplicated, in the page's order. `prompt` is Bing's own wording, "" if it gives none."""
+    """The finished pictures, each once, in the page's order; `prompt` is Bing's own wording, "" if it gives none."""
 
     urls: tuple[str, ...]
     prompt: str

@@ -38,7 +38,8 @@ _INVISIBLE = '[hidden], [style*="display:none"], [style*="display: none"]'
 # Parts in which a page repeats what people wrote: never read as Bing's own words.
 _ECHOES = ["script", "style", "noscript", "title", "textarea", "option", "button", "a"]
 _SEPARATOR = "\x1e"
-_FOLDED = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "´": "'", "`": "'", "—": "-", "–": "-"})
+# Curly and modifier apostrophes, acute and grave accents; em and en dash.
+_FOLDED = str.maketrans("\u2019\u2018\u02bc\u00b4`\u2014\u2013", "'" * 5 + "--")
 _DECIMAL = re.compile(r"[0-9]{1,9}")
 
 
