@@ -1,0 +1,18 @@
+"""What the creator does: take tasks in, claim them, deal with Bing, record what came of it."""
+
+from creator.services.claims import has_live_runner, needs_runner
+from creator.services.intake import Intake, Origin, Wish, cancel_task, create_task, find_task, list_tasks
+from creator.services.records import prune_tasks
+
+__all__ = [
+    "Intake",
+    "Origin",
+    "Wish",
+    "cancel_task",
+    "create_task",
+    "find_task",
+    "has_live_runner",
+    "list_tasks",
+    "needs_runner",
+    "prune_tasks",
+]

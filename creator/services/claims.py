@@ -1,0 +1,279 @@
+"""Leases of runners and the claims they make: which queued task gets which account, exact over processes and machines.
+
+An account's load is counted from task rows inside the claiming transaction, never kept in a counter that could drift.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import uuid
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Count, F, QuerySet, Window
+from django.db.models.functions import RowNumber
+from django.utils import timezone
+
+from accounts.models import AccountCapability
+from creator.models import AT_BING, FINISHED, Kind, Runner, State, Task
+from creator.services.records import Claim
+
+LEASE_SECONDS = 8.0
+RUNNER_CAPACITY = 1000
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def database_now() -> datetime:
+    """The clock that leases are compared by: PostgreSQL's own when machines share it."""
+    if connection.vendor != "postgresql":
+        return timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+    return now
+
+
+# --- who a runner is, and whether it lives ---------------------------------------------------------------------------
+
+
+def _process_space() -> str:
+    """Names the set of processes we can look at: machine, boot and process-id namespace."""
+    boot = _BOOT_ID.read_text().strip()[:8] if _BOOT_ID.exists() else "none"
+    namespace = os.readlink("/proc/self/ns/pid") if Path("/proc/self/ns/pid").exists() else "none"
+    return f"{settings.MACHINE_ID[:60]}/{boot}/{namespace.strip('pid:[]')}"
+
+
+def _start_of(pid: int) -> str | None:
+    """When a process started, in clock ticks since boot; None when it is gone or a zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else fields[19]
+
+
+def runner_identity() -> str:
+    """A name for this run of this process, by which others on the machine can tell whether it lives."""
+    pid = os.getpid()
+    return f"{_process_space()}/{pid}/{_start_of(pid) or 0}/{secrets.token_hex(4)}"
+
+
+def _is_known_dead(runner_id: str) -> bool:
+    """True when the runner was of this process space and its process is gone; others are judged by their lease."""
+    space, pid, start, _ = runner_id.rsplit("/", 3)
+    return space == _process_space() and Path("/proc/self/stat").exists() and _start_of(int(pid)) != start
+
+
+def has_live_runner(machine: str | None = None) -> bool:
+    """Whether tasks are taken, on this machine or anywhere."""
+    rows = Runner.objects.filter(lease_until__gt=timezone.now())
+    return (rows if machine is None else rows.filter(machine=machine)).exists()
+
+
+def needs_runner() -> bool:
+    """The watchdog's question: has this machine no live runner?"""
+    machine_rows = Runner.objects.filter(machine=settings.MACHINE_ID, lease_until__gt=timezone.now())
+    return not any(not _is_known_dead(runner_id) for runner_id in machine_rows.values_list("id", flat=True))
+
+
+def open_lease(runner_id: str) -> bool:
+    """Take this machine's slot; False when another runner holds it."""
+    try:
+        with transaction.atomic():
+            now = database_now()
+            bury_dead_runners(now)
+            Runner.objects.create(
+                id=runner_id,
+                machine=settings.MACHINE_ID,
+                slot=settings.MACHINE_ID,
+                lease_until=now + timedelta(seconds=LEASE_SECONDS),
+                started_at=now,
+            )
+    except IntegrityError:
+        return False
+    return True
+
+
+def renew_lease(runner_id: str, task_count: int) -> bool:
+    """Live on for another lease; False when somebody took this runner for dead."""
+    until = database_now() + timedelta(seconds=LEASE_SECONDS)
+    return bool(Runner.objects.filter(pk=runner_id).update(lease_until=until, task_count=task_count))
+
+
+def bury_dead_runners(now: datetime) -> None:
+    """Delete the rows of runners that are gone; their tasks are then anybody's."""
+    for runner_id, lease_until in Runner.objects.values_list("id", "lease_until"):
+        if lease_until < now or _is_known_dead(runner_id):
+            Runner.objects.filter(pk=runner_id, lease_until=lease_until).delete()
+
+
+def hand_over(runner_id: str) -> None:
+    """Leave everything to whoever comes next: tasks of nobody, no lease."""
+    with transaction.atomic():
+        Task.objects.filter(runner=runner_id, state=State.POLLING).update(runner=None)
+        Runner.objects.filter(pk=runner_id).delete()
+
+
+# --- taking over what a dead runner left --------------------------------------------------------------------------------
+
+
+def adopt(runner_id: str, room: int) -> list[Task]:
+    """Take over tasks whose runner is dead: generations go on, half-sent requests become `uncertain`.
+
+    Shape: the adopted rows, each with its account; those `uncertain` are never sent again.
+    """
+    orphans = Task.objects.orphaned()
+    if room <= 0 or not orphans.exists():
+        return []
+    with transaction.atomic():
+        ids = list(_locked(orphans).values_list("pk", flat=True)[:room])
+        mine = Task.objects.filter(pk__in=ids)
+        mine.filter(state=State.POLLING).update(runner=runner_id)
+        mine.filter(state__in=(State.SUBMITTING, State.UNCERTAIN)).update(runner=runner_id, state=State.UNCERTAIN)
+    return list(Task.objects.filter(pk__in=ids, runner=runner_id).select_related("account"))
+
+
+def strays(runner_id: str, carried: Collection[uuid.UUID]) -> list[Task]:
+    """The runner's own rows that it does not carry: the commit that gave them was thought to have failed.
+
+    Those `submitting` were never sent, so they go back into the queue; the others are returned to be carried.
+    """
+    rows = Task.objects.filter(runner=runner_id, state__in=AT_BING)
+    lost = [task_id for task_id in rows.values_list("pk", flat=True) if task_id not in carried]
+    if not lost:
+        return []
+    mine = rows.filter(pk__in=lost)
+    mine.filter(state=State.SUBMITTING).update(state=State.QUEUED, runner=None, account=None, submit_at=None)
+    return list(mine.select_related("account"))
+
+
+def end_cancelled(runner_id: str) -> list[uuid.UUID]:
+    """Let go of rows that were cancelled while this runner polled them; their ids."""
+    rows = Task.objects.filter(runner=runner_id, state=State.CANCELLED)
+    ids = list(rows.values_list("pk", flat=True))
+    if ids:
+        rows.filter(pk__in=ids).update(runner=None)
+    return ids
+
+
+def _locked(rows: QuerySet[Task]) -> QuerySet[Task]:
+    return rows.select_for_update(skip_locked=True) if connection.vendor == "postgresql" else rows
+
+
+# --- giving queued tasks an account ---------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Seat:
+    """An account's capability in one claim: what it may still take."""
+
+    capability: AccountCapability
+    load: int
+
+    @property
+    def room(self) -> int:
+        return self.capability.limit - self.load
+
+
+def due_kinds(now: datetime) -> list[str]:
+    """Kinds with a task that waits; read-only, so that an idle runner never takes SQLite's write lock."""
+    return [kind for kind in Kind.values if Task.objects.due(now).filter(kind=kind).exists()]
+
+
+def claim(runner_id: str, kinds: Iterable[str], free_submits: int) -> list[Task]:
+    """Give up to `free_submits` queued tasks an account and commit them as `submitting`.
+
+    Shape: the claimed rows with their account; a POST may follow for each, exactly one.
+    """
+    claimed: list[Task] = []
+    with transaction.atomic():
+        now = database_now()
+        if not Runner.objects.filter(pk=runner_id, lease_until__gt=now).exists():
+            return []
+        held = Task.objects.filter(runner=runner_id, state__in=AT_BING).count()
+        free = min(free_submits, RUNNER_CAPACITY - held)
+        for kind in kinds:
+            if len(claimed) < free:
+                claimed += _claim_kind(runner_id, kind, free - len(claimed), now)
+    return claimed
+
+
+def _claim_kind(runner_id: str, kind: str, free: int, now: datetime) -> list[Task]:
+    seats = _seats(kind, free, now)
+    if not seats:
+        return []
+    claimed = []
+    for task in _fair_queue(kind, min(free, sum(seat.room for seat in seats)), now):
+        seat = _best_seat(seats, task)
+        if seat is None:
+            continue
+        seat.load += 1
+        mine = Task.objects.filter(pk=task.pk, state=State.QUEUED)
+        account = seat.capability.account
+        if mine.update(
+            state=State.SUBMITTING,
+            runner=runner_id,
+            account=account,
+            attempt_count=F("attempt_count") + 1,
+            submit_at=now,
+        ):
+            task.state, task.runner, task.account, task.submit_at = State.SUBMITTING, runner_id, account, now
+            task.attempt_count += 1
+            claimed.append(task)
+    served = {task.account_id for task in claimed}
+    AccountCapability.objects.filter(capability=kind, account__in=served).update(served_at=now)
+    return claimed
+
+
+def _seats(kind: str, free: int, now: datetime) -> list[_Seat]:
+    """Usable accounts with room, least loaded and then longest unserved first, locked until the claim commits."""
+    usable = list(AccountCapability.objects.usable(kind, now).select_related("account"))
+    loads = account_loads(kind, now)
+    seats = [_Seat(row, loads[row.account_id]) for row in usable]
+    seats = sorted((seat for seat in seats if seat.room > 0), key=lambda seat: seat.load)[: max(free, 1)]
+    if connection.vendor != "postgresql":
+        return seats  # the IMMEDIATE transaction has the only write lock
+    rows = AccountCapability.objects.filter(pk__in=[seat.capability.pk for seat in seats])
+    locked = set(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
+    # Counted again: another machine may have claimed between our count and our lock.
+    loads = account_loads(kind, now)
+    again = [_Seat(seat.capability, loads[seat.capability.account_id]) for seat in seats if seat.capability.pk in locked]
+    return [seat for seat in again if seat.room > 0]
+
+
+def account_loads(kind: str, now: datetime) -> Counter[int]:
+    """How many requests of the kind may be running at Bing, by account id."""
+    running = Task.objects.filter(kind=kind, state__in=AT_BING)
+    lingering = Task.objects.filter(kind=kind, slot_until__gt=now, state__in=FINISHED)
+    loads: Counter[int] = Counter()
+    for rows in (running, lingering):
+        for account_id, count in rows.order_by().values_list("account_id").annotate(count=Count("pk")):
+            if account_id is not None:
+                loads[account_id] += count
+    return loads
+
+
+def _best_seat(seats: Sequence[_Seat], task: Task) -> _Seat | None:
+    """The least loaded account with room, one that has not refused this task if there is any."""
+    free = [seat for seat in seats if seat.room > 0]
+    untried = [seat for seat in free if seat.capability.account_id not in task.tried_accounts]
+    return min(untried or free, key=lambda seat: seat.load, default=None)
+
+
+def _fair_queue(kind: str, count: int, now: datetime) -> list[Task]:
+    """The next tasks in an order that is fair between key-holders: whoever has least running goes first."""
+    ranked = Task.objects.due(now).filter(kind=kind)
+    ranked = ranked.annotate(
+        rank=Window(RowNumber(), partition_by=F("holder"), order_by=[F("created_at").asc(), F("id").asc()])
+    )
+    candidates = list(ranked.filter(rank__lte=count).order_by("rank", "created_at", "id")[: count * 20])
+    running = Task.objects.filter(state__in=AT_BING).order_by().values_list("holder").annotate(count=Count("pk"))
+    loads: dict[str, int] = dict(running)
+    candidates.sort(key=lambda task: (loads.get(task.holder, 0) + task.rank, task.created_at))
+    return candidates[:count]

@@ -1,0 +1,221 @@
+"""Taking tasks in, finding, listing and cancelling them: what callers may do.
+
+The web process only inserts and updates rows; it never talks to the queue.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Q
+
+from bingproject.errors import ConflictError, InvalidRequestError, NotFoundError, RateLimitError
+from creator.models import FINISHED, IdempotencyKey, State, Task
+from creator.services.availability import refuse_if_hopeless
+from creator.services.records import slot_end
+
+# Failures that another try can mend; a repeat of anything else gets the first answer again.
+MENDABLE = ("upstream_overloaded", "upstream_unreachable", "throttled")
+IDEMPOTENCY_HOURS = 24
+RETRY_JOIN_MINUTES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a caller asks for: `count` tasks of one prompt."""
+
+    kind: str
+    prompt: str
+    model: str = "DALLE"
+    aspect: str = "SQUARE"
+    speed: str = "auto"
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who asks, on which route, with which body, and what may join it to an earlier request.
+
+    `body` is the canonical text of the request; `is_repeat` says that the client itself calls this a retry.
+    """
+
+    holder: str
+    route: str
+    body: str = ""
+    idempotency_key: str = ""
+    is_repeat: bool = False
+
+    @property
+    def body_hash(self) -> str:
+        """SHA-256 of the body, 64 hex digits."""
+        return hashlib.sha256(self.body.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The tasks that answer a request; `is_replayed` when they were there before."""
+
+    tasks: list[Task]
+    is_replayed: bool = False
+
+
+def create_task(wish: Wish, origin: Origin, now: datetime, patience_seconds: float) -> Intake:
+    """Insert the tasks of one request, or find those of the same request made before.
+
+    Units: `patience_seconds` is how long the caller would wait for an account that rests.
+    Raises: InvalidRequestError (`idempotency_mismatch`), RateLimitError, and what `refuse_if_hopeless` raises.
+    """
+    with transaction.atomic():
+        _serialise(origin.holder)
+        earlier = _earlier_batch(origin, now)
+        if earlier is not None:
+            return Intake(earlier, is_replayed=True)
+        refuse_if_hopeless(wish.kind, now, patience_seconds)
+        _refuse_if_full(origin.holder, wish.count)
+        batch = uuid.uuid4()
+        tasks = Task.objects.bulk_create([_new_task(wish, origin, batch, index, now) for index in range(wish.count)])
+        if origin.idempotency_key:
+            IdempotencyKey.objects.create(
+                holder=origin.holder,
+                route=origin.route,
+                key=origin.idempotency_key,
+                body_hash=origin.body_hash,
+                batch=batch,
+                created_at=now,
+            )
+    return Intake(tasks)
+
+
+def _serialise(holder: str) -> None:
+    """One intake of a holder at a time, over all processes: two equal requests must not both be the first.
+
+    SQLite's IMMEDIATE transaction does that by itself.
+    """
+    if connection.vendor == "postgresql":
+        number = int.from_bytes(hashlib.sha256(holder.encode()).digest()[:8], "big", signed=True)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
+
+
+def _earlier_batch(origin: Origin, now: datetime) -> list[Task] | None:
+    if origin.idempotency_key:
+        return _batch_of_key(origin, now)
+    if origin.is_repeat:
+        return _batch_of_repeat(origin, now)
+    return None
+
+
+def _batch_of_key(origin: Origin, now: datetime) -> list[Task] | None:
+    mine = IdempotencyKey.objects.filter(holder=origin.holder, route=origin.route, key=origin.idempotency_key)
+    found = mine.first()
+    if found is None:
+        return None
+    tasks = list(Task.objects.filter(batch=found.batch).order_by("batch_index"))
+    if found.created_at < now - timedelta(hours=IDEMPOTENCY_HOURS) or not tasks:
+        mine.delete()
+        return None
+    if found.body_hash != origin.body_hash:
+        raise InvalidRequestError(code="idempotency_mismatch", param="Idempotency-Key")
+    return tasks
+
+
+def _batch_of_repeat(origin: Origin, now: datetime) -> list[Task] | None:
+    """The newest tasks of the same request, started lately, unless another try can mend how they ended."""
+    newest = (
+        Task.objects.filter(
+            holder=origin.holder,
+            route=origin.route,
+            body_hash=origin.body_hash,
+            created_at__gt=now - timedelta(minutes=RETRY_JOIN_MINUTES),
+        )
+        .order_by("-created_at", "-id")
+        .first()
+    )
+    if newest is None:
+        return None
+    tasks = list(Task.objects.filter(batch=newest.batch).order_by("batch_index"))
+    is_mendable = all(task.state == State.FAILED and task.error_code in MENDABLE for task in tasks)
+    return None if is_mendable else tasks
+
+
+def _refuse_if_full(holder: str, count: int) -> None:
+    queued = Task.objects.filter(state=State.QUEUED)
+    if queued.filter(holder=holder).count() + count > settings.MAX_QUEUED_PER_HOLDER:
+        raise RateLimitError(retry_after=30)
+    if queued.count() + count > settings.MAX_QUEUED:
+        raise RateLimitError(retry_after=30)
+
+
+def _new_task(wish: Wish, origin: Origin, batch: uuid.UUID, index: int, now: datetime) -> Task:
+    return Task(
+        kind=wish.kind,
+        prompt=wish.prompt,
+        model=wish.model,
+        aspect=wish.aspect,
+        speed=wish.speed,
+        holder=origin.holder,
+        route=origin.route,
+        body_hash=origin.body_hash,
+        batch=batch,
+        batch_index=index,
+        next_at=now,
+        deadline_at=now + timedelta(seconds=settings.QUEUE_DEADLINE_SECONDS),
+        created_at=now,
+    )
+
+
+def find_task(task_id: str, holder: str | None) -> Task:
+    """The holder's own task; `holder` None is the operator, who sees all. Raises: NotFoundError."""
+    try:
+        number = uuid.UUID(task_id)
+    except ValueError:
+        raise NotFoundError("Task not found.") from None
+    rows = Task.objects.filter(pk=number)
+    task = (rows if holder is None else rows.filter(holder=holder)).first()
+    if task is None:
+        raise NotFoundError("Task not found.")
+    return task
+
+
+def list_tasks(
+    holder: str, *, states: Sequence[str] = (), kind: str = "", before: tuple[datetime, uuid.UUID] | None = None, limit: int
+) -> list[Task]:
+    """The holder's tasks, newest first, those older than `before` (time and id of the last one seen)."""
+    rows = Task.objects.filter(holder=holder).order_by("-created_at", "-id").prefetch_related("results")
+    if states:
+        rows = rows.filter(state__in=states)
+    if kind:
+        rows = rows.filter(kind=kind)
+    if before is not None:
+        created_at, task_id = before
+        rows = rows.filter(Q(created_at__lt=created_at) | Q(created_at=created_at, id__lt=task_id))
+    return list(rows[:limit])
+
+
+def cancel_task(task_id: str, holder: str | None, now: datetime) -> Task:
+    """Cancel what can be cancelled now; note the wish where only Bing's answer can tell.
+
+    Shape: the task afterwards: `cancelled`, or still `submitting`/`uncertain` with the wish stored.
+    Raises: NotFoundError; ConflictError when it has finished.
+    """
+    task = find_task(task_id, holder)
+    mine = Task.objects.filter(pk=task.pk)
+    ended = {"state": State.CANCELLED, "error_code": "cancelled", "finished_at": now, "cancel_requested": True}
+    if mine.filter(state=State.QUEUED).update(**ended):
+        return find_task(task_id, holder)
+    # Bing may go on with it: the account's slot stays taken for as long as such a job usually runs.
+    if mine.filter(state=State.POLLING).update(**ended, slot_until=slot_end(task.kind, task.submit_at or now)):
+        return find_task(task_id, holder)
+    mine.filter(state__in=(State.SUBMITTING, State.UNCERTAIN)).update(cancel_requested=True)
+    task = find_task(task_id, holder)
+    if task.state in FINISHED and task.state != State.CANCELLED:
+        raise ConflictError(f"The task has already finished: it is {task.status}.")
+    if task.state == State.POLLING:
+        return cancel_task(task_id, holder, now)
+    return task

@@ -1,0 +1,77 @@
+"""When to look at a generation next: rarely before it can be done, often around its usual end, then less and less.
+
+Learns from what finished lately, so that a picture is seen soon after it exists with few looks. Pure: ages in seconds in,
+pauses in seconds out.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from dataclasses import dataclass
+
+# (kind, model, lane) that nothing is known of yet: first and last usual end in seconds, from docs/wire/image_creator.md.
+_USUAL = {
+    ("image", "DALLE", "fast"): (4.0, 20.0),
+    ("image", "DALLE", "standard"): (10.0, 300.0),
+    ("video", "", "fast"): (30.0, 300.0),
+    ("video", "", "standard"): (60.0, 7200.0),
+}
+_USUAL_OTHER = (10.0, 80.0)
+_LOOK_SECONDS = 1.25  # the pause while a result is due: seen after 0.6 s on average
+_LONGEST_SECONDS = {"image": 15.0, "video": 60.0}
+_MEMORY = 200
+_ENOUGH = 5
+
+Sort = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Between which ages such a generation usually ends."""
+
+    first_seconds: float
+    last_seconds: float
+
+
+class PollPlan:
+    """The usual spans of each sort of generation, learnt while they finish."""
+
+    def __init__(self) -> None:
+        self._durations: dict[Sort, deque[float]] = defaultdict(lambda: deque(maxlen=_MEMORY))
+        self._spans: dict[Sort, Span] = {}
+
+    def learn(self, sort: Sort, seconds: float) -> None:
+        """Remember how long one took, from acceptance to its result."""
+        self._durations[sort].append(seconds)
+        self._spans.pop(sort, None)
+
+    def span(self, sort: Sort) -> Span:
+        """Where ends of this sort lie: learnt once enough are known, else the usual."""
+        if sort not in self._spans:
+            self._spans[sort] = self._compute(sort)
+        return self._spans[sort]
+
+    def pause_seconds(self, sort: Sort, age_seconds: float) -> float:
+        """How long to wait before the next look at a generation of this age."""
+        span = self.span(sort)
+        longest = _LONGEST_SECONDS.get(sort[0], 15.0)
+        if age_seconds < span.first_seconds:
+            return max(span.first_seconds - age_seconds, _LOOK_SECONDS / 2)
+        if age_seconds <= span.last_seconds:
+            # Over a long span a look costs more than it tells: 5 % of the age is soon enough.
+            width = span.last_seconds - span.first_seconds
+            return _LOOK_SECONDS if width <= 60 else min(max(_LOOK_SECONDS, 0.05 * age_seconds), longest)
+        late_seconds = age_seconds - span.last_seconds
+        return min(_LOOK_SECONDS + 0.2 * late_seconds, longest)
+
+    def _compute(self, sort: Sort) -> Span:
+        known = sorted(self._durations[sort])
+        if len(known) < _ENOUGH:
+            kind, model, lane = sort
+            first, last = _USUAL.get((kind, "" if kind == "video" else model, lane), _USUAL_OTHER)
+            if not known:
+                return Span(first, last)
+            return Span(min(first, known[0]), max(last, known[-1]))
+        early, late = known[len(known) // 20], known[-1 - len(known) // 20]
+        # A little before the earliest seen: what ends sooner than ever is still seen soon.
+        return Span(max(0.5, 0.93 * early - 0.3), late)
