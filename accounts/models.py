@@ -109,9 +109,7 @@ class Account(models.Model):
         self.last_error = ""
         with transaction.atomic():
             self.save(update_fields=ROTATED_FIELDS)
-            self.capabilities.update(
-                cooldown_until=None, cooldown_reason="", fast_cooldown_until=None, cooldown_count=0
-            )
+            AccountCapability.objects.filter(account=self).clear_cooldowns()
 
     def mark(
         self, state: AccountState, reason: str, now: datetime, *, replacing: Collection[str] = AccountState.values
@@ -135,9 +133,9 @@ class Account(models.Model):
             last_error=self.last_error, checked_at=now
         )
 
-    def save_session(self, ig: str, jar: dict[str, str], now: datetime) -> None:
-        """Keep the image session for every process that uses the account."""
-        self.session_ig, self.sealed_jar, self.session_at = ig[:64], seal(json.dumps(jar)), now
+    def save_session(self, ig: str, set_cookies: dict[str, str], now: datetime) -> None:
+        """Keep the image session, with what Bing has set in addition, for every process that uses the account."""
+        self.session_ig, self.sealed_jar, self.session_at = ig[:64], seal(json.dumps(self.jar | set_cookies)), now
         Account.objects.filter(pk=self.pk, cookies_at=self.cookies_at).update(
             session_ig=self.session_ig, sealed_jar=self.sealed_jar, session_at=now
         )
@@ -148,7 +146,8 @@ class AccountCapabilityQuerySet(models.QuerySet["AccountCapability"]):
 
     def of_enabled(self, capability: str) -> AccountCapabilityQuerySet:
         """Capabilities that an operator has switched on, whatever their state."""
-        return self.filter(capability=capability, limit__gt=0, account__is_enabled=True).exclude(account__sealed_cookies="")
+        switched_on = self.filter(capability=capability, limit__gt=0, account__is_enabled=True)
+        return switched_on.exclude(account__sealed_cookies="")
 
     def usable(self, capability: str, now: datetime) -> AccountCapabilityQuerySet:
         """Those that may be given work now, least recently served first; room is the caller's to count."""
@@ -158,6 +157,15 @@ class AccountCapabilityQuerySet(models.QuerySet["AccountCapability"]):
             .filter(Q(cooldown_until=None) | Q(cooldown_until__lte=now))
             .order_by(F("served_at").asc(nulls_first=True), "pk")
         )
+
+    def mark_success(self, now: datetime) -> None:
+        """A result came. A rest that has been asked for meanwhile stays."""
+        self.update(last_success_at=now, cooldown_count=0)
+
+    def clear_cooldowns(self) -> int:
+        """Let them be given work again; how many were resting."""
+        resting = self.exclude(cooldown_until=None, fast_cooldown_until=None)
+        return resting.update(cooldown_until=None, cooldown_reason="", fast_cooldown_until=None, cooldown_count=0)
 
 
 class AccountCapability(models.Model):
@@ -194,10 +202,6 @@ class AccountCapability(models.Model):
     def cool_down_fast_lane(self, until: datetime) -> None:
         """No boosts: spend none before `until`."""
         AccountCapability.objects.filter(pk=self.pk).update(fast_cooldown_until=until)
-
-    def mark_success(self, now: datetime) -> None:
-        """A result came: what rested is rested."""
-        AccountCapability.objects.filter(pk=self.pk).update(last_success_at=now, cooldown_count=0, cooldown_reason="")
 
 
 class Lease(models.Model):

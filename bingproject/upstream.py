@@ -155,7 +155,7 @@ class _Egress(httpx.AsyncBaseTransport):
 class Door:
     """The transports of one event loop: made on demand, closed together.
 
-    Shape: `async with Door() as door: client = door.client({"_U": …}, domain=cookie_domain(settings.BING_URL))`.
+    Shape: `async with Door() as door: client = door.client({"_U": …}, proxy=account.proxy)`.
     """
 
     def __init__(self) -> None:
@@ -168,9 +168,12 @@ class Door:
         await self.aclose()
 
     def client(
-        self, cookies: Mapping[str, str], *, domain: str, proxy: str = "", user_agent: str = ""
+        self, cookies: Mapping[str, str], *, domain: str = "", proxy: str = "", user_agent: str = ""
     ) -> httpx.AsyncClient:
-        """A client with a cookie jar of its own, over the transport of its egress; closing it closes no transport."""
+        """A client with a cookie jar of its own, over the transport of its egress; closing it closes no transport.
+
+        The cookies are bound to `domain`, that of BING_URL unless given, and travel nowhere else.
+        """
         client = self._client(CookieJar(), proxy, user_agent)
         for name, value in cookies.items():
             put_cookie(client, name, value, domain=domain)
@@ -218,15 +221,29 @@ def cookie_domain(url: str) -> str:
     return host if "." in host else f"{host}.local"
 
 
-def put_cookie(client: httpx.AsyncClient, name: str, value: str, *, domain: str) -> None:
-    """Put one cookie of ours into the client's jar."""
+def put_cookie(client: httpx.AsyncClient, name: str, value: str, *, domain: str = "") -> None:
+    """Put one cookie of ours into the client's jar, bound to `domain`, that of BING_URL unless given."""
+    # A cookie without a domain would go to every host.
+    domain = domain or cookie_domain(settings.BING_URL)
     client.cookies.jar.set_cookie(
         Cookie(
-            version=0, name=name, value=value, port=None, port_specified=False,
-            domain=domain, domain_specified=True, domain_initial_dot=domain.startswith("."),
-            path="/", path_specified=True, secure=False, expires=None, discard=True,
-            comment=None, comment_url=None, rest=dict(_OURS),
-        )  # fmt: skip
+            version=0,
+            name=name,
+            value=value,
+            port=None,
+            port_specified=False,
+            domain=domain,
+            domain_specified=True,
+            domain_initial_dot=domain.startswith("."),
+            path="/",
+            path_specified=True,
+            secure=False,
+            expires=None,
+            discard=True,
+            comment=None,
+            comment_url=None,
+            rest=dict(_OURS),
+        )
     )
 
 

@@ -5,96 +5,137 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Account',
+            name="Account",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, unique=True)),
-                ('sealed_cookies', models.TextField(default='', editable=False)),
-                ('cookies_tail', models.CharField(default='', editable=False, max_length=4)),
-                ('cookies_at', models.DateTimeField(editable=False, null=True)),
-                ('proxy', models.CharField(blank=True, default='', max_length=300)),
-                ('user_agent', models.CharField(blank=True, default='', max_length=300)),
-                ('is_enabled', models.BooleanField(default=True, verbose_name='enabled')),
-                ('notes', models.TextField(blank=True, default='')),
-                ('state', models.CharField(choices=[('unchecked', 'Unchecked'), ('ok', 'OK'), ('challenged', 'Challenged'), ('expired', 'Expired'), ('blocked', 'Blocked')], default='unchecked', editable=False, max_length=12)),
-                ('state_reason', models.CharField(default='', editable=False, max_length=300)),
-                ('state_at', models.DateTimeField(editable=False, null=True)),
-                ('checked_at', models.DateTimeField(editable=False, null=True)),
-                ('last_error', models.CharField(default='', editable=False, max_length=300)),
-                ('check_wanted_at', models.DateTimeField(editable=False, null=True)),
-                ('session_ig', models.CharField(default='', editable=False, max_length=64)),
-                ('sealed_jar', models.TextField(default='', editable=False)),
-                ('session_at', models.DateTimeField(editable=False, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=100, unique=True)),
+                ("sealed_cookies", models.TextField(default="", editable=False)),
+                ("cookies_tail", models.CharField(default="", editable=False, max_length=4)),
+                ("cookies_at", models.DateTimeField(editable=False, null=True)),
+                ("proxy", models.CharField(blank=True, default="", max_length=300)),
+                ("user_agent", models.CharField(blank=True, default="", max_length=300)),
+                ("is_enabled", models.BooleanField(default=True, verbose_name="enabled")),
+                ("notes", models.TextField(blank=True, default="")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("unchecked", "Unchecked"),
+                            ("ok", "OK"),
+                            ("challenged", "Challenged"),
+                            ("expired", "Expired"),
+                            ("blocked", "Blocked"),
+                        ],
+                        default="unchecked",
+                        editable=False,
+                        max_length=12,
+                    ),
+                ),
+                ("state_reason", models.CharField(default="", editable=False, max_length=300)),
+                ("state_at", models.DateTimeField(editable=False, null=True)),
+                ("checked_at", models.DateTimeField(editable=False, null=True)),
+                ("last_error", models.CharField(default="", editable=False, max_length=300)),
+                ("check_wanted_at", models.DateTimeField(editable=False, null=True)),
+                ("session_ig", models.CharField(default="", editable=False, max_length=64)),
+                ("sealed_jar", models.TextField(default="", editable=False)),
+                ("session_at", models.DateTimeField(editable=False, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='WhitelistedUser',
+            name="WhitelistedUser",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('user_id', models.CharField(max_length=100, unique=True)),
-                ('name', models.CharField(blank=True, default='', max_length=100)),
-                ('note', models.CharField(blank=True, default='', max_length=300)),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("user_id", models.CharField(max_length=100, unique=True)),
+                ("name", models.CharField(blank=True, default="", max_length=100)),
+                ("note", models.CharField(blank=True, default="", max_length=300)),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'ordering': ['user_id'],
+                "ordering": ["user_id"],
             },
         ),
         migrations.CreateModel(
-            name='Lease',
+            name="Lease",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('capability', models.CharField(choices=[('image', 'Images'), ('video', 'Videos'), ('chat', 'Chat')], max_length=8)),
-                ('holder', models.CharField(max_length=120)),
-                ('until', models.DateTimeField(db_index=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='leases', to='accounts.account')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "capability",
+                    models.CharField(
+                        choices=[("image", "Images"), ("video", "Videos"), ("chat", "Chat")], max_length=8
+                    ),
+                ),
+                ("holder", models.CharField(max_length=120)),
+                ("until", models.DateTimeField(db_index=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="leases", to="accounts.account"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key_hash', models.CharField(editable=False, max_length=64, unique=True)),
-                ('key_tail', models.CharField(editable=False, max_length=4)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('last_used_at', models.DateTimeField(editable=False, null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_keys', to='accounts.whitelisteduser')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key_hash", models.CharField(editable=False, max_length=64, unique=True)),
+                ("key_tail", models.CharField(editable=False, max_length=4)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                ("last_used_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="api_keys",
+                        to="accounts.whitelisteduser",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='AccountCapability',
+            name="AccountCapability",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('capability', models.CharField(choices=[('image', 'Images'), ('video', 'Videos'), ('chat', 'Chat')], max_length=8)),
-                ('limit', models.PositiveSmallIntegerField(default=3, verbose_name='allowed at once')),
-                ('cooldown_until', models.DateTimeField(blank=True, null=True)),
-                ('cooldown_reason', models.CharField(blank=True, default='', max_length=300)),
-                ('cooldown_count', models.PositiveSmallIntegerField(default=0, editable=False)),
-                ('fast_cooldown_until', models.DateTimeField(blank=True, null=True)),
-                ('last_success_at', models.DateTimeField(editable=False, null=True)),
-                ('served_at', models.DateTimeField(editable=False, null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='capabilities', to='accounts.account')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "capability",
+                    models.CharField(
+                        choices=[("image", "Images"), ("video", "Videos"), ("chat", "Chat")], max_length=8
+                    ),
+                ),
+                ("limit", models.PositiveSmallIntegerField(default=3, verbose_name="allowed at once")),
+                ("cooldown_until", models.DateTimeField(blank=True, null=True)),
+                ("cooldown_reason", models.CharField(blank=True, default="", max_length=300)),
+                ("cooldown_count", models.PositiveSmallIntegerField(default=0, editable=False)),
+                ("fast_cooldown_until", models.DateTimeField(blank=True, null=True)),
+                ("last_success_at", models.DateTimeField(editable=False, null=True)),
+                ("served_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="capabilities", to="accounts.account"
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'account capabilities',
-                'constraints': [models.UniqueConstraint(fields=('account', 'capability'), name='one_row_per_account_and_capability')],
+                "verbose_name_plural": "account capabilities",
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "capability"), name="one_row_per_account_and_capability")
+                ],
             },
         ),
     ]

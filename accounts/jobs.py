@@ -1,0 +1,29 @@
+"""The queue's front doors: each calls one service and returns one short line for the admin."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from asgiref.sync import async_to_sync
+
+from accounts import services
+
+
+def check_account(account_id: int) -> str:
+    """Look at one account, since an operator asked for it."""
+    account = async_to_sync(services.check_account)(account_id)
+    return account.last_error or account.state
+
+
+def check_accounts() -> str:
+    """Look at every account in use."""
+    return _line(async_to_sync(services.check_all_accounts)())
+
+
+def check_wanted_accounts() -> str:
+    """Look at the accounts whose check got lost with a machine's queue."""
+    return _line(async_to_sync(services.check_wanted_accounts)())
+
+
+def _line(states: Counter[str]) -> str:
+    return ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "no account"
