@@ -22,6 +22,7 @@ from creator.protocol.pages import (
     attribute,
     check_poll_status,
     is_blank,
+    is_cut,
     is_document,
     read_error_message,
     read_json,
@@ -70,6 +71,8 @@ def parse_results_page(
         check_withheld(page)
         return Pending(is_preview=True)
     image_ids = _find_image_ids(page, media_url)
+    if image_ids and is_cut(text):
+        raise unexpected("results page cut short", text)
     if image_ids:
         urls = tuple(build_image_url(image_id, media_url=media_url) for image_id in image_ids)
         return Images(urls, _find_prompt(page))

@@ -30,8 +30,9 @@ DETAIL_CHARACTERS = 500
 _BEGINNING_CHARACTERS = 1_000
 PENDING_MESSAGES = frozenset({"pending", "still pending"})
 
-# The page around the creator: Bing's search form, its sign-in anchor, its boost balance.
-_HOME = "#sb_form, #id_a, #reward_c"
+_SIGN_IN = "#id_a"
+_SEARCH_FORM = "#sb_form"
+_SESSION_SCRIPT = re.compile(r"""\bIG\s*[:=]\s*["']""")
 _ERROR_HEADINGS = ".gil_err_mt, .gil_err_sbt"
 _HEADINGS = '[role="heading"], h1, h2, h3'
 _INVISIBLE = '[hidden], [style*="display:none"], [style*="display: none"]'
@@ -149,6 +150,11 @@ def is_blank(text: str) -> bool:
     return not text or text.isspace()
 
 
+def is_cut(text: str) -> bool:
+    """Whether a page of tags does not end with one."""
+    return not text.rstrip().endswith(">")
+
+
 def is_document(text: str) -> bool:
     """Whether a body is a whole page, where the creator's polls answer with fragments."""
     beginning = text[:_BEGINNING_CHARACTERS].casefold()
@@ -197,7 +203,7 @@ class Page:
         for template in self.tree.css("#gil_err_d"):
             self.errors += [fold(node.text()) for node in template.css('[role="heading"]')]
             template.decompose()
-        self.is_home = self.has(_HOME)
+        self.is_home = self._is_home(text)
         visible = self.tree.clone()
         for node in visible.css(_INVISIBLE):
             node.decompose()
@@ -205,6 +211,16 @@ class Page:
         self.headings = [fold(node.text()) for node in visible.css(_HEADINGS)]
         visible.strip_tags(_ECHOES)
         self.texts = [fold(line) for line in visible.text(separator=_SEPARATOR).split(_SEPARATOR)]
+
+    def _is_home(self, text: str) -> bool:
+        """A whole page with Bing's search form, or with its sign-in link and the session's number.
+
+        The link alone is on every page of Bing's; a page cut short is no answer that anybody should be blamed for.
+        """
+        if "</html" not in text.casefold():
+            return False
+        is_session = self.has(_SIGN_IN) and any(_SESSION_SCRIPT.search(node.text()) for node in self.tree.css("script"))
+        return is_session or self.has(_SEARCH_FORM)
 
     def has(self, selector: str) -> bool:
         """Whether an element matches."""

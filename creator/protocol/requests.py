@@ -21,8 +21,6 @@ from creator.protocol.catalogue import (
     Paths,
 )
 
-# Our text markers are English; without this header Bing writes in the language of the network it sees.
-ENGLISH = "en-US,en;q=0.9"
 FORM_TYPE = "application/x-www-form-urlencoded"
 
 
@@ -118,7 +116,7 @@ def build_poll(order: Order, request_id: str, *, ig: str, paths: Paths = DEFAULT
 
 def build_visit(location: str, *, paths: Paths = DEFAULT_PATHS) -> HttpRequest:
     """The page that an accepted submit redirects to; browsers go there once, before they poll."""
-    return HttpRequest("GET", location, _headers(paths.site + paths.image), None)
+    return HttpRequest("GET", location, {"referer": paths.site + paths.image}, None)
 
 
 def build_video_detail(request_id: str, card: VideoCard, *, paths: Paths = DEFAULT_PATHS) -> HttpRequest:
@@ -146,14 +144,10 @@ def _optional(**fields: str) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value}
 
 
-def _headers(referer: str) -> dict[str, str]:
-    return {"accept-language": ENGLISH, "referer": referer}
-
-
 def _get(path: str, query: dict[str, str], *, referer: str, paths: Paths) -> HttpRequest:
-    return HttpRequest("GET", f"{path}?{urlencode(query)}", _headers(paths.site + referer), None)
+    return HttpRequest("GET", f"{path}?{urlencode(query)}", {"referer": paths.site + referer}, None)
 
 
 def _post(path: str, query: dict[str, str], body: dict[str, str], *, referer: str, paths: Paths) -> HttpRequest:
-    headers = {**_headers(paths.site + referer), "content-type": FORM_TYPE, "origin": paths.site}
+    headers = {"content-type": FORM_TYPE, "origin": paths.site, "referer": paths.site + referer}
     return HttpRequest("POST", f"{path}?{urlencode(query)}", headers, urlencode(body))

@@ -28,7 +28,14 @@ from creator.protocol.refusals import check_refused, check_withheld
 from creator.protocol.requests import VideoCard
 
 _LIMITS = ("too many requests", "rate limit", "concurrent")
-_FAILURES = ("something went wrong", "try again later", "we couldn't create", "an error occurred", "unable to generate")
+_FAILURES = (
+    "something went wrong",
+    "try again later",
+    "we couldn't create",
+    "error occurred",
+    "an error occurred",
+    "unable to generate",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,7 @@ def _parse_document(document: dict[str, object], text: str, media_url: str) -> P
     if message == "pending":
         return PENDING
     if message:
-        _check_failed([message])
+        _check_failed([message], [])
         raise unexpected("poll answered with an error", text)
     content = document.get("showContent")
     if isinstance(content, str) and content:
@@ -102,19 +109,26 @@ def _parse_page(text: str, media_url: str) -> Pending | Video | VideoCard | Home
         if card := _find_card(address):
             return card
     check_withheld(page)
-    _check_failed([*page.errors, *page.headings, *page.texts])
+    _check_failed(page.errors, [*page.headings, *page.texts])
     if is_document(text):
         raise unexpected("video page without a video", text)
     return PENDING
 
 
-def _check_failed(texts: list[str]) -> None:
-    """Raise for the words of a generation that has ended without a video."""
-    if any(limit in text for limit in _LIMITS for text in texts):
+def _check_failed(errors: list[str], texts: list[str]) -> None:
+    """Raise for the words of a generation that has ended without a video.
+
+    Bing's own error texts contain them; any other text, which may repeat the prompt, has to begin with them.
+    """
+    if _says(_LIMITS, errors, texts):
         raise AccountThrottledError(code="throttled", detail="the video page names a limit")
-    for text in texts:
-        if text.startswith(_FAILURES):
-            raise unexpected("video failed", text)
+    if _says(_FAILURES, errors, texts):
+        raise unexpected("video failed", " | ".join([*errors, *texts]))
+
+
+def _says(phrases: tuple[str, ...], errors: list[str], texts: list[str]) -> bool:
+    is_error = any(phrase in text for phrase in phrases for text in errors)
+    return is_error or any(text.startswith(phrases) for text in texts)
 
 
 def _find_card(address: str) -> VideoCard | None:
