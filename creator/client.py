@@ -5,7 +5,16 @@ from __future__ import annotations
 import httpx
 
 from bingproject.upstream import Answer, exchange
-from creator.protocol import HttpRequest, Order, Paths, VideoCard, build_create, build_poll, build_video_detail, build_visit
+from creator.protocol import (
+    HttpRequest,
+    Order,
+    Paths,
+    VideoCard,
+    build_create,
+    build_poll,
+    build_video_detail,
+    build_visit,
+)
 
 
 class ImageCreatorClient:

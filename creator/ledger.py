@@ -65,7 +65,9 @@ class Ledger:
                 outcomes = await sync_to_async(_commit)([change for change, _ in entries])
                 break
             except (DatabaseError, InterfaceError) as error:
-                logger.warning("the database did not take %d results, trying again: %s", len(entries), type(error).__name__)
+                logger.warning(
+                    "the database did not take %d results, trying again: %s", len(entries), type(error).__name__
+                )
                 await sync_to_async(connection.close)()
                 await asyncio.sleep(RETRY_SECONDS)
         for (_, future), (value, error) in zip(entries, outcomes, strict=True):

@@ -7,11 +7,11 @@ Bing. Never the queue, never the network.
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 
 from accounts.models import Account
 

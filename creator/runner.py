@@ -73,7 +73,7 @@ class Runner:
         self._renew_at = self._sweep_at = 0.0
         self._is_ending = False
 
-    # --- the slice ----------------------------------------------------------------------------------------------------------
+    # --- the slice ---
 
     async def run(self, slice_seconds: float) -> str:
         """Carry tasks until the slice or the process ends; one line on how it ended."""
@@ -150,7 +150,7 @@ class Runner:
         except (DatabaseError, InterfaceError) as error:
             logger.warning("no hand-over, the lease will end by itself: %s", type(error).__name__)
 
-    # --- ticks ----------------------------------------------------------------------------------------------------------------
+    # --- ticks ---
 
     async def _sweep(self) -> None:
         """Once a second: the dead, the cancelled, the late, and what no account can take."""
@@ -227,7 +227,7 @@ class Runner:
             if self._carried.get(task_id) is asyncio.current_task():
                 del self._carried[task_id]
 
-    # --- one generation -----------------------------------------------------------------------------------------------------
+    # --- one generation ---
 
     async def _submit(self, generation: Generation) -> None:
         """Send it, record what Bing said, and go on polling when Bing took it."""
@@ -253,7 +253,9 @@ class Runner:
             await self._await_grace(generation)
 
     async def _follow(self, generation: Generation, taken: Taken) -> None:
-        generation.deadline_at = records.result_deadline(generation.claim.kind, generation.accepted_at or timezone.now())
+        generation.deadline_at = records.result_deadline(
+            generation.claim.kind, generation.accepted_at or timezone.now()
+        )
         if taken.location:
             session = self._sessions.by_id(generation.account_id)
             seen = await visit_redirect(session, taken.location)

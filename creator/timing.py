@@ -1,7 +1,7 @@
 """When to look at a generation next: rarely before it can be done, often around its usual end, then less and less.
 
-Learns from what finished lately, so that a picture is seen soon after it exists with few looks. Pure: ages in seconds in,
-pauses in seconds out.
+Learns from what finished lately, so that a picture is seen soon after it exists with few looks. Pure: ages in seconds
+in, pauses in seconds out.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from dataclasses import dataclass
 
-# (kind, model, lane) that nothing is known of yet: first and last usual end in seconds, from docs/wire/image_creator.md.
+# Of what nothing is known yet, first and last usual end in seconds; source: docs/wire/image_creator.md.
 _USUAL = {
     ("image", "DALLE", "fast"): (4.0, 20.0),
     ("image", "DALLE", "standard"): (10.0, 300.0),

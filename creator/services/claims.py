@@ -22,7 +22,6 @@ from django.utils import timezone
 
 from accounts.models import AccountCapability
 from creator.models import AT_BING, FINISHED, Kind, Runner, State, Task
-from creator.services.records import Claim
 
 LEASE_SECONDS = 8.0
 RUNNER_CAPACITY = 1000
@@ -39,7 +38,7 @@ def database_now() -> datetime:
     return now
 
 
-# --- who a runner is, and whether it lives ---------------------------------------------------------------------------
+# --- who a runner is, and whether it lives ---
 
 
 def _process_space() -> str:
@@ -120,7 +119,7 @@ def hand_over(runner_id: str) -> None:
         Runner.objects.filter(pk=runner_id).delete()
 
 
-# --- taking over what a dead runner left --------------------------------------------------------------------------------
+# --- taking over what a dead runner left ---
 
 
 def adopt(runner_id: str, room: int) -> list[Task]:
@@ -166,7 +165,7 @@ def _locked(rows: QuerySet[Task]) -> QuerySet[Task]:
     return rows.select_for_update(skip_locked=True) if connection.vendor == "postgresql" else rows
 
 
-# --- giving queued tasks an account ---------------------------------------------------------------------------------------
+# --- giving queued tasks an account ---
 
 
 @dataclass(slots=True)
@@ -243,7 +242,9 @@ def _seats(kind: str, free: int, now: datetime) -> list[_Seat]:
     locked = set(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
     # Counted again: another machine may have claimed between our count and our lock.
     loads = account_loads(kind, now)
-    again = [_Seat(seat.capability, loads[seat.capability.account_id]) for seat in seats if seat.capability.pk in locked]
+    again = [
+        _Seat(seat.capability, loads[seat.capability.account_id]) for seat in seats if seat.capability.pk in locked
+    ]
     return [seat for seat in again if seat.room > 0]
 
 

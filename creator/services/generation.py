@@ -142,7 +142,7 @@ class GivenUp:
     error: ServiceError
 
 
-# --- submit -----------------------------------------------------------------------------------------------------------------
+# --- submit ---
 
 
 async def submit_task(
@@ -222,7 +222,7 @@ async def _judge_refusal(
     if isinstance(error, UnexpectedResponseError):
         return Refused(error, may_run=200 <= status < 300)
     if isinstance(error, UpstreamUnavailableError) and error.code == "upstream_unreachable" and status != 503:
-        # A server error is no promise that nothing was taken; 503 is. status 0: the session page failed, before any POST.
+        # A server error is no promise that nothing was taken; 503 is. Status 0: the session page failed, no POST yet.
         return Refused(error, may_run=True) if status else await _not_taken(error, generation, session)
     return await _not_taken(error, generation, session)
 
@@ -231,7 +231,9 @@ async def _not_taken(error: ServiceError, generation: Generation, session: Accou
     return await sync_to_async(_plan_retry)(error, generation, session, timezone.now())
 
 
-def _plan_retry(error: ServiceError, generation: Generation, session: AccountSession, now: datetime) -> Refused | Requeue:
+def _plan_retry(
+    error: ServiceError, generation: Generation, session: AccountSession, now: datetime
+) -> Refused | Requeue:
     """At once on another account, else after a pause, at most as often as there are pauses."""
     kind, count = generation.claim.kind, generation.retry_count
     has_other = _has_other_account(generation, now)
@@ -256,7 +258,7 @@ def _has_other_account(generation: Generation, now: datetime) -> bool:
     return rows.exclude(account__in=[*generation.tried_accounts, generation.account_id]).exists()
 
 
-# --- poll -------------------------------------------------------------------------------------------------------------------
+# --- poll ---
 
 
 async def visit_redirect(session: AccountSession, location: str) -> GivenUp | Later:

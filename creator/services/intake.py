@@ -184,7 +184,12 @@ def find_task(task_id: str, holder: str | None) -> Task:
 
 
 def list_tasks(
-    holder: str, *, states: Sequence[str] = (), kind: str = "", before: tuple[datetime, uuid.UUID] | None = None, limit: int
+    holder: str,
+    *,
+    states: Sequence[str] = (),
+    kind: str = "",
+    before: tuple[datetime, uuid.UUID] | None = None,
+    limit: int,
 ) -> list[Task]:
     """The holder's tasks, newest first, those older than `before` (time and id of the last one seen)."""
     rows = Task.objects.filter(holder=holder).order_by("-created_at", "-id").prefetch_related("results")

@@ -67,9 +67,7 @@ def _finish_cancelled(claim: Claim, expected: tuple[str, ...], now: datetime) ->
     rows = Task.objects.filter(pk=claim.task_id, runner=claim.runner, state__in=expected, cancel_requested=True)
     slot_until = slot_end(claim.kind, claim.submit_at) if State.POLLING in expected else None
     return bool(
-        rows.update(
-            state=State.CANCELLED, runner=None, error_code="cancelled", finished_at=now, slot_until=slot_until
-        )
+        rows.update(state=State.CANCELLED, runner=None, error_code="cancelled", finished_at=now, slot_until=slot_until)
     )
 
 
@@ -105,7 +103,9 @@ def record_requeued(
 
 def record_uncertain(claim: Claim, error: ServiceError) -> bool:
     """Sent, but the answer did not come: only time can tell, and the request is not sent again."""
-    return transition(claim.task_id, claim.runner, (State.SUBMITTING,), state=State.UNCERTAIN, error_detail=_detail(error))
+    return transition(
+        claim.task_id, claim.runner, (State.SUBMITTING,), state=State.UNCERTAIN, error_detail=_detail(error)
+    )
 
 
 def record_unknown(claim: Claim, now: datetime) -> bool:
@@ -185,12 +185,16 @@ def record_timed_out(claim: Claim, now: datetime) -> bool:
 
 def fail_queued(kind: str, error: ServiceError, now: datetime) -> int:
     """No account can take them: every waiting task of the kind fails with the cause; how many."""
-    return Task.objects.due(now).filter(kind=kind).update(
-        state=State.FAILED,
-        error_code=error.code,
-        error_message=error.message[:500],
-        retry_after_seconds=error.retry_after,
-        finished_at=now,
+    return (
+        Task.objects.due(now)
+        .filter(kind=kind)
+        .update(
+            state=State.FAILED,
+            error_code=error.code,
+            error_message=error.message[:500],
+            retry_after_seconds=error.retry_after,
+            finished_at=now,
+        )
     )
 
 

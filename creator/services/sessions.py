@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+import httpx
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.utils import timezone
-import httpx
 
 from accounts import services as accounts
 from accounts.models import Account
