@@ -73,7 +73,10 @@ class Control:
             chosen = find_scenario(str(name), wanted.pop("number", None))
         except UnknownScenarioError:
             raise ValueError(f"there is no scenario {name!r}") from None
-        rule = Rule(chosen, wanted.pop("next", None), wanted.pop("account", None), wanted.pop("door", None))
+        uses = wanted.pop("next", None)
+        if uses is not None and (not isinstance(uses, int) or isinstance(uses, bool) or uses < 1):
+            raise ValueError("next is a whole number from 1 up")
+        rule = Rule(chosen, uses, wanted.pop("account", None), wanted.pop("door", None))
         if wanted:
             raise ValueError(f"unknown: {', '.join(sorted(wanted))}")
         if rule.door is not None and rule.door not in DOORS.values():

@@ -1,0 +1,76 @@
+"""One sandbox in a thread for these tests, forgotten before each, and browsers that visit it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from bingproject.sandbox.server import SandboxServer
+
+Visit = Callable[..., "Browser"]
+
+
+class Browser:
+    """An account's client: submits as a client of Bing's does, and looks at what comes of it."""
+
+    def __init__(self, server: SandboxServer, cookie: str) -> None:
+        self.server = server
+        self.http = httpx.Client(base_url=server.url, cookies={"_U": cookie} if cookie else {}, timeout=5)
+
+    def submit(self, prompt: str, *, path: str = "/images/create", **changes: str) -> httpx.Response:
+        """POST an image creation; `changes` replace fields of the query."""
+        query = {"q": prompt, "FORM": "GENCRE", "rt": "4", "mdl": "0", "ar": "1"} | changes
+        return self.http.post(path, params=query, data={"q": prompt})
+
+    def submit_video(self, prompt: str) -> httpx.Response:
+        """POST a video creation in the standard lane."""
+        query = {"q": prompt, "FORM": "GENCRE", "rt": "3", "mdl": "0", "ar": "1"}
+        return self.http.post(
+            "/images/create", params=query | {"ctype": "video", "pt": "3", "sm": "0"}, data={"q": prompt}
+        )
+
+    def create(self, prompt: str, **changes: str) -> str:
+        """Submit and return the request id."""
+        return id_of(self.submit(prompt, **changes))
+
+    def poll(self, request_id: str, **query: str) -> httpx.Response:
+        """Look at a generation once."""
+        return self.http.get(f"/images/create/async/results/{request_id}", params=query)
+
+
+def id_of(answer: httpx.Response) -> str:
+    """Return the request id of an accepted submit."""
+    assert answer.status_code == 302, answer.text
+    return httpx.URL(answer.headers["location"]).params["id"]
+
+
+@pytest.fixture(scope="session")
+def shared_server() -> Iterator[SandboxServer]:
+    """A sandbox whose results are ready at once."""
+    with SandboxServer(image_seconds=0, video_seconds=0) as server:
+        yield server
+
+
+@pytest.fixture
+def server(shared_server: SandboxServer) -> SandboxServer:
+    """The same, having forgotten everything."""
+    httpx.post(f"{shared_server.url}/_sandbox/reset").raise_for_status()
+    options = {"image_seconds": 0, "video_seconds": 0, "after_polls": 0, "submit_seconds": 0, "image_limit": 100}
+    httpx.post(f"{shared_server.url}/_sandbox/options", json=options).raise_for_status()
+    return shared_server
+
+
+@pytest.fixture
+def visit(server: SandboxServer) -> Iterator[Visit]:
+    """Browsers by their cookie; closed afterwards."""
+    browsers: list[Browser] = []
+
+    def open_browser(cookie: str = "alice") -> Browser:
+        browsers.append(Browser(server, cookie))
+        return browsers[-1]
+
+    yield open_browser
+    for browser in browsers:
+        browser.http.close()
