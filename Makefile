@@ -22,8 +22,10 @@ install:
 run: install
 	@exec $(PY) manage.py serve
 
+# The demo keeps to its own folder and sees no real account, database or queue, whatever the shell has set.
 demo: install
-	@exec $(PY) manage.py serve --demo
+	@exec env -u BING_COOKIE_U -u DATABASE_URL -u DATABASE_URL_FILE -u REDIS_URL -u REDIS_URL_FILE \
+		SANDBOX=1 DATA_DIR="$(CURDIR)/data/demo" $(PY) manage.py serve --demo
 
 test: install
 	@$(PY) -m pytest $(ARGS)
