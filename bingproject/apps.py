@@ -1,6 +1,13 @@
 """The project as an app: queue records, start-up rows, system checks."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.conf import settings
+from django.core.management import call_command
+from django.db.models.signals import post_migrate
+
+from bingproject.checks import register_checks
 
 
 class BingprojectConfig(AppConfig):
@@ -8,3 +15,14 @@ class BingprojectConfig(AppConfig):
 
     name = "bingproject"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the system checks, and have the cache's table made along with all others."""
+        register_checks()
+        post_migrate.connect(create_cache_table, sender=self)
+
+
+def create_cache_table(using: str, **_signal: Any) -> None:
+    """Make the table of a cache that lives in the database; one that exists stays."""
+    if any(cache["BACKEND"].endswith("db.DatabaseCache") for cache in settings.CACHES.values()):
+        call_command("createcachetable", database=using, verbosity=0)

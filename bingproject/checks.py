@@ -1,0 +1,101 @@
+"""System checks bingproject.E001…: settings that contradict each other. Never the network, never the database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+from django.utils.module_loading import import_string
+
+# The longest job is one slice of the runner, which must hand over by itself before any limit strikes.
+SLICE_SECONDS = 300
+LEAST_WORKERS = 3  # the runner, the canary, one short job
+QUEUE_RULES = {"ack_failures": True, "max_attempts": 1, "save_limit": -1, "scheduler": False, "catch_up": False}
+TAG = "bingproject"
+
+
+def check_queue(**_options: Any) -> list[CheckMessage]:
+    """The queue's figures fit each other and the runner."""
+    return list(_queue_faults(settings.Q_CLUSTER))
+
+
+def _queue_faults(queue: dict[str, Any]) -> Iterator[CheckMessage]:
+    timeout, retry = queue.get("timeout") or 0, queue.get("retry") or 0
+    if not SLICE_SECONDS < timeout < retry:
+        yield Error(
+            f"Q_CLUSTER needs {SLICE_SECONDS} (the runner's slice) < timeout < retry, not {timeout} and {retry}.",
+            hint="A job that outlives `timeout` is killed, one that outlives `retry` runs twice.",
+            id="bingproject.E001",
+        )
+    if os.environ.get("Q_CLUSTER_NAME"):
+        yield Error(
+            "The environment variable Q_CLUSTER_NAME must not be set: the queue is named by MACHINE_ID.",
+            id="bingproject.E003",
+        )
+    name, own = queue.get("name"), queue.get("cluster_name")
+    if not own or own == name or settings.MACHINE_ID not in own:
+        yield Error("Q_CLUSTER['cluster_name'] must name this machine: one queue per machine.", id="bingproject.E004")
+    if (queue.get("workers") or 0) < LEAST_WORKERS or (queue.get("queue_limit") or 0) < queue.get("workers", 0):
+        yield Error(
+            f"Q_CLUSTER needs at least {LEAST_WORKERS} workers and queue_limit at least as many.", id="bingproject.E005"
+        )
+    wrong = [key for key, value in QUEUE_RULES.items() if queue.get(key) != value]
+    if wrong:
+        yield Error(f"Q_CLUSTER has a value the engine cannot work with: {', '.join(wrong)}.", id="bingproject.E006")
+    if bool(queue.get("orm")) == bool(queue.get("redis")):
+        yield Error("Q_CLUSTER needs one broker: orm or redis.", id="bingproject.E007")
+
+
+def check_sqlite(**_options: Any) -> list[CheckMessage]:
+    """SQLite must neither fail under several writers nor forget a commit in a power cut."""
+    faults: list[CheckMessage] = []
+    for alias, database in settings.DATABASES.items():
+        if not database["ENGINE"].endswith("sqlite3"):
+            continue
+        options = database.get("OPTIONS", {})
+        command = str(options.get("init_command", "")).replace(" ", "").lower()
+        is_durable = "journal_mode=wal" in command and "synchronous=full" in command
+        if options.get("transaction_mode") != "IMMEDIATE" or not is_durable:
+            faults.append(
+                Error(
+                    f"The SQLite database {alias!r} needs transaction_mode IMMEDIATE, and WAL with synchronous FULL.",
+                    hint="Anything less loses the mark that a request was sent, and sends it twice.",
+                    id="bingproject.E002",
+                )
+            )
+    return faults
+
+
+def check_dotted_names(**_options: Any) -> list[CheckMessage]:
+    """What the watchdog asks and starts exists."""
+    names = [*settings.CLUSTER_PERIODIC, *(name for pair in settings.CLUSTER_NUDGES for name in pair)]
+    faults: list[CheckMessage] = []
+    for name in names:
+        try:
+            import_string(name)
+        except ImportError:
+            faults.append(
+                Error(f"CLUSTER_NUDGES or CLUSTER_PERIODIC names {name}, which does not exist.", id="bingproject.E008")
+            )
+    return faults
+
+
+def check_sandbox(**_options: Any) -> list[CheckMessage]:
+    """A server for others must not answer with invented pictures."""
+    if not settings.SANDBOX:
+        return []
+    return [
+        Error(
+            "SANDBOX=1: this server shows invented pictures, not Bing's.", hint="Unset SANDBOX.", id="bingproject.E009"
+        )
+    ]
+
+
+def register_checks() -> None:
+    """Have `manage.py check`, and the commands that ask for this tag, run them."""
+    for check in (check_queue, check_sqlite, check_dotted_names):
+        register(check, TAG)
+    register(check_sandbox, TAG, deploy=True)

@@ -1,0 +1,66 @@
+"""What this database belongs to (the row that ties it to its seal keys), and pruning of what the queue leaves."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db import Error, connection
+from django.utils import timezone
+from django_q.models import Task as QueueRecord
+
+from bingproject.environment import SettingError
+from bingproject.models import Installation, Machine
+from bingproject.seals import fingerprint
+
+QUEUE_RECORD_DAYS = 7
+MACHINE_ROW_DAYS = 1
+
+
+def verify_installation() -> None:
+    """Make sure that this process and the database belong together; the first one to ask ties them.
+
+    Raises: SettingError, one line, when the seal keys cannot open what is stored, when the sandbox's database is used
+    for the real Bing or the other way round, or when there are no tables.
+    """
+    try:
+        if Installation._meta.db_table not in connection.introspection.table_names():
+            raise SettingError(
+                "The database has no tables yet: run manage.py migrate (manage.py serve does it itself)."
+            )
+        _tie()
+    except Error as error:
+        raise SettingError(f"The database does not answer ({type(error).__name__}): see DATABASE_URL.") from error
+
+
+def _tie() -> None:
+    keys = [fingerprint(key) for key in settings.SEAL_KEYS]
+    row, _ = Installation.objects.get_or_create(
+        pk=Installation.ONLY_ID, defaults={"is_sandbox": settings.SANDBOX, "seal_keys": keys}
+    )
+    if row.is_sandbox and not settings.SANDBOX:
+        raise SettingError("This database belongs to the sandbox: set SANDBOX=1, or another DATA_DIR or DATABASE_URL.")
+    if settings.SANDBOX and not row.is_sandbox:
+        raise SettingError(
+            "This database belongs to the real Bing: unset SANDBOX, or set another DATA_DIR or DATABASE_URL."
+        )
+    if not set(row.seal_keys) <= set(keys):
+        raise SettingError(
+            "SEAL_KEYS lacks a key this database was sealed with: put the old key back, after the new one, "
+            "e.g. SEAL_KEYS=<new>,<old>."
+        )
+    if row.seal_keys != keys:
+        row.seal_keys = keys
+        row.save(update_fields=["seal_keys"])
+
+
+def prune_records() -> int:
+    """Delete results of jobs, expired log-ins and machines not heard of for days; how many rows went."""
+    now = timezone.now()
+    old = (
+        QueueRecord.objects.filter(stopped__lt=now - timedelta(days=QUEUE_RECORD_DAYS)),
+        Session.objects.filter(expire_date__lt=now),
+        Machine.objects.filter(seen_at__lt=now - timedelta(days=MACHINE_ROW_DAYS)),
+    )
+    return sum(rows.delete()[0] for rows in old)

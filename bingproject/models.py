@@ -1,0 +1,84 @@
+"""Rows of the cluster itself: what this database belongs to, which machines live, when periodic work is due.
+
+Transitions of one row; never the queue, never the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from django.db import models
+
+
+class Installation(models.Model):
+    """The one row that says which keys sealed this database and whether it belongs to the sandbox."""
+
+    ONLY_ID: ClassVar[int] = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY_ID, editable=False)
+    is_sandbox = models.BooleanField("belongs to the sandbox")
+    # Fingerprints of the seal keys, newest first; never the keys.
+    seal_keys = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [models.CheckConstraint(condition=models.Q(id=1), name="one_installation_row")]
+
+    def __str__(self) -> str:
+        return "sandbox" if self.is_sandbox else "real"
+
+
+class PeriodicQuerySet(models.QuerySet["Periodic"]):
+    """Work that comes back every so many seconds."""
+
+    def plan(self, every_seconds: Mapping[str, float], now: datetime) -> None:
+        """Give each named job its row, due at once; rows that exist keep their time."""
+        self.bulk_create([Periodic(name=name, due_at=now) for name in every_seconds], ignore_conflicts=True)
+
+    def claim_due(self, every_seconds: Mapping[str, float], now: datetime) -> list[str]:
+        """The jobs that are due and that nobody else took first: each is handed out once in the whole installation."""
+        due = self.filter(name__in=every_seconds, due_at__lte=now).values_list("name", flat=True)
+        return [name for name in due if self._claim(name, now + timedelta(seconds=every_seconds[name]), now)]
+
+    def _claim(self, name: str, next_at: datetime, now: datetime) -> bool:
+        return bool(self.filter(name=name, due_at__lte=now).update(due_at=next_at))
+
+
+class Periodic(models.Model):
+    """When a job that comes back is due next."""
+
+    name = models.CharField(primary_key=True, max_length=200)
+    due_at = models.DateTimeField()
+
+    objects = PeriodicQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["due_at"]
+        verbose_name_plural = "periodic work"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Machine(models.Model):
+    """One running cluster: who it is, since when, when it was last heard of.
+
+    Two rows of one `machine_id` that both live are an operator's mistake: they would share a queue.
+    """
+
+    # One row per cluster process, so that two with the same machine_id can be told apart.
+    process = models.CharField(primary_key=True, max_length=160)
+    machine_id = models.CharField(max_length=120, db_index=True)
+    host = models.CharField(max_length=120)
+    pid = models.PositiveIntegerField()
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    problem = models.CharField(max_length=300, default="", blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["machine_id", "started_at"]
+
+    def __str__(self) -> str:
+        return f"{self.machine_id} ({self.host}, process {self.pid})"

@@ -1,0 +1,6 @@
+"""Settings of the clusters that tests start as real processes: the project's own, with questions and jobs of the test."""
+
+from bingproject.settings import *  # noqa: F403
+
+CLUSTER_NUDGES = [("tests.bingproject.cluster_jobs.needs_holder", "tests.bingproject.cluster_jobs.hold")]
+CLUSTER_PERIODIC = {"tests.bingproject.cluster_jobs.repeat": 3600}
