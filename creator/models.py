@@ -7,6 +7,7 @@ Bing. Never the queue, never the network.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -182,10 +183,9 @@ class Runner(models.Model):
         return self.id
 
 
-def transition(task_id: uuid.UUID, runner: str | None, expected: tuple[str, ...], **changes: Any) -> bool:
+def transition(task_id: uuid.UUID, owner: str, expected: tuple[str, ...], changes: Mapping[str, Any]) -> bool:
     """Change one row only if it still is this runner's and in an expected state; whether it was.
 
-    Every write of a runner goes through this guard or its bulk twin in `creator.services`, so that a runner that lost
-    its lease cannot undo what another one did.
+    Every write of a runner goes through this guard, so that one that lost its lease cannot undo what another did.
     """
-    return bool(Task.objects.filter(pk=task_id, runner=runner, state__in=expected).update(**changes))
+    return bool(Task.objects.filter(pk=task_id, runner=owner, state__in=expected).update(**changes))

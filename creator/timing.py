@@ -9,16 +9,9 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from dataclasses import dataclass
 
-# Of what nothing is known yet, first and last usual end in seconds; source: docs/wire/image_creator.md.
-_USUAL = {
-    ("image", "DALLE", "fast"): (4.0, 20.0),
-    ("image", "DALLE", "standard"): (10.0, 300.0),
-    ("video", "", "fast"): (30.0, 300.0),
-    ("video", "", "standard"): (60.0, 7200.0),
-}
-_USUAL_OTHER = (10.0, 80.0)
 _LOOK_SECONDS = 1.25  # the pause while a result is due: seen after 0.6 s on average
 _LONGEST_SECONDS = {"image": 15.0, "video": 60.0}
+_FIRST_LOOK_SECONDS = 2.0  # of a sort that nothing is known of yet
 _MEMORY = 200
 _ENOUGH = 5
 
@@ -38,23 +31,26 @@ class PollPlan:
 
     def __init__(self) -> None:
         self._durations: dict[Sort, deque[float]] = defaultdict(lambda: deque(maxlen=_MEMORY))
-        self._spans: dict[Sort, Span] = {}
+        self._spans: dict[Sort, Span | None] = {}
 
     def learn(self, sort: Sort, seconds: float) -> None:
         """Remember how long one took, from acceptance to its result."""
         self._durations[sort].append(seconds)
         self._spans.pop(sort, None)
 
-    def span(self, sort: Sort) -> Span:
-        """Where ends of this sort lie: learnt once enough are known, else the usual."""
+    def span(self, sort: Sort) -> Span | None:
+        """Where ends of this sort lie; None until enough of them are known."""
         if sort not in self._spans:
-            self._spans[sort] = self._compute(sort)
+            self._spans[sort] = _span_of(sorted(self._durations[sort]))
         return self._spans[sort]
 
     def pause_seconds(self, sort: Sort, age_seconds: float) -> float:
         """How long to wait before the next look at a generation of this age."""
-        span = self.span(sort)
         longest = _LONGEST_SECONDS.get(sort[0], 15.0)
+        span = self.span(sort)
+        if span is None:
+            early = _FIRST_LOOK_SECONDS - age_seconds
+            return early if early > 0 else min(max(_LOOK_SECONDS, 0.1 * age_seconds), longest)
         if age_seconds < span.first_seconds:
             return max(span.first_seconds - age_seconds, _LOOK_SECONDS / 2)
         if age_seconds <= span.last_seconds:
@@ -64,14 +60,10 @@ class PollPlan:
         late_seconds = age_seconds - span.last_seconds
         return min(_LOOK_SECONDS + 0.2 * late_seconds, longest)
 
-    def _compute(self, sort: Sort) -> Span:
-        known = sorted(self._durations[sort])
-        if len(known) < _ENOUGH:
-            kind, model, lane = sort
-            first, last = _USUAL.get((kind, "" if kind == "video" else model, lane), _USUAL_OTHER)
-            if not known:
-                return Span(first, last)
-            return Span(min(first, known[0]), max(last, known[-1]))
-        early, late = known[len(known) // 20], known[-1 - len(known) // 20]
-        # A little before the earliest seen: what ends sooner than ever is still seen soon.
-        return Span(max(0.5, 0.93 * early - 0.3), late)
+
+def _span_of(known: list[float]) -> Span | None:
+    if len(known) < _ENOUGH:
+        return None
+    early, late = known[len(known) // 20], known[-1 - len(known) // 20]
+    # A little before the earliest seen: what ends sooner than ever is still seen soon.
+    return Span(max(0.5, 0.93 * early - 0.3), late)

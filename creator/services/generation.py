@@ -5,6 +5,7 @@ The runner calls these and hands what comes back to `creator.services.records`.
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -44,6 +45,8 @@ from creator.protocol import (
 )
 from creator.services.records import Claim
 from creator.services.sessions import AccountSession
+
+logger = logging.getLogger(__name__)
 
 LONGEST_HINT_SECONDS = 30.0  # Bing's own Retry-After is waited for up to here; above it the task fails
 
@@ -153,10 +156,11 @@ async def submit_task(
     `may_send` is asked right before the POST: a runner whose lease is about to end must not send. Only a lane without
     boosts is followed by a second POST, since Bing said that it took nothing.
     """
+    trouble = await _open_session(session)
+    if trouble is not None:
+        return await _not_taken(trouble, generation, session)
     status = 0
     try:
-        if not session.is_open:
-            await session.renew()
         for lane in await _lanes(generation, session):
             generation.lane = lane
             if not may_send():
@@ -173,6 +177,22 @@ async def submit_task(
         return await _not_taken(error, generation, session)
     except ServiceError as error:
         return await _judge_refusal(error, status, generation, session)
+
+
+async def _open_session(session: AccountSession) -> ServiceError | None:
+    """Read the start page before the account's first submit; what stands in the way, if anything does.
+
+    A page that cannot be read is no obstacle: the session id is optional, and the submit itself will tell.
+    """
+    if session.is_open:
+        return None
+    try:
+        return None if await session.renew() else CookieExpiredError()
+    except UnexpectedResponseError as error:
+        logger.warning("the start page could not be read, submitting without a session: %s", error.detail)
+        return None
+    except ServiceError as error:
+        return error
 
 
 async def _lanes(generation: Generation, session: AccountSession) -> list[str]:
@@ -207,8 +227,12 @@ async def _read_submit(answer: Answer, generation: Generation, session: AccountS
 
 async def _why_home_page(session: AccountSession) -> ServiceError:
     """Bing's start page instead of an answer: the cookie has gone, or the prompt was turned away without a word."""
-    signed_in = await session.renew()
-    if not signed_in:
+    try:
+        is_signed_in = await session.renew()
+    except OutcomeUnknownError as error:
+        # The unknown one is the look at the start page; the submit itself was answered, and not taken.
+        raise NotSentError(detail=error.detail) from error
+    if not is_signed_in:
         raise CookieExpiredError
     return PromptRejectedError("Bing turned the prompt away and gave no reason. Change the prompt.", code="blocked")
 
@@ -222,8 +246,8 @@ async def _judge_refusal(
     if isinstance(error, UnexpectedResponseError):
         return Refused(error, may_run=200 <= status < 300)
     if isinstance(error, UpstreamUnavailableError) and error.code == "upstream_unreachable" and status != 503:
-        # A server error is no promise that nothing was taken; 503 is. Status 0: the session page failed, no POST yet.
-        return Refused(error, may_run=True) if status else await _not_taken(error, generation, session)
+        # A server error is no promise that nothing was taken; 503 is.
+        return Refused(error, may_run=True)
     return await _not_taken(error, generation, session)
 
 

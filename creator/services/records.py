@@ -56,7 +56,7 @@ def record_accepted(claim: Claim, request_id: str, lane: str, now: datetime) -> 
         "accepted_at": now,
         "deadline_at": result_deadline(claim.kind, now),
     }
-    if transition(claim.task_id, claim.runner, (State.SUBMITTING,), **accepted):
+    if transition(claim.task_id, claim.runner, (State.SUBMITTING,), accepted):
         return not _finish_cancelled(claim, (State.POLLING,), now)
     late = Task.objects.filter(pk=claim.task_id, state=State.UNCERTAIN, attempt_count=claim.attempt)
     late.update(**accepted, runner=None)
@@ -90,21 +90,23 @@ def record_requeued(
         claim.task_id,
         claim.runner,
         (State.SUBMITTING,),
-        state=State.QUEUED,
-        runner=None,
-        account=None,
-        submit_at=None,
-        next_at=next_at,
-        retry_count=F("retry_count") + (1 if is_counted else 0),
-        tried_accounts=[*tried, account_id] if account_id is not None else tried,
-        error_detail=_detail(error),
+        {
+            "state": State.QUEUED,
+            "runner": None,
+            "account": None,
+            "submit_at": None,
+            "next_at": next_at,
+            "retry_count": F("retry_count") + (1 if is_counted else 0),
+            "tried_accounts": [*tried, account_id] if account_id is not None else tried,
+            "error_detail": _detail(error),
+        },
     )
 
 
 def record_uncertain(claim: Claim, error: ServiceError) -> bool:
     """Sent, but the answer did not come: only time can tell, and the request is not sent again."""
     return transition(
-        claim.task_id, claim.runner, (State.SUBMITTING,), state=State.UNCERTAIN, error_detail=_detail(error)
+        claim.task_id, claim.runner, (State.SUBMITTING,), {"state": State.UNCERTAIN, "error_detail": _detail(error)}
     )
 
 
@@ -117,11 +119,13 @@ def record_unknown(claim: Claim, now: datetime) -> bool:
         claim.task_id,
         claim.runner,
         (State.UNCERTAIN,),
-        state=State.FAILED,
-        runner=None,
-        error_code="submit_outcome_unknown",
-        slot_until=slot_end(claim.kind, claim.submit_at),
-        finished_at=now,
+        {
+            "state": State.FAILED,
+            "runner": None,
+            "error_code": "submit_outcome_unknown",
+            "slot_until": slot_end(claim.kind, claim.submit_at),
+            "finished_at": now,
+        },
     )
 
 
@@ -143,11 +147,7 @@ def _complete(claim: Claim, now: datetime, **found: str) -> bool:
         claim.task_id,
         claim.runner,
         (State.POLLING,),
-        state=State.COMPLETED,
-        runner=None,
-        finished_at=now,
-        error_detail="",
-        **found,
+        dict(state=State.COMPLETED, runner=None, finished_at=now, error_detail="", **found),
     )
 
 
@@ -157,14 +157,16 @@ def record_failed(claim: Claim, error: ServiceError, now: datetime, *, keeps_slo
         claim.task_id,
         claim.runner,
         AT_BING,
-        state=State.FAILED,
-        runner=None,
-        error_code=error.code,
-        error_message=error.message[:500],
-        error_detail=_detail(error),
-        retry_after_seconds=error.retry_after,
-        slot_until=slot_end(claim.kind, claim.submit_at) if keeps_slot else None,
-        finished_at=now,
+        {
+            "state": State.FAILED,
+            "runner": None,
+            "error_code": error.code,
+            "error_message": error.message[:500],
+            "error_detail": _detail(error),
+            "retry_after_seconds": error.retry_after,
+            "slot_until": slot_end(claim.kind, claim.submit_at) if keeps_slot else None,
+            "finished_at": now,
+        },
     )
 
 
@@ -174,12 +176,14 @@ def record_timed_out(claim: Claim, now: datetime) -> bool:
         claim.task_id,
         claim.runner,
         (State.POLLING,),
-        state=State.EXPIRED,
-        runner=None,
-        error_code="timeout",
-        error_message="Bing did not finish in time. Start a new task.",
-        slot_until=slot_end(claim.kind, claim.submit_at),
-        finished_at=now,
+        {
+            "state": State.EXPIRED,
+            "runner": None,
+            "error_code": "timeout",
+            "error_message": "Bing did not finish in time. Start a new task.",
+            "slot_until": slot_end(claim.kind, claim.submit_at),
+            "finished_at": now,
+        },
     )
 
 

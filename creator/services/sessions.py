@@ -53,7 +53,7 @@ class AccountSession:
         jar = jar_cookies(self._http)
         if jar != self._saved_jar and self.is_open:
             self._saved_jar = jar
-            await sync_to_async(self.account.save_session)(self.ig, jar, timezone.now())
+            await sync_to_async(self.account.save_session)(self.ig, self.account.jar | jar, timezone.now())
 
     async def aclose(self) -> None:
         """Close the client; the shared transport stays open."""
@@ -73,7 +73,7 @@ class SessionPool:
         if held is not None and _egress(held.account) == _egress(account):
             return held
         cookies = {**account.cookies, **account.jar}
-        http = self._door.client(cookies, domain="", proxy=account.proxy, user_agent=account.user_agent)
+        http = self._door.client(cookies, proxy=account.proxy, user_agent=account.user_agent)
         fresh = AccountSession(account, http)
         self._sessions[account.pk] = fresh
         return fresh
