@@ -1,6 +1,6 @@
 """Request bodies, read strictly: what several parsers could read in several ways is refused.
 
-Pure: bytes and header values in, a plain dict out. Types stay as sent: `true` and `1.0` are for the serializers to refuse.
+Pure: bytes and header values in, a plain dict out. Types stay as sent: serializers are to refuse `true` or `1.0`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The contracts we speak: what a success looks like, and which status, type and headers a failure has.
 
-Pure: no Django, no DRF. Every contract shares one error envelope; they differ where docs/contracts.md, "Errors" says so.
+Pure: no Django, no DRF. All contracts share one error envelope; docs/contracts.md, "Errors" says where they differ.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ BING_CREATE = Contract(
 _NOBODY = {"cookie_not_set": (API, 503, "no_account")}
 OPENAI = Contract(
     "openai",
-    _NOBODY | {code: (INVALID, 400, "content_policy_violation") for code in PROMPT_CODES},
+    _NOBODY | dict.fromkeys(PROMPT_CODES, (INVALID, 400, "content_policy_violation")),
     names_reason=True,
 )
 TWO_CALL = Contract("two_call", _NOBODY, takes_forms=True)

@@ -83,5 +83,7 @@ def check_idempotency_key(text: str | None) -> str | None:
     if text is None:
         return None
     if not _KEY.fullmatch(text):
-        raise InvalidRequestError("Idempotency-Key must be 1 to 255 printable ASCII characters.", param="Idempotency-Key")
+        raise InvalidRequestError(
+            "Idempotency-Key must be 1 to 255 printable ASCII characters.", param="Idempotency-Key"
+        )
     return text

@@ -111,6 +111,10 @@ IMAGE_DEADLINE_SECONDS = env.seconds("IMAGE_DEADLINE_SECONDS", 900)
 VIDEO_DEADLINE_SECONDS = env.seconds("VIDEO_DEADLINE_SECONDS", 21600)
 MAX_QUEUED = env.whole("MAX_QUEUED", 10_000, least=1)
 MAX_QUEUED_PER_HOLDER = 100
+# Waits before a submit that Bing did not take is sent again; as many tries as waits.
+SUBMIT_RETRY_SECONDS = (2.0, 5.0, 15.0)
+# Looks in a row that brought nothing readable before a generation is given up, and the longest pause between them.
+POLL_TRIES, POLL_PROTOCOL_TRIES, POLL_BACKOFF_SECONDS = 8, 3, 30.0
 TASK_RETENTION_DAYS = env.whole("TASK_RETENTION_DAYS", 90, least=1)
 
 # --- the queue: engine figures, see docs/decisions.md ---------------------------------------------------------------------
@@ -167,6 +171,7 @@ INSTALLED_APPS = [
     "accounts",
     "creator",
 ]
+# The admin's; API paths have none (bingproject.gate).
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -214,7 +219,11 @@ ATOMIC_REQUESTS = False
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.IsCaller"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser", "rest_framework.parsers.FormParser"],
+    "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "EXCEPTION_HANDLER": "bingproject.api.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }

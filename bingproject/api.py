@@ -1,0 +1,278 @@
+"""DRF glue: viewsets that speak a contract, and the one place that turns exceptions into answers.
+
+Never a domain rule. A viewset's actions take DRF's request, whose `user` is a `Caller` and whose `data` is a plain dict
+read strictly, and return `self.success(…)`, `self.failure(…)` or any response; what they raise becomes an error answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, ClassVar
+
+import msgspec
+from asgiref.sync import markcoroutinefunction, sync_to_async
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
+from django.utils.decorators import classonlymethod
+from rest_framework import exceptions
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.parsers import BaseParser, FormParser, JSONParser
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from bingproject.bodies import parse_body
+from bingproject.contracts import BING_CREATE, Contract
+from bingproject.errors import (
+    CallerError,
+    InternalError,
+    InvalidApiKeyError,
+    InvalidRequestError,
+    NotFoundError,
+    NotWhitelistedError,
+    RateLimitError,
+    ServiceError,
+)
+from bingproject.prefer import Preferences, check_idempotency_key, parse_prefer
+
+logger = logging.getLogger(__name__)
+# Never asked: what is sent is always JSON (or a stream the view makes), whatever `Accept` says.
+_NEGOTIATOR = DefaultContentNegotiation()
+_WITH_BODY = ("POST", "PUT", "PATCH")
+
+
+def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """A finished JSON answer: nothing is left to negotiate or render."""
+    content = msgspec.json.encode(body)
+    return HttpResponse(
+        content,
+        status=status,
+        headers={"Content-Type": "application/json", "Content-Length": str(len(content)), **(headers or {})},
+    )
+
+
+def error_response(
+    error: ServiceError, contract: Contract = BING_CREATE, *, extra: Mapping[str, Any] | None = None
+) -> HttpResponse:
+    """The failure as the contract has it."""
+    answer = contract.error(error, extra=extra)
+    return json_response(answer.body, answer.status, answer.headers)
+
+
+class ContractRequest(Request):
+    """DRF's request with the body read strictly, once, by our own reader."""
+
+    takes_forms = False
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """The body's object; empty when there is no body.
+
+        Raises: InvalidRequestError.
+        """
+        meta = self._request.META
+        return parse_body(
+            self._request.body,
+            meta.get("CONTENT_TYPE", ""),
+            meta.get("HTTP_CONTENT_ENCODING", ""),
+            takes_forms=self.takes_forms,
+        )
+
+    @cached_property
+    def preferences(self) -> Preferences:
+        """What `Prefer` asks for; whoever reads it makes the answer vary by it."""
+        return parse_prefer(self._request.META.get("HTTP_PREFER", ""))
+
+
+class ContractViewSet(ViewSet):
+    """A synchronous viewset that answers by a contract; leaner than DRF's own way, which negotiates and renders."""
+
+    contract: ClassVar[Contract] = BING_CREATE
+    renderer_classes = (JSONRenderer,)
+    parser_classes: tuple[type[BaseParser], ...] = (JSONParser, FormParser)
+    metadata_class = None
+    request: ContractRequest
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """The schema shows forms where the contract takes them."""
+        super().__init_subclass__(**kwargs)
+        if "parser_classes" not in cls.__dict__:
+            cls.parser_classes = (JSONParser, FormParser) if cls.contract.takes_forms else (JSONParser,)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Admit the request, call the action, turn what it raises into an answer."""
+        prepared = self.initialize_request(request, *args, **kwargs)
+        try:
+            self.initial(prepared, *args, **kwargs)
+            response = self.find_action(prepared)(prepared, *args, **kwargs)
+        except Exception as error:
+            response = self.handle_exception(error)
+        return self.finalize_response(prepared, response)
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> ContractRequest:
+        """The request as DRF's policies know it, without parsers and negotiation."""
+        prepared = ContractRequest(
+            request, authenticators=self.get_authenticators(), negotiator=_NEGOTIATOR, parser_context={"view": self}
+        )
+        prepared.takes_forms = FormParser in self.parser_classes
+        self.request = prepared
+        self.args, self.kwargs = args, kwargs
+        self.action = self.action_map.get((request.method or "").lower(), "")
+        return prepared
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Who asks, may they, not too often, and is the body readable: in this order, all in one thread."""
+        self.perform_authentication(request)
+        self.check_permissions(request)
+        self.check_throttles(request)
+        if request.method in _WITH_BODY and self.action:
+            _ = request.data
+
+    def find_action(self, request: Request) -> Any:
+        """The action that serves the method.
+
+        Raises: InvalidRequestError `method_not_allowed`.
+        """
+        if not self.action:
+            raise InvalidRequestError(code="method_not_allowed")
+        return getattr(self, self.action)
+
+    def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> Any:
+        """Nobody known asks: 401; somebody known who may not: 403."""
+        caller: Any = request.user
+        raise InvalidApiKeyError if caller is None else NotWhitelistedError(message or "")
+
+    def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]
+        """Every exception is an answer, a bug too."""
+        return exception_handler(exc, {"view": self, "request": self.request})
+
+    def finalize_response(  # type: ignore[override]
+        self, request: ContractRequest, response: HttpResponseBase | Response, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """A DRF response is encoded here; headers that the request's preferences ask for are added."""
+        if isinstance(response, Response):
+            sent = {name: value for name, value in response.items() if name.lower() != "content-type"}
+            response = json_response(response.data, response.status_code, sent)
+        preferences = request.__dict__.get("preferences")
+        if preferences is not None:
+            patch_vary_headers(response, ["Prefer"])
+            if preferences.header:
+                response.headers["Preference-Applied"] = preferences.header
+        return response
+
+    def success(
+        self, payload: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> HttpResponse:
+        """The payload in the contract's form."""
+        return json_response(self.contract.success(payload), status, headers)
+
+    def failure(self, error: ServiceError, **extra: Any) -> HttpResponse:
+        """The error in the contract's form, with more keys in its object, e.g. `taskId`."""
+        return error_response(error, self.contract, extra=extra)
+
+
+class AsyncContractViewSet(ContractViewSet):
+    """A viewset with asynchronous actions: one thread hop admits the request, then no thread waits for the action."""
+
+    @classonlymethod
+    def as_view(cls, actions: Any = None, **initkwargs: Any) -> Any:  # noqa: N805
+        """The view, marked as a coroutine so that Django awaits it."""
+        view = super().as_view(actions, **initkwargs)
+        markcoroutinefunction(view)
+        return view
+
+    async def dispatch(  # type: ignore[override] # Django awaits what is marked as a coroutine
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """As the synchronous one; a caller who leaves cancels the action and nothing else."""
+        prepared = self.initialize_request(request, *args, **kwargs)
+        try:
+            await sync_to_async(self.initial)(prepared, *args, **kwargs)
+            response = await self.find_action(prepared)(prepared, *args, **kwargs)
+        except Exception as error:
+            response = self.handle_exception(error)
+        return self.finalize_response(prepared, response)
+
+
+def prefer(request: Request) -> Preferences:
+    """The caller's preferences; `apply_…()` on them puts `Preference-Applied` on the answer."""
+    assert isinstance(request, ContractRequest)
+    return request.preferences
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The `Idempotency-Key` header, None when there is none.
+
+    Raises: InvalidRequestError when it is malformed.
+    """
+    return check_idempotency_key(request._request.META.get("HTTP_IDEMPOTENCY_KEY"))
+
+
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpResponse:
+    """Any exception as an answer of the view's contract; DRF's and Django's own become ours first."""
+    view = context.get("view")
+    error = translate(exc)
+    _log(error, exc)
+    response = error_response(error, getattr(view, "contract", BING_CREATE))
+    if response.status_code == 405 and view is not None:
+        response.headers["Allow"] = ", ".join(view.allowed_methods)
+    return response
+
+
+def _log(error: ServiceError, exc: Exception) -> None:
+    """A bug with its stack; a failure of ours or Bing's as a warning; a caller's mistake for those who look closely."""
+    if isinstance(error, InternalError):
+        logger.error("Internal error: %s", type(exc).__name__, exc_info=exc)
+    elif isinstance(error, CallerError):
+        logger.debug("%s: %s", error.code, error.detail or error.message)
+    else:
+        logger.warning("%s: %s", error.code, error.detail or error.message)
+
+
+def translate(exc: Exception) -> ServiceError:
+    """DRF's and Django's exceptions as ours; what nobody foresaw is an InternalError."""
+    if isinstance(exc, ServiceError):
+        return exc
+    if isinstance(exc, exceptions.ValidationError):
+        return _invalid(exc.detail)
+    if isinstance(exc, exceptions.Throttled):
+        return RateLimitError(retry_after=getattr(exc, "wait", None))
+    if isinstance(exc, RequestDataTooBig):
+        return InvalidRequestError(code="too_large")
+    for foreign, ours, code in _TRANSLATIONS:
+        if isinstance(exc, foreign):
+            return ours(code=code)
+    return InternalError()
+
+
+_TRANSLATIONS: tuple[tuple[type[Exception], type[ServiceError], str], ...] = (
+    (Http404, NotFoundError, "not_found"),
+    (exceptions.NotFound, NotFoundError, "not_found"),
+    (exceptions.MethodNotAllowed, InvalidRequestError, "method_not_allowed"),
+    (exceptions.UnsupportedMediaType, InvalidRequestError, "unsupported_media_type"),
+    (exceptions.NotAuthenticated, InvalidApiKeyError, "invalid_api_key"),
+    (exceptions.AuthenticationFailed, InvalidApiKeyError, "invalid_api_key"),
+    (exceptions.PermissionDenied, NotWhitelistedError, "not_whitelisted"),
+    (PermissionDenied, NotWhitelistedError, "not_whitelisted"),
+    (exceptions.ParseError, InvalidRequestError, "invalid_value"),
+    (exceptions.NotAcceptable, InvalidRequestError, "invalid_value"),
+    (SuspiciousOperation, InvalidRequestError, "invalid_value"),
+)
+
+
+def _invalid(detail: Any, param: str | None = None) -> InvalidRequestError:
+    """The first fault a serializer found; its message names the field, since some clients show nothing else."""
+    if isinstance(detail, Mapping) and detail:
+        name, inner = next(iter(detail.items()))
+        return _invalid(inner, param or (None if name == "non_field_errors" else str(name)))
+    if isinstance(detail, list | tuple) and detail:
+        return _invalid(next((item for item in detail if item), ""), param)
+    message = str(detail or "")
+    if param and message and param not in message:
+        message = f"{param}: {message}"
+    return InvalidRequestError(message, param=param)

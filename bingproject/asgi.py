@@ -1,0 +1,22 @@
+"""The ASGI way in: `uvicorn bingproject.asgi:application`. A wrong setting is one line, not a stack."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import django
+
+from bingproject.environment import SettingError
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bingproject.settings")
+try:
+    django.setup(set_prefix=False)
+except SettingError as error:
+    sys.exit(f"bingproject cannot start: {error}")
+
+# Only now: these read settings when they are imported.
+from bingproject.gate import Gate
+from bingproject.installation import verify_installation
+
+application = Gate(start=verify_installation)
