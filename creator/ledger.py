@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 GATHER_SECONDS = 0.02
 RETRY_SECONDS = 0.3
+_Outcome = tuple[Any, Exception | None]
 _Entry = tuple[Callable[[], Any], "asyncio.Future[Any]"]
 
 
@@ -60,28 +61,29 @@ class Ledger:
         self._arrived.clear()
         if not entries:
             return
-        while True:
-            try:
-                outcomes = await sync_to_async(_commit)([change for change, _ in entries])
-                break
-            except (DatabaseError, InterfaceError) as error:
-                logger.warning(
-                    "the database did not take %d results, trying again: %s", len(entries), type(error).__name__
-                )
-                await sync_to_async(connection.close)()
-                await asyncio.sleep(RETRY_SECONDS)
-        for (_, future), (value, error) in zip(entries, outcomes, strict=True):
+        outcomes = await self._commit_at_last([change for change, _ in entries])
+        for (_, future), (value, trouble) in zip(entries, outcomes, strict=True):
             if future.cancelled():
                 continue
-            if error is None:
+            if trouble is None:
                 future.set_result(value)
             else:
-                future.set_exception(error)
+                future.set_exception(trouble)
+
+    async def _commit_at_last(self, changes: list[Callable[[], Any]]) -> list[_Outcome]:
+        while True:
+            try:
+                return await sync_to_async(_commit)(changes)
+            except (DatabaseError, InterfaceError) as error:
+                name = type(error).__name__
+                logger.warning("the database did not take %d results, trying again: %s", len(changes), name)
+                await sync_to_async(connection.close)()
+                await asyncio.sleep(RETRY_SECONDS)
 
 
-def _commit(changes: list[Callable[[], Any]]) -> list[tuple[Any, Exception | None]]:
+def _commit(changes: list[Callable[[], Any]]) -> list[_Outcome]:
     """One transaction for all; a write that fails by itself fails alone, in its savepoint."""
-    outcomes: list[tuple[Any, Exception | None]] = []
+    outcomes: list[_Outcome] = []
     with transaction.atomic():
         for change in changes:
             try:

@@ -58,7 +58,7 @@ class PollPlan:
             width = span.last_seconds - span.first_seconds
             return _LOOK_SECONDS if width <= 60 else min(max(_LOOK_SECONDS, 0.05 * age_seconds), longest)
         late_seconds = age_seconds - span.last_seconds
-        return min(_LOOK_SECONDS + 0.2 * late_seconds, longest)
+        return min(_LOOK_SECONDS + 0.05 * late_seconds, longest)
 
 
 def _span_of(known: list[float]) -> Span | None:

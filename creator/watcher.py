@@ -117,7 +117,7 @@ class Watcher:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA data_version")
             version = cursor.fetchone()[0]
-        has_changed = version != self._data_version
+        has_changed = bool(version != self._data_version)
         self._data_version = version
         return has_changed
 

@@ -269,10 +269,9 @@ def _best_seat(seats: Sequence[_Seat], task: Task) -> _Seat | None:
 
 def _fair_queue(kind: str, count: int, now: datetime) -> list[Task]:
     """The next tasks in an order that is fair between key-holders: whoever has least running goes first."""
-    ranked = Task.objects.due(now).filter(kind=kind)
-    ranked = ranked.annotate(
-        rank=Window(RowNumber(), partition_by=F("holder"), order_by=[F("created_at").asc(), F("id").asc()])
-    )
+    due: QuerySet[Task] = Task.objects.due(now).filter(kind=kind)
+    order = [F("created_at").asc(), F("id").asc()]
+    ranked = due.annotate(rank=Window(RowNumber(), partition_by=F("holder"), order_by=order))
     candidates = list(ranked.filter(rank__lte=count).order_by("rank", "created_at", "id")[: count * 20])
     running = Task.objects.filter(state__in=AT_BING).order_by().values_list("holder").annotate(count=Count("pk"))
     loads: dict[str, int] = dict(running)

@@ -223,9 +223,13 @@ def record_orphan_of_no_account(claim: Claim, now: datetime) -> bool:
 
 def recent_durations(count: int = 300) -> list[tuple[tuple[str, str, str], float]]:
     """How long the newest completed generations took: (kind, model, lane) and seconds, oldest first."""
-    rows = Task.objects.filter(state=State.COMPLETED).exclude(accepted_at=None).order_by("-created_at", "-id")
+    rows = Task.objects.filter(state=State.COMPLETED).order_by("-created_at", "-id")
     fields = rows.values_list("kind", "model", "lane", "accepted_at", "finished_at")[:count]
-    return [((kind, model, lane), (end - begin).total_seconds()) for kind, model, lane, begin, end in reversed(fields)]
+    return [
+        ((kind, model, lane), (end - begin).total_seconds())
+        for kind, model, lane, begin, end in reversed(fields)
+        if begin is not None and end is not None
+    ]
 
 
 def prune_tasks(now: datetime) -> int:
