@@ -43,12 +43,12 @@ chaos: install
 	@exec $(PY) -m tests.chaos $(ARGS)
 
 lint: install
-	@$(PY) -m ruff format --check $(SOURCES)
-	@$(PY) -m ruff check $(SOURCES)
+	@$(PY) -m ruff format --check $(SOURCES) .ci
+	@$(PY) -m ruff check $(SOURCES) .ci
 
 format: install
-	@$(PY) -m ruff format $(SOURCES)
-	@$(PY) -m ruff check --fix $(SOURCES)
+	@$(PY) -m ruff format $(SOURCES) .ci
+	@$(PY) -m ruff check --fix $(SOURCES) .ci
 
 types: install
 	@$(PY) -m mypy $(SOURCES)
