@@ -257,12 +257,12 @@ def settle(
 
 def _mark(account: Account, error: ServiceError, now: datetime) -> None:
     """A verdict on the account itself."""
-    states = {
-        CookieExpiredError: AccountState.EXPIRED,
-        ChallengeRequiredError: AccountState.CHALLENGED,
-        AccountBlockedError: AccountState.BLOCKED,
-    }
-    account.mark(states[type(error)], error.message, now)
+    if isinstance(error, CookieExpiredError):
+        account.mark(AccountState.EXPIRED, error.message, now)
+    elif isinstance(error, ChallengeRequiredError):
+        account.mark(AccountState.CHALLENGED, error.message, now)
+    else:
+        account.mark(AccountState.BLOCKED, error.message, now)
 
 
 def mark_success(account_id: int, capability: str, now: datetime) -> None:

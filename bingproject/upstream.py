@@ -7,6 +7,7 @@ account's own client, so one account's cookie cannot travel with another's reque
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -120,7 +121,19 @@ def _session_transport(proxy: str, *, is_reusing: bool) -> AiohttpTransport:
             connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[_trace()], trust_env=False
         )
 
-    return AiohttpTransport(verify=_ssl_context(), proxy=httpx.Proxy(proxy) if proxy else None, client=session)
+    return AiohttpTransport(verify=_ssl_context(), proxy=_proxy(proxy) if proxy else None, client=session)
+
+
+def _proxy(address: str) -> httpx.Proxy:
+    """The proxy, its credentials as a header: aiohttp turns `Authorization` into the proxy's, tunnel or not.
+
+    Given as name and password they would go through a class that aiohttp has deprecated.
+    """
+    url = httpx.URL(address)
+    if not url.userinfo:
+        return httpx.Proxy(url)
+    credentials = base64.b64encode(f"{url.username}:{url.password}".encode()).decode("ascii")
+    return httpx.Proxy(url.copy_with(userinfo=b""), headers={"Authorization": f"Basic {credentials}"})
 
 
 class _Egress(httpx.AsyncBaseTransport):

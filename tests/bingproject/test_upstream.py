@@ -1,0 +1,452 @@
+"""The one door: whose cookie travels, what a failure says about sending, and that nothing costly is sent twice."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator, Iterator
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from bingproject.errors import UnexpectedResponseError, UpstreamUnavailableError
+from bingproject.upstream import (
+    BODY_LIMIT_BYTES,
+    Door,
+    NotSentError,
+    OutcomeUnknownError,
+    cookie_domain,
+    exchange,
+    jar_cookies,
+    put_cookie,
+)
+from tests.loopback import (
+    OK,
+    Seen,
+    answer_ok,
+    answering_with,
+    closed_port,
+    forwarding,
+    listening,
+    read_request,
+    serving,
+)
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[Door]:
+    """A door that is closed at the end."""
+    async with Door() as found:
+        yield found
+
+
+async def test_two_accounts_over_one_transport_never_carry_each_others_cookies(door: Door) -> None:
+    """Each account's requests carry its own cookies only, also those that the server has set for one of them."""
+
+    async def set_own(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        name = seen.cookies["_U"]
+        head = f"HTTP/1.1 200 OK\r\nSet-Cookie: from_bing=for_{name}; Path=/\r\nContent-Length: 0\r\n\r\n"
+        writer.write(head.encode())
+
+    async with serving(set_own) as server:
+        anna = door.client({"_U": "anna"}, domain=cookie_domain(server.url))
+        bert = door.client({"_U": "bert"}, domain=cookie_domain(server.url))
+        for _ in range(3):
+            await asyncio.gather(*(exchange(client, "GET", server.url) for client in (anna, bert, anna, bert)))
+            for client in (anna, bert):
+                await exchange(client, "POST", server.url, content="q=x")
+    assert len(server.seen) == 18
+    for seen in server.seen:
+        assert seen.cookies["_U"] in ("anna", "bert")
+        assert seen.cookies.get("from_bing") in (None, f"for_{seen.cookies['_U']}")
+    assert server.seen[-1].cookies == {"_U": "bert", "from_bing": "for_bert"}
+
+
+async def test_media_gets_no_cookie_and_keeps_none(door: Door) -> None:
+    """A result file is fetched without cookies from the very host that the account's cookies belong to."""
+    setting = answering_with(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\nContent-Length: 0\r\n\r\n")
+    async with serving(setting) as server:
+        account = door.client({"_U": "anna"}, domain=cookie_domain(server.url))
+        await exchange(account, "GET", server.url)
+        media = door.media_client()
+        for _ in range(2):
+            await exchange(media, "GET", f"{server.url}/th/id/OIG1.x?pid=ImgGn")
+    assert server.seen[0].cookies == {"_U": "anna"}
+    assert [seen.headers.get("cookie") for seen in server.seen[1:]] == [None, None]
+
+
+async def test_a_cookie_stays_with_its_domain(door: Door) -> None:
+    """Bing's cookies do not go to another host, whoever asks for it with the account's client."""
+    async with serving(answer_ok) as server:
+        client = door.client({"_U": "anna"}, domain=cookie_domain("https://www.bing.com"))
+        await exchange(client, "GET", server.url)
+        default = door.client({"_U": "anna"})
+        await exchange(default, "GET", server.url)
+    assert [seen.headers.get("cookie") for seen in server.seen] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("url", "domain"),
+    [
+        ("https://www.bing.com", ".bing.com"),
+        ("https://bing.com", ".bing.com"),
+        ("https://notbing.com", "notbing.com"),
+        ("http://127.0.0.1:7861", "127.0.0.1"),
+        ("http://localhost:7861", "localhost.local"),
+    ],
+)
+def test_cookies_are_bound_to_bing_or_to_the_exact_host(url: str, domain: str) -> None:
+    """All of bing.com shares its cookies; any other server has them for itself."""
+    assert cookie_domain(url) == domain
+
+
+async def test_closing_one_accounts_client_leaves_the_others_working(door: Door) -> None:
+    """The shared transport is closed by the door alone."""
+    async with serving(answer_ok) as server:
+        anna, bert = door.client({"_U": "anna"}), door.client({"_U": "bert"})
+        await exchange(anna, "GET", server.url)
+        await exchange(anna, "POST", server.url)
+        await anna.aclose()
+        assert (await exchange(bert, "GET", server.url)).status == 200
+        assert (await exchange(bert, "POST", server.url)).status == 200
+
+
+async def test_cookies_set_by_bing_are_told_from_ours(door: Door) -> None:
+    """Only what the server has set is reported; a cookie of ours that it replaces counts as set."""
+    raw = b"HTTP/1.1 200 OK\r\nSet-Cookie: new=1; Path=/\r\nSet-Cookie: ours=2; Path=/\r\nContent-Length: 0\r\n\r\n"
+    async with serving(answering_with(raw)) as server:
+        domain = "127.0.0.1"
+        client = door.client({"_U": "anna", "ours": "1"}, domain=domain)
+        put_cookie(client, "put", "3", domain=domain)
+        assert jar_cookies(client) == {}
+        await exchange(client, "GET", f"http://127.0.0.1:{server.port}")
+    assert jar_cookies(client) == {"new": "1", "ours": "2"}
+
+
+async def test_a_request_looks_like_a_browsers_in_english(door: Door) -> None:
+    """Language, accepted types and the account's own user agent go out; the library's name does not."""
+    async with serving(answer_ok) as server:
+        await exchange(door.client({}), "GET", server.url)
+        await exchange(door.client({}, user_agent="Mine/1.0"), "GET", server.url)
+    first, second = server.seen
+    assert first.headers["accept-language"] == "en-US,en;q=0.9"
+    assert "Mozilla/5.0" in first.headers["user-agent"]
+    assert second.headers["user-agent"] == "Mine/1.0"
+    assert "httpx" not in str(first.headers) and "aiohttp" not in str(first.headers).lower()
+
+
+async def test_a_prompt_arrives_byte_exact_in_query_and_body(door: Door) -> None:
+    """Emoji, right-to-left text, plus, percent and quotes survive the transport's own idea of a URL."""
+    prompt = "a+b %41 50% 'x' \"y\" ~ / ? # & = ; 🦊 שלום é\u202e end"
+    query = str(httpx.QueryParams({"q": prompt, "rt": "4"}))
+    async with serving(answer_ok) as server:
+        await exchange(door.client({}), "POST", f"{server.url}/images/create?{query}", content=query)
+    seen = server.seen[0]
+    assert parse_qs(urlsplit(seen.target).query)["q"] == [prompt]
+    assert parse_qs(seen.body.decode())["q"] == [prompt]
+
+
+async def test_an_answer_is_status_headers_and_text(door: Door) -> None:
+    """Compressed and foreign-charset bodies come as text; header names are found in any letter case."""
+    packed = gzip.compress("Größe ✓".encode())
+    head = f"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
+    async with serving(answering_with(head.encode() + packed)) as server:
+        answer = await exchange(door.client({}), "GET", server.url)
+    assert (answer.status, answer.text) == (503, "Größe ✓")
+    assert answer.headers.get("retry-after") == "7" and answer.headers["Retry-After"] == "7"
+
+    raw = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=%s\r\nContent-Length: 1\r\n\r\n\xe9"
+    for charset, text in ((b"latin-1", "é"), (b"utf-8", "\ufffd"), (b"no-such", "\ufffd")):
+        async with serving(answering_with(raw % charset)) as server:
+            assert (await exchange(door.client({}), "GET", server.url)).text == text
+
+
+async def test_a_redirect_is_not_followed_and_its_body_is_not_waited_for(door: Door) -> None:
+    """The address is all that matters: an accepted request is known even if the connection dies in the body."""
+    raw = b"HTTP/1.1 302 Found\r\nLocation: /images/create?id=1-abc\r\nContent-Length: 500\r\n\r\nhalf"
+    async with serving(answering_with(raw, cut=True)) as server:
+        answer = await exchange(door.client({}), "POST", server.url, content="q=x")
+    assert (answer.status, answer.headers["location"]) == (302, "/images/create?id=1-abc")
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+async def test_a_body_larger_than_any_page_is_given_up(door: Door, is_packed: bool) -> None:
+    """Bytes are counted as they are unpacked, so a small packed body cannot fill the memory."""
+    body = b"x" * (BODY_LIMIT_BYTES + 1)
+    packed = gzip.compress(body) if is_packed else body
+    encoding = "Content-Encoding: gzip\r\n" if is_packed else ""
+    head = f"HTTP/1.1 200 OK\r\n{encoding}Content-Length: {len(packed)}\r\n\r\n"
+    async with serving(answering_with(head.encode() + packed)) as server:
+        with pytest.raises(UnexpectedResponseError):
+            await exchange(door.client({}), "GET", server.url)
+
+
+# --- what a failure says about sending ------------------------------------------------------------------------------
+
+
+async def fail(
+    door: Door, url: str, method: str = "POST", *, proxy: str = "", seconds: float = 0.5
+) -> UpstreamUnavailableError:
+    """The error of one exchange that must fail; nothing of the address may be in its texts."""
+    client = door.client({"_U": "secret"}, proxy=proxy)
+    with pytest.raises(UpstreamUnavailableError) as caught:
+        await exchange(client, method, f"{url}/images/create?q=prompt", content="q=prompt", timeout_seconds=seconds)
+    shown = caught.value.message + caught.value.detail
+    assert "prompt" not in shown and "localhost" not in shown and "://" not in shown
+    assert caught.value.code == "upstream_unreachable"
+    return caught.value
+
+
+async def test_a_refused_connection_was_not_sent(door: Door) -> None:
+    """Nobody listens: nothing can have arrived."""
+    error = await fail(door, f"http://localhost:{await closed_port()}")
+    assert isinstance(error, NotSentError)
+
+
+async def test_an_unknown_host_was_not_sent(door: Door) -> None:
+    """No address, no request."""
+    assert isinstance(await fail(door, "http://no-such-host.invalid"), NotSentError)
+
+
+async def test_a_failed_tls_handshake_was_not_sent(door: Door) -> None:
+    """The server speaks no TLS: the request stays here."""
+    async with serving(answering_with(OK, cut=True)) as server:
+        assert isinstance(await fail(door, f"https://localhost:{server.port}"), NotSentError)
+    assert server.seen == []
+
+
+async def test_a_handshake_that_hangs_was_not_sent(door: Door) -> None:
+    """The time runs out before there is a connection to send over."""
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with listening(silent) as port:
+        assert isinstance(await fail(door, f"https://localhost:{port}"), NotSentError)
+
+
+async def test_waiting_for_a_free_connection_was_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All connections are taken: the request that waits has not gone out, the one that is out is unknown."""
+    monkeypatch.setattr("bingproject.upstream.CONNECTION_LIMIT", 1)
+    arrived = asyncio.Event()
+
+    async def stall(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        arrived.set()
+
+    async with Door() as door, serving(stall) as server:
+        first = asyncio.create_task(fail(door, server.url, seconds=2))
+        await arrived.wait()
+        assert isinstance(await fail(door, server.url, seconds=0.2), NotSentError)
+        assert isinstance(await first, OutcomeUnknownError)
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Len",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhalf",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope",
+        b"not http at all\r\n\r\n",
+    ],
+    ids=["nothing", "cut head", "cut body", "cut chunk", "bad chunk", "bad gzip", "no http"],
+)
+async def test_an_answer_that_breaks_leaves_the_outcome_unknown(door: Door, raw: bytes) -> None:
+    """The request arrived once and what became of it cannot be read; it is not sent again."""
+    async with serving(answering_with(raw, cut=True)) as server:
+        assert isinstance(await fail(door, server.url), OutcomeUnknownError)
+    assert len(server.seen) == 1
+
+
+async def test_a_reset_after_sending_leaves_the_outcome_unknown(door: Door) -> None:
+    """The server resets the connection once it has the request."""
+
+    async def reset(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    async with serving(reset) as server:
+        assert isinstance(await fail(door, server.url), OutcomeUnknownError)
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("raw", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhalf"])
+async def test_silence_leaves_the_outcome_unknown(door: Door, raw: bytes) -> None:
+    """The time of the whole exchange runs out, before or in the answer."""
+    async with serving(answering_with(raw)) as server:
+        assert isinstance(await fail(door, server.url), OutcomeUnknownError)
+    assert len(server.seen) == 1
+
+
+async def test_an_answer_that_drips_is_bounded_by_the_whole_time(door: Door) -> None:
+    """A byte now and then resets no clock."""
+
+    async def drip(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n")
+        for _ in range(500):
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    async with serving(drip) as server:
+        assert isinstance(await fail(door, server.url), OutcomeUnknownError)
+
+
+async def test_what_costs_money_never_goes_over_a_kept_connection(door: Door) -> None:
+    """A kept connection may be dead without our knowing; a POST gets its own, and a dead one is not mistaken for it."""
+    async with serving(answer_ok) as server:
+        client = door.client({})
+        for _ in range(3):
+            await exchange(client, "GET", server.url)
+        assert server.connections == 1
+        for _ in range(3):
+            await exchange(client, "POST", server.url, content="q=x")
+        assert server.connections == 4
+
+
+async def test_a_connection_that_closes_on_the_request_costs_one_post_only(door: Door) -> None:
+    """The library repeats a GET over a stale connection by itself; a POST it must send once."""
+    count = 0
+
+    async def die_second_time(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        nonlocal count
+        count += 1
+        if count == 2:
+            writer.transport.abort()
+        else:
+            writer.write(OK)
+
+    async with serving(die_second_time) as server:
+        client = door.client({})
+        await exchange(client, "GET", server.url)
+        assert (await exchange(client, "GET", server.url)).status == 200
+        assert [seen.method for seen in server.seen] == ["GET", "GET", "GET"]
+        count = 1
+        assert isinstance(await fail(door, server.url), OutcomeUnknownError)
+        assert [seen.method for seen in server.seen].count("POST") == 1
+
+
+def _leaves(cls: type[BaseException]) -> Iterator[type[BaseException]]:
+    yield cls
+    for child in cls.__subclasses__():
+        yield from _leaves(child)
+
+
+HTTPX_ERRORS = sorted(
+    {
+        cls
+        for root in (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
+        for cls in _leaves(root)
+        if cls.__module__.startswith("httpx")
+    },
+    key=lambda cls: cls.__name__,
+)
+NOT_SENT = {
+    "ConnectError", "ConnectTimeout", "InvalidURL", "LocalProtocolError", "PoolTimeout", "ProxyError",
+    "UnsupportedProtocol",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("cls", HTTPX_ERRORS, ids=lambda cls: cls.__name__)
+async def test_every_httpx_error_is_translated(cls: type[Exception]) -> None:
+    """Each class of the library becomes one of ours, and only those of connecting say that nothing was sent."""
+
+    def make() -> Exception:
+        text = "https://www.bing.com/images/create?q=prompt"
+        if issubclass(cls, httpx.HTTPStatusError):
+            return cls(text, request=httpx.Request("GET", text), response=httpx.Response(500))
+        if cls in (httpx.StreamConsumed, httpx.StreamClosed, httpx.ResponseNotRead, httpx.RequestNotRead):
+            return cls()
+        return cls(text)
+
+    def raising(request: httpx.Request) -> httpx.Response:
+        raise make()
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(raising)) as client:
+        with pytest.raises(UpstreamUnavailableError) as caught:
+            await exchange(client, "POST", "http://localhost/")
+    assert isinstance(caught.value, NotSentError if cls.__name__ in NOT_SENT else OutcomeUnknownError)
+    assert cls.__name__ in caught.value.detail and "prompt" not in caught.value.detail
+
+
+async def test_cancelling_an_exchange_frees_its_connection(door: Door) -> None:
+    """A caller who stops waiting leaves nothing behind at the server."""
+    arrived, gone = asyncio.Event(), asyncio.Event()
+
+    async def until_gone(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        arrived.set()
+        await reader.read()
+        gone.set()
+
+    async with listening(until_gone) as port:
+        task = asyncio.create_task(exchange(door.client({}), "GET", f"http://localhost:{port}"))
+        await arrived.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.wait_for(gone.wait(), 5)
+
+
+# --- proxies --------------------------------------------------------------------------------------------------------
+
+
+async def test_each_account_leaves_by_its_own_proxy(door: Door) -> None:
+    """Two accounts with a proxy each and one without: every request arrives by the way its account was given."""
+    async with (
+        serving(answer_ok) as server,
+        forwarding("anna") as (by_anna, anna_took),
+        forwarding("bert") as (by_bert, bert_took),
+    ):
+        for name, proxy in (("anna", by_anna), ("bert", by_bert), ("cleo", "")):
+            client = door.client({"_U": name}, domain=cookie_domain(server.url), proxy=proxy)
+            for method in ("GET", "POST"):
+                assert (await exchange(client, method, server.url)).status == 200
+        assert len(anna_took) == len(bert_took) == 2
+    ways = {(seen.cookies["_U"], seen.headers.get("via", "")) for seen in server.seen}
+    assert ways == {("anna", "anna"), ("bert", "bert"), ("cleo", "")}
+
+
+async def test_tls_goes_through_a_proxy_as_a_tunnel(door: Door) -> None:
+    """The proxy is asked for a tunnel; a handshake that fails inside it was not sent."""
+    async with serving(answering_with(OK, cut=True)) as server, forwarding("anna") as (proxy, taken):
+        error = await fail(door, f"https://localhost:{server.port}", proxy=proxy)
+    assert isinstance(error, NotSentError)
+    assert taken == [f"CONNECT localhost:{server.port}"]
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_proxy_that_refuses_has_passed_nothing_on(door: Door, scheme: str) -> None:
+    """Wrong credentials at the proxy: not sent, with and without a tunnel."""
+    async with serving(answer_ok) as server, forwarding("anna") as (proxy, taken):
+        stranger = proxy.replace("pass%20word", "wrong")
+        assert isinstance(await fail(door, f"{scheme}://localhost:{server.port}", proxy=stranger), NotSentError)
+    assert server.seen == [] and taken == []
+
+
+@pytest.mark.parametrize("proxy", ["socks5://localhost:1080", "nonsense", "http://", "ftp://localhost:21"])
+async def test_a_proxy_that_cannot_be_used_is_never_gone_around(door: Door, proxy: str) -> None:
+    """The request stays here rather than leave by another way than the account's owner chose."""
+    async with serving(answer_ok) as server:
+        assert isinstance(await fail(door, server.url, proxy=proxy), NotSentError)
+    assert server.seen == []
+
+
+async def test_a_dead_proxy_was_not_sent(door: Door) -> None:
+    """Nobody listens at the proxy's address."""
+    async with serving(answer_ok) as server:
+        error = await fail(door, server.url, proxy=f"http://localhost:{await closed_port()}")
+    assert isinstance(error, NotSentError)
+    assert server.seen == []
+
+
+async def test_the_environments_proxies_are_not_used(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account without a proxy goes direct, whatever the shell says."""
+    monkeypatch.setenv("HTTP_PROXY", f"http://localhost:{await closed_port()}")
+    monkeypatch.setenv("ALL_PROXY", f"http://localhost:{await closed_port()}")
+    async with serving(answer_ok) as server:
+        assert (await exchange(door.client({}), "GET", server.url)).status == 200
