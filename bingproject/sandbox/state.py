@@ -219,8 +219,8 @@ class State:
             account.fast_videos -= generation.lane == "fast"
         else:
             account.boosts -= generation.lane == "fast"
+        running = self.running(account, generation.kind, generation.accepted_at) + 1
         account.running[generation.kind].append(generation)
-        running = self.running(account, generation.kind, generation.accepted_at)
         account.max_running[generation.kind] = max(account.max_running[generation.kind], running)
 
     def _replay(self, line: dict[str, Any]) -> None:
