@@ -34,10 +34,9 @@ class Preferences:
         """The caller did not have to wait, as wished."""
         self.applied.append("respond-async")
 
-    def apply_wait(self) -> None:
-        """The answer came within the time the caller named, or at its end."""
-        if self.wait_seconds is not None:
-            self.applied.append(f"wait={self.wait_seconds:g}")
+    def apply_wait(self, seconds: float) -> None:
+        """The answer came within so many seconds, or at their end; an upper limit of ours shows here."""
+        self.applied.append(f"wait={seconds:g}")
 
     @property
     def header(self) -> str:

@@ -1,0 +1,104 @@
+"""What most tests stand on: a database of their own, the sandbox and the real server on ports, clients, rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from django.db import connection
+from django.test import AsyncClient
+from rest_framework.test import APIClient
+
+from accounts.models import Account
+from bingproject.asgi import application
+from bingproject.sandbox.server import SandboxServer
+from tests.factories import make_account, make_key
+from tests.servers import LiveServer
+
+SANDBOX_OPTIONS: dict[str, Any] = {
+    "image_seconds": 0,
+    "video_seconds": 0,
+    "after_polls": 0,
+    "submit_seconds": 0,
+    "image_limit": 100,
+}
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """SQLite's test database is a file of this run, so that threads share it and runs do not."""
+    if connection.vendor == "sqlite":
+        connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+
+
+@pytest.fixture(autouse=True)
+def plain_static_files(settings: Any) -> None:
+    """Pages link static files by their plain names: nothing has been collected for tests."""
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    }
+
+
+@pytest.fixture(scope="session")
+def sandbox_server() -> Iterator[SandboxServer]:
+    """One sandbox for the run."""
+    with SandboxServer(**SANDBOX_OPTIONS) as server:
+        yield server
+
+
+@pytest.fixture
+def sandbox(sandbox_server: SandboxServer, settings: Any) -> SandboxServer:
+    """Bing's stand-in, having forgotten everything, in place of Bing; results are ready at once."""
+    httpx.post(f"{sandbox_server.url}/_sandbox/reset").raise_for_status()
+    httpx.post(f"{sandbox_server.url}/_sandbox/options", json=SANDBOX_OPTIONS).raise_for_status()
+    settings.BING_URL = settings.BING_MEDIA_URL = sandbox_server.url
+    return sandbox_server
+
+
+@pytest.fixture(scope="session")
+def running_server(django_db_setup: None, django_db_blocker: Any) -> Iterator[LiveServer]:
+    """The real application behind uvicorn, one for the run."""
+    with django_db_blocker.unblock():
+        server = LiveServer(application).start()
+    yield server
+    with django_db_blocker.unblock():
+        server.stop()
+
+
+@pytest.fixture
+def site(running_server: LiveServer, transactional_db: None) -> LiveServer:
+    """The real server, and rows it can see (`live_server` is pytest-django's own, under WSGI)."""
+    return running_server
+
+
+@pytest.fixture
+def http(site: LiveServer) -> Iterator[httpx.Client]:
+    """A client of the real server; nothing about it is a browser's."""
+    with httpx.Client(base_url=site.url, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def api() -> APIClient:
+    """DRF's client: straight into the views, past the gate."""
+    return APIClient()
+
+
+@pytest.fixture
+def async_api() -> AsyncClient:
+    """Django's asynchronous client: straight into the views, past the gate."""
+    return AsyncClient()
+
+
+@pytest.fixture
+def account(db: None) -> Account:
+    """An account that is signed in."""
+    return make_account("alice")
+
+
+@pytest.fixture
+def api_key(db: None) -> str:
+    """A key of a whitelisted user."""
+    return make_key()[1]

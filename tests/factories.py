@@ -1,0 +1,90 @@
+"""Rows for tests: plain functions with usable defaults; keyword arguments override columns."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from accounts.models import Account, AccountState, WhitelistedUser
+from accounts.services import Caller, issue_api_key
+from bingproject.models import Machine
+from creator.models import FINISHED, Result, Runner, State, Task
+
+_numbers = itertools.count(1)
+
+
+def make_account(
+    name: str = "",
+    *,
+    cookie: str = "",
+    state: str = AccountState.OK,
+    cookies: dict[str, str] | None = None,
+    **columns: Any,
+) -> Account:
+    """An account that Bing has called signed in; its `_U` is its name unless said otherwise."""
+    name = name or f"account-{next(_numbers)}"
+    account = Account.objects.create(name=name, **columns)
+    account.rotate(cookies or {"_U": cookie or name}, timezone.now())
+    if state != account.state:
+        account.mark(AccountState(state), "", timezone.now())
+    account.refresh_from_db()
+    return account
+
+
+def set_capability(account: Account, capability: str, **columns: Any) -> None:
+    """Change what the account may do of one kind: `limit`, `cooldown_until`, …"""
+    account.capabilities.filter(capability=capability).update(**columns)
+
+
+def make_user(user_id: str = "", **columns: Any) -> WhitelistedUser:
+    """A person who may use the server."""
+    return WhitelistedUser.objects.create(user_id=user_id or f"user-{next(_numbers)}", **columns)
+
+
+def make_key(user: WhitelistedUser | None = None) -> tuple[Caller, str]:
+    """A key of a user: whom it stands for, and its text."""
+    user = user or make_user()
+    row, text = issue_api_key(user.user_id)
+    return Caller(holder=f"user:{user.user_id}", user=user, key=row), text
+
+
+def make_task(*, images: list[str] | None = None, **columns: Any) -> Task:
+    """A task of the open caller, waiting for an account; finished ones get their time, `images` become results."""
+    now = timezone.now()
+    defaults: dict[str, Any] = {
+        "prompt": "a red fox in the snow",
+        "holder": "open",
+        "created_at": now,
+        "next_at": now,
+        "deadline_at": now + timedelta(hours=1),
+    }
+    if columns.get("state", State.QUEUED) in FINISHED:
+        defaults["finished_at"] = now
+    task = Task.objects.create(**(defaults | columns))
+    Result.objects.bulk_create(Result(task=task, index=index, url=url) for index, url in enumerate(images or []))
+    return task
+
+
+def make_runner(**columns: Any) -> Runner:
+    """A runner that lives for another minute."""
+    now = timezone.now()
+    name = f"runner-{next(_numbers)}"
+    defaults = {
+        "id": name,
+        "machine": "test",
+        "slot": name,
+        "lease_until": now + timedelta(minutes=1),
+        "started_at": now,
+    }
+    return Runner.objects.create(**(defaults | columns))
+
+
+def make_machine(**columns: Any) -> Machine:
+    """A cluster that was heard of just now."""
+    now = timezone.now()
+    name = f"machine-{next(_numbers)}"
+    defaults = {"process": name, "machine_id": name, "host": "test", "pid": 1, "started_at": now, "seen_at": now}
+    return Machine.objects.create(**(defaults | columns))
