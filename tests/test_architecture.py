@@ -115,7 +115,10 @@ def _functions(name: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 def _public(name: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     """Module-level functions and methods that do not begin with an underscore."""
-    owners = [TREES[name], *(n for n in TREES[name].body if isinstance(n, ast.ClassDef) and n.name[0] != "_")]
+    owners: list[ast.Module | ast.ClassDef] = [
+        TREES[name],
+        *(n for n in TREES[name].body if isinstance(n, ast.ClassDef) and n.name[0] != "_"),
+    ]
     return [node for owner in owners for node in owner.body
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name[0] != "_"]  # fmt: skip
 
