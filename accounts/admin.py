@@ -1,0 +1,309 @@
+"""Operators' pages for accounts, whitelisted users and API keys. Secrets go in and are not shown again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Count, ForeignKey, Model, Q, QuerySet
+from django.forms import BaseModelFormSet, ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.timesince import timeuntil
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from accounts import services
+from accounts.models import Account, AccountCapability, AccountState, ApiKey, WhitelistedUser
+from accounts.protocol import parse_cookies
+from bingproject.errors import InvalidRequestError
+from bingproject.upstream import is_proxy_address
+
+STATE_COLOURS = {
+    AccountState.OK: "success",
+    AccountState.UNCHECKED: "info",
+    AccountState.CHALLENGED: "warning",
+    AccountState.EXPIRED: "danger",
+    AccountState.BLOCKED: "danger",
+}
+
+
+class WriteOnlyTextarea(UnfoldAdminTextareaWidget):
+    """A text area that never shows what was typed, not even when the form comes back with an error."""
+
+    def format_value(self, value: Any) -> str:
+        """Nothing."""
+        return ""
+
+
+class AccountForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes no parameter at run time
+    """An account, and the one way in for its cookies."""
+
+    new_cookies = forms.CharField(
+        required=False,
+        strip=True,
+        max_length=100_000,
+        widget=WriteOnlyTextarea(attrs={"rows": 4, "autocomplete": "off", "spellcheck": "false"}),
+        help_text=(
+            "Paste the value of the cookie _U, a Cookie header, “Copy as cURL”, a cookie editor's JSON export or a "
+            "cookies.txt. Kept sealed, never shown again."
+        ),
+    )
+
+    class Meta:
+        model = Account
+        fields: ClassVar = ["name", "is_enabled", "proxy", "user_agent", "notes"]
+
+    def clean_new_cookies(self) -> dict[str, str] | None:
+        """The cookies by name; None when there is nothing new."""
+        text = self.cleaned_data["new_cookies"]
+        if not text and self.instance.pk is None:
+            raise forms.ValidationError("An account needs its cookies.")
+        try:
+            return parse_cookies(text) if text else None
+        except InvalidRequestError as error:
+            raise forms.ValidationError(error.message) from error
+
+    def clean_proxy(self) -> str:
+        """An address that can be used."""
+        text = str(self.cleaned_data["proxy"])
+        if text and not is_proxy_address(text):
+            raise forms.ValidationError("Give an address such as http://name:password@proxy.example.org:3128.")
+        return text
+
+    def clean_user_agent(self) -> str:
+        """Text that a header can carry."""
+        text = str(self.cleaned_data["user_agent"])
+        if not (text.isascii() and text.isprintable()):
+            raise forms.ValidationError("Only printable ASCII characters can be sent.")
+        return text
+
+
+class CoolingDownFilter(admin.SimpleListFilter):
+    """Accounts that rest."""
+
+    title = "cooling down"
+    parameter_name = "cooling"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
+        """One choice."""
+        return [("yes", "Yes")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Account]) -> QuerySet[Account]:
+        """Those with a rest that is not over."""
+        if self.value() != "yes":
+            return queryset
+        now = timezone.now()
+        resting = AccountCapability.objects.filter(Q(cooldown_until__gt=now) | Q(fast_cooldown_until__gt=now))
+        return queryset.filter(pk__in=resting.values("account_id"))
+
+
+class AccountCapabilityInline(TabularInline):
+    """What the account may do; operators set the limit, Bing's answers the rest."""
+
+    model = AccountCapability
+    fields = ("capability", "limit", "cooldown_until", "cooldown_reason", "fast_cooldown_until", "last_success_at")
+    readonly_fields = ("capability", "cooldown_until", "cooldown_reason", "fast_cooldown_until", "last_success_at")
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Every account has its three rows from the start."""
+        return False
+
+
+@admin.register(Account)
+class AccountAdmin(ModelAdmin):
+    """Accounts: state first; cookies in, never out."""
+
+    form = AccountForm
+    inlines = (AccountCapabilityInline,)
+    list_display = (
+        "state_shown",
+        "name",
+        "state_reason",
+        "state_at",
+        "resting",
+        "cookies_shown",
+        "checked_at",
+        "enabled",
+    )
+    list_display_links = ("state_shown", "name")
+    list_filter = ("state", "is_enabled", CoolingDownFilter)
+    search_fields = ("name", "notes")
+    readonly_fields = ("state_shown", "state_reason", "state_at", "checked_at", "last_error", "cookies_shown")
+    fieldsets = (
+        ("State", {"fields": ("state_shown", "state_reason", "state_at", "checked_at", "last_error")}),
+        (None, {"fields": ("name", "is_enabled", "cookies_shown", "new_cookies", "proxy", "user_agent", "notes")}),
+    )
+    add_fieldsets = ((None, {"fields": ("name", "is_enabled", "new_cookies", "proxy", "user_agent", "notes")}),)
+    actions = ("check_now", "enable", "disable", "clear_cooldowns")
+    actions_submit_line = ("save_and_check",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
+        """With the capabilities: the list shows which of them rest."""
+        return super().get_queryset(request).prefetch_related("capabilities")
+
+    def get_inlines(self, request: HttpRequest, obj: Account | None) -> Sequence[Any]:
+        """Capabilities come with the account: there are none while it is being added."""
+        return self.inlines if obj is not None else ()
+
+    @display(description="state", ordering="state", label=STATE_COLOURS)
+    def state_shown(self, account: Account) -> tuple[str, str]:
+        """What Bing last said of it."""
+        return account.state, account.get_state_display()
+
+    @display(description="enabled", ordering="is_enabled", boolean=True)
+    def enabled(self, account: Account) -> bool:
+        """Whether it is given work."""
+        return account.is_enabled
+
+    @display(description="cookies")
+    def cookies_shown(self, account: Account) -> str:
+        """The end of `_U` and when it was pasted."""
+        if account.cookies_at is None:
+            return "none"
+        return f"…{account.cookies_tail}, {date_format(account.cookies_at, 'DATETIME_FORMAT')}"
+
+    @display(description="cooling down")
+    def resting(self, account: Account) -> str:
+        """Which capabilities rest, and for how long yet."""
+        now, ends = timezone.now(), []
+        for row in account.capabilities.all():
+            lanes = ((row.get_capability_display(), row.cooldown_until), ("fast lane", row.fast_cooldown_until))
+            ends += [f"{name}: {timeuntil(end, now)}" for name, end in lanes if end is not None and end > now]
+        return ", ".join(ends)
+
+    def save_model(self, request: HttpRequest, obj: Account, form: AccountForm, change: bool) -> None:
+        """Write what the form changed and nothing else: a worker may be writing the account's state meanwhile."""
+        if change:
+            obj.save(update_fields=[name for name in form.changed_data if name in form.Meta.fields])
+        else:
+            obj.save()
+        if form.cleaned_data["new_cookies"]:
+            services.rotate_cookies(obj, form.cleaned_data["new_cookies"], timezone.now())
+        for line_action in self.get_actions_submit_line(request, obj.pk):
+            if line_action.action_name in request.POST:
+                line_action.method(request, obj)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: BaseModelFormSet[Any, Any], change: bool) -> None:
+        """The same for capabilities: only the limit is the operator's."""
+        for row in formset.save(commit=False):
+            row.save(update_fields=["limit"])
+
+    @action(description="Save and check now")
+    def save_and_check(self, request: HttpRequest, obj: Account) -> None:
+        """Have a worker look at it."""
+        services.request_check(obj, timezone.now())
+        messages.info(request, "The check is under way. Reload the page to see what came of it.")
+
+    @admin.action(description="Check now", permissions=["change"])
+    def check_now(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        """Have a worker look at each of them."""
+        accounts = list(queryset)
+        for account in accounts:
+            services.request_check(account, timezone.now())
+        messages.info(request, f"{len(accounts)} to be checked. Reload the page to see what came of it.")
+
+    @admin.action(description="Enable", permissions=["change"])
+    def enable(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        """Give them work."""
+        messages.success(request, f"{queryset.filter(is_enabled=False).update(is_enabled=True)} enabled.")
+
+    @admin.action(description="Disable", permissions=["change"])
+    def disable(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        """Give them no new work; what runs ends."""
+        messages.success(request, f"{queryset.filter(is_enabled=True).update(is_enabled=False)} disabled.")
+
+    @admin.action(description="Clear cool-downs", permissions=["change"])
+    def clear_cooldowns(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        """Give them work again at once."""
+        count = services.clear_cooldowns(list(queryset.values_list("pk", flat=True)))
+        messages.success(request, f"{count} cool-downs cleared.")
+
+
+@admin.register(WhitelistedUser)
+class WhitelistedUserAdmin(ModelAdmin):
+    """Who may use this server."""
+
+    list_display = ("user_id", "name", "is_active", "key_count", "created_at")
+    list_filter = ("is_active",)
+    search_fields = ("user_id", "name", "note")
+    readonly_fields = ("created_at",)
+    actions = ("remove",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WhitelistedUser]:
+        """With the number of keys that work."""
+        keys = Count("api_keys", filter=Q(api_keys__revoked_at=None))
+        return super().get_queryset(request).annotate(working_keys=keys)
+
+    @display(description="keys", ordering="working_keys")
+    def key_count(self, user: Any) -> int:
+        """Keys not revoked."""
+        return int(user.working_keys)
+
+    @admin.action(description="Deactivate and revoke all keys", permissions=["change"])
+    def remove(self, request: HttpRequest, queryset: QuerySet[WhitelistedUser]) -> None:
+        """Keep them out."""
+        users = list(queryset)
+        for user in users:
+            services.remove_whitelisted_user(user.user_id, timezone.now())
+        messages.success(request, f"{len(users)} deactivated.")
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ModelAdmin):
+    """Keys: issued here and shown once, then read-only."""
+
+    list_display = ("__str__", "user", "created_at", "last_used_at", "revoked_at")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("user",)
+    search_fields = ("user__user_id", "user__name", "key_tail")
+    fields = ("user", "created_at", "last_used_at", "revoked_at")
+    readonly_fields = ("created_at", "last_used_at", "revoked_at")
+    add_fieldsets = ((None, {"fields": ("user",)}),)
+    actions = ("revoke",)
+
+    def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        """Nothing of a key can be edited; the list still needs the permission for its actions."""
+        return obj is None and super().has_change_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        """Revoked keys stay, so that it can be seen that there were any."""
+        return False
+
+    def formfield_for_foreignkey(self, db_field: ForeignKey[Any, Any], request: HttpRequest, **options: Any) -> Any:
+        """Only users who are let in get a key."""
+        if db_field.name == "user":
+            options["queryset"] = services.list_whitelisted_users().filter(is_active=True)
+        return super().formfield_for_foreignkey(db_field, request, **options)
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+        """Issue the key; its text travels to the one answer that shows it."""
+        issued, text = services.issue_api_key(obj.user.user_id)
+        obj.pk, obj.key_tail = issued.pk, issued.key_tail
+        request.issued_key_text = text  # type: ignore[attr-defined]
+
+    def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
+        """The page that shows the key, this once: nothing of it is kept, nor may any cache keep it."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "API key issued",
+            "opts": self.opts,
+            "key": obj,
+            "text": request.issued_key_text,  # type: ignore[attr-defined]
+            "list_url": reverse("admin:accounts_apikey_changelist"),
+        }
+        headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+        return TemplateResponse(request, "admin/accounts/apikey/issued.html", context, headers=headers)
+
+    @admin.action(description="Revoke", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        """They open nothing from now on."""
+        messages.success(request, f"{services.revoke_api_keys(queryset, timezone.now())} revoked.")
