@@ -80,6 +80,8 @@ def _database() -> dict[str, Any]:
             "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;",
         }
         found["TEST"] = {"NAME": str(Path(found["NAME"]).with_name("test.sqlite3"))}
+        # Requests share a few threads, which keep their connections: opening one costs more than a request.
+        found["CONN_MAX_AGE"] = None
     elif found["ENGINE"].endswith("postgresql"):
         found["CONN_MAX_AGE"] = 600
         found["CONN_HEALTH_CHECKS"] = True
@@ -111,6 +113,7 @@ IMAGE_DEADLINE_SECONDS = env.seconds("IMAGE_DEADLINE_SECONDS", 900)
 VIDEO_DEADLINE_SECONDS = env.seconds("VIDEO_DEADLINE_SECONDS", 21600)
 MAX_QUEUED = env.whole("MAX_QUEUED", 10_000, least=1)
 MAX_QUEUED_PER_HOLDER = 100
+RUNNER_LEASE_SECONDS = 8.0  # a runner not heard of for so long is dead
 # Waits before a submit that Bing did not take is sent again; as many tries as waits.
 SUBMIT_RETRY_SECONDS = (2.0, 5.0, 15.0)
 # Looks in a row that brought nothing readable before a generation is given up, and the longest pause between them.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 
-from bingproject.upstream import Answer, exchange
+from bingproject.upstream import Answer, Download, download, exchange
 from creator.protocol import (
     HttpRequest,
     Order,
@@ -49,3 +49,8 @@ class ImageCreatorClient:
         return await exchange(
             self._http, request.method, self._base_url + request.path, headers=request.headers, content=request.body
         )
+
+
+async def fetch_picture(http: httpx.AsyncClient, url: str) -> Download:
+    """The file behind a result's address, with whatever status; `http` sends no cookies."""
+    return await download(http, url)

@@ -80,7 +80,7 @@ class Runner:
         asked_at = time.monotonic()
         if not await sync_to_async(claims.open_lease)(self.id):
             return "no-slot"
-        self._lease_end = asked_at + claims.LEASE_SECONDS
+        self._lease_end = asked_at + settings.RUNNER_LEASE_SECONDS
         await self._learn()
         flusher = asyncio.create_task(self._ledger.run())
         end_at = asked_at + slice_seconds
@@ -116,7 +116,7 @@ class Runner:
         if not await sync_to_async(claims.renew_lease)(self.id, len(self._carried)):
             raise LeaseLostError
         # Counted from before the question: the database may have answered late.
-        self._lease_end = asked_at + claims.LEASE_SECONDS
+        self._lease_end = asked_at + settings.RUNNER_LEASE_SECONDS
         self._renew_at = asked_at + RENEW_SECONDS
 
     def _may_send(self) -> bool:

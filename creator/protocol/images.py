@@ -70,7 +70,9 @@ def parse_results_page(
     if page.has(_PREVIEW):
         check_withheld(page)
         return Pending(is_preview=True)
-    image_ids = _find_image_ids(page, media_url)
+    image_ids = _find_marked_ids(page, media_url)
+    if not image_ids and not is_document(text):
+        image_ids = _find_generated_ids(page, media_url)
     if image_ids and is_cut(text):
         raise unexpected("results page cut short", text)
     if image_ids:
@@ -95,13 +97,15 @@ def _should_show_pictures(page: Page, text: str) -> bool:
     return is_document(text) or "text/css" in text or page.has("img")
 
 
-def _find_image_ids(page: Page, media_url: str) -> list[str]:
-    """Media ids in order, each once; by the known classes first, by the look of the id when these have changed."""
+def _find_marked_ids(page: Page, media_url: str) -> list[str]:
+    """Media ids of the known classes, in order, each once."""
     marked = [_find_id(node, media_url) for node in page.tree.css(_RESULTS)]
     found = list(dict.fromkeys(filter(None, marked)))
-    generated = [image_id for image_id in found if image_id.startswith(_GENERATED)]
-    if found:
-        return generated or found
+    return [image_id for image_id in found if image_id.startswith(_GENERATED)] or found
+
+
+def _find_generated_ids(page: Page, media_url: str) -> list[str]:
+    """Media ids known by their look, for the day the classes change; only for fragments, since pages have galleries."""
     anywhere = [find_image_id(source, media_url=media_url) for source in page.attributes("img", "src")]
     return list(dict.fromkeys(image_id for image_id in anywhere if image_id.startswith(_GENERATED)))
 

@@ -151,14 +151,18 @@ def is_blank(text: str) -> bool:
 
 
 def is_cut(text: str) -> bool:
-    """Whether a page of tags does not end with one."""
-    return not text.rstrip().endswith(">")
+    """Whether the end is missing: of a whole page its last tag, of a fragment the end of any tag."""
+    return not (_is_whole(text) if is_document(text) else text.rstrip().endswith(">"))
 
 
 def is_document(text: str) -> bool:
     """Whether a body is a whole page, where the creator's polls answer with fragments."""
     beginning = text[:_BEGINNING_CHARACTERS].casefold()
     return "<html" in beginning or "<!doctype" in beginning
+
+
+def _is_whole(text: str) -> bool:
+    return "</html" in text.casefold()
 
 
 def read_json(text: str) -> dict[str, object] | None:
@@ -169,12 +173,9 @@ def read_json(text: str) -> dict[str, object] | None:
     if not text.lstrip("\ufeff \t\r\n").startswith("{"):
         return None
     try:
-        document: object = msgspec.json.decode(text.lstrip("\ufeff"))
+        return msgspec.json.decode(text.lstrip("\ufeff"), type=dict[str, object])
     except (ValueError, RecursionError):
         raise unexpected("unreadable JSON", text) from None
-    if not isinstance(document, dict):
-        raise unexpected("JSON that is no object", text)
-    return document
 
 
 def unexpected(what: str, text: str, code: str = "upstream_protocol_error") -> UnexpectedResponseError:
@@ -217,7 +218,7 @@ class Page:
 
         The link alone is on every page of Bing's; a page cut short is no answer that anybody should be blamed for.
         """
-        if "</html" not in text.casefold():
+        if not _is_whole(text):
             return False
         is_session = self.has(_SIGN_IN) and any(_SESSION_SCRIPT.search(node.text()) for node in self.tree.css("script"))
         return is_session or self.has(_SEARCH_FORM)

@@ -64,14 +64,15 @@ def parse_video_result(
     return _parse_document(document, text, media_url)
 
 
-def parse_video_detail(status: int, headers: Mapping[str, str], text: str, *, media_url: str) -> Video:
+def parse_video_detail(
+    status: int, headers: Mapping[str, str], text: str, *, media_url: str, paths: Paths = DEFAULT_PATHS
+) -> Video:
     """Read the detail behind a card: JSON with a list `value`, each with `contentUrl`.
 
     Raises: as `check_status`; UnexpectedResponseError with `upstream_interrupted` while there is no video in it.
     """
-    check_poll_status(status, headers, text, DEFAULT_PATHS)
-    document = read_json(text) or {}
-    url = _find_content_url(document, media_url)
+    home = check_poll_status(status, headers, text, paths)
+    url = "" if home else _find_content_url(read_json(text) or {}, media_url)
     if not url:
         raise unexpected("video detail without a video", text, code="upstream_interrupted")
     return Video(url)

@@ -23,7 +23,6 @@ from django.utils import timezone
 from accounts.models import AccountCapability
 from creator.models import AT_BING, FINISHED, Kind, Runner, State, Task
 
-LEASE_SECONDS = 8.0
 RUNNER_CAPACITY = 1000
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -91,7 +90,7 @@ def open_lease(runner_id: str) -> bool:
                 id=runner_id,
                 machine=settings.MACHINE_ID,
                 slot=settings.MACHINE_ID,
-                lease_until=now + timedelta(seconds=LEASE_SECONDS),
+                lease_until=now + timedelta(seconds=settings.RUNNER_LEASE_SECONDS),
                 started_at=now,
             )
     except IntegrityError:
@@ -101,7 +100,7 @@ def open_lease(runner_id: str) -> bool:
 
 def renew_lease(runner_id: str, task_count: int) -> bool:
     """Live on for another lease; False when somebody took this runner for dead."""
-    until = database_now() + timedelta(seconds=LEASE_SECONDS)
+    until = database_now() + timedelta(seconds=settings.RUNNER_LEASE_SECONDS)
     return bool(Runner.objects.filter(pk=runner_id).update(lease_until=until, task_count=task_count))
 
 
@@ -267,7 +266,7 @@ def _best_seat(seats: Sequence[_Seat], task: Task) -> _Seat | None:
     return min(untried or free, key=lambda seat: seat.load, default=None)
 
 
-def _fair_queue(kind: str, count: int, now: datetime) -> list[Task]:
+def _fair_queue(kind: str, count: int, now: datetime) -> Sequence[Task]:
     """The next tasks in an order that is fair between key-holders: whoever has least running goes first."""
     due: QuerySet[Task] = Task.objects.due(now).filter(kind=kind)
     order = [F("created_at").asc(), F("id").asc()]
