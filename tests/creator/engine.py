@@ -20,7 +20,7 @@ def run_until(condition: Callable[[], object], *, limit_seconds: float = 20) -> 
     async def run() -> str:
         async with Door() as door:
             slice_task = asyncio.create_task(Runner(door).run(limit_seconds))
-            while not slice_task.done() and not await sync_to_async(condition)():
+            while not slice_task.done() and not await sync_to_async(condition)():  # noqa: ASYNC110 - the condition is a question to the database
                 await asyncio.sleep(0.03)
             stopping.request_stop()
             return await slice_task

@@ -36,7 +36,7 @@ def _submits(bing: SandboxServer) -> int:
 def test_pictures_are_made_end_to_end(bing: SandboxServer) -> None:
     """A queued task becomes a completed one with Bing's pictures in order, and the account is known to work."""
     account = make_account()
-    task = make_task("a red fox 🦊 שלום")
+    task = make_task(prompt="a red fox 🦊 שלום")
     assert run_until(all_finished) == "handed over"
     task = reload(task)
     assert task.state == State.COMPLETED
@@ -55,7 +55,7 @@ def test_pictures_are_made_end_to_end(bing: SandboxServer) -> None:
 def test_all_three_forms_of_a_finished_video_are_read(bing: SandboxServer, scenario: str) -> None:
     """The address of the video is the same whichever way Bing tells it."""
     make_account()
-    task = make_task(f"a wave sandbox:{scenario}", kind="video", speed="standard")
+    task = make_task(prompt=f"a wave sandbox:{scenario}", kind="video", speed="standard")
     run_until(all_finished)
     task = reload(task)
     assert task.state == State.COMPLETED, task.error_detail
@@ -66,7 +66,7 @@ def test_all_three_forms_of_a_finished_video_are_read(bing: SandboxServer, scena
 def test_a_lane_without_boosts_is_followed_by_the_standard_lane_once(bing: SandboxServer) -> None:
     """`auto` sends again in the standard lane, and the fast lane of the account rests; the account does not."""
     account = make_account()
-    task = make_task("x sandbox:no-coins")
+    task = make_task(prompt="x sandbox:no-coins")
     run_until(all_finished)
     assert reload(task).state == State.COMPLETED
     assert reload(task).lane == "standard"
@@ -79,7 +79,7 @@ def test_a_lane_without_boosts_is_followed_by_the_standard_lane_once(bing: Sandb
 def test_fast_without_boosts_fails_as_no_boosts(bing: SandboxServer) -> None:
     """A caller who wants the fast lane only is told that no boosts are left; nothing is sent in the other lane."""
     make_account()
-    task = make_task("x sandbox:no-coins", speed="fast")
+    task = make_task(prompt="x sandbox:no-coins", speed="fast")
     run_until(all_finished)
     assert (reload(task).state, reload(task).error_code) == (State.FAILED, "no_boosts")
     assert _submits(bing) == 1
@@ -124,7 +124,7 @@ def test_a_cookie_that_dies_while_bing_works_fails_the_task_after_some_looks(
     """The account is marked expired, the task says why, and its slot stays taken while Bing may go on."""
     settings.POLL_TRIES = 3
     account = make_account()
-    task = make_task("x sandbox:expire-mid")
+    task = make_task(prompt="x sandbox:expire-mid")
     run_until(all_finished)
     account.refresh_from_db()
     task = reload(task)
@@ -136,7 +136,7 @@ def test_a_cookie_that_dies_while_bing_works_fails_the_task_after_some_looks(
 def test_a_burst_of_503_is_waited_out(bing: SandboxServer) -> None:
     """503 says that nothing was taken: the same task is sent again after a pause and makes its picture."""
     make_account()
-    task = make_task("x sandbox:http-503=2")
+    task = make_task(prompt="x sandbox:http-503=2")
     run_until(all_finished)
     task = reload(task)
     assert (task.state, task.retry_count, task.attempt_count) == (State.COMPLETED, 2, 3)
@@ -145,7 +145,7 @@ def test_a_burst_of_503_is_waited_out(bing: SandboxServer) -> None:
 def test_a_server_error_is_not_sent_again(bing: SandboxServer) -> None:
     """500 promises nothing: the task fails at once, and the account's slot stays taken for a while."""
     make_account()
-    task = make_task("x sandbox:http-500")
+    task = make_task(prompt="x sandbox:http-500")
     run_until(all_finished)
     task = reload(task)
     assert (task.state, task.error_code, _submits(bing)) == (State.FAILED, "upstream_unreachable", 1)
@@ -159,7 +159,7 @@ def test_engine_rule_06_only_a_definite_refusal_is_sent_again(
     """A request whose answer never came is uncertain and stays one request, whether or not Bing had taken it."""
     settings.UPSTREAM_TIMEOUT_SECONDS = 1.0
     make_account()
-    task = make_task(f"x sandbox:{scenario}")
+    task = make_task(prompt=f"x sandbox:{scenario}")
     run_until(lambda: reload(task).state == State.UNCERTAIN)
     assert reload(task).state == State.UNCERTAIN
     Task.objects.filter(pk=task.pk).update(submit_at=timezone.now() - timedelta(minutes=2))
@@ -184,7 +184,7 @@ def test_engine_rule_06_a_refused_connection_is_sent_again(settings: Settings) -
 def test_engine_rule_01_submitting_is_committed_before_the_post(bing: SandboxServer) -> None:
     """While Bing has not answered the POST, another connection already sees the row as submitting."""
     make_account()
-    task = make_task("x sandbox:stall")
+    task = make_task(prompt="x sandbox:stall")
     seen: list[str] = []
 
     def watch() -> bool:
@@ -236,7 +236,7 @@ def test_engine_rule_04_an_id_that_comes_after_the_lease_was_lost_is_kept(bing: 
 def test_engine_rule_04_the_id_is_stored_before_anything_else_is_asked(bing: SandboxServer) -> None:
     """As soon as Bing has answered, the id is on the row: before the redirect is visited or a poll is made."""
     make_account()
-    task = make_task("x sandbox:slow")
+    task = make_task(prompt="x sandbox:slow")
     run_until(is_polling(task))
     task = reload(task)
     assert task.request_id.startswith("1-")
@@ -261,12 +261,12 @@ def test_engine_rule_05_nothing_is_sent_when_the_lease_is_about_to_end(bing: San
 def test_a_polled_task_is_cancelled_at_once_and_its_slot_stays_taken(bing: SandboxServer) -> None:
     """The runner lets go of it; Bing may go on, so the account's slot is not given to another task yet."""
     set_capability(make_account(), "image", limit=1)
-    task = make_task("x sandbox:slow")
+    task = make_task(prompt="x sandbox:slow")
     run_until(is_polling(task))
     cancelled = cancel_task(str(task.pk), "open", timezone.now())
     assert cancelled.state == State.CANCELLED
     assert run_until(lambda: reload(task).runner is None) == "handed over"
-    make_task("second")
+    make_task(prompt="second")
     make_runner(id=THERE)
     assert claims.account_loads("image", timezone.now()).total() == 1
     assert claims.claim(THERE, ["image"], 16) == []
@@ -276,7 +276,7 @@ def test_a_cancelled_submit_ends_cancelled_when_the_answer_comes(bing: SandboxSe
     """A wish stored while the POST is under way is granted as soon as Bing has answered; the slot stays taken."""
     httpx.post(f"{bing.url}/_sandbox/options", json={"submit_seconds": 0.8}).raise_for_status()
     make_account()
-    task = make_task("x")
+    task = make_task(prompt="x")
 
     def cancelled() -> bool:
         if reload(task).state == State.SUBMITTING:
@@ -293,7 +293,7 @@ def test_a_cancelled_submit_ends_cancelled_when_the_answer_comes(bing: SandboxSe
 def test_a_stop_hands_over_and_the_next_runner_goes_on(bing: SandboxServer) -> None:
     """After a clean stop nothing is owned, nothing is sent twice, and the next runner finishes the work."""
     set_capability(make_account(), "image", limit=10)
-    tasks = [make_task(f"number {n} sandbox:slow=2") for n in range(6)]
+    tasks = [make_task(prompt=f"number {n} sandbox:slow=2") for n in range(6)]
     run_until(lambda: Task.objects.filter(state=State.POLLING).count() == len(tasks))
     assert not RunnerRow.objects.exists()
     assert not Task.objects.exclude(runner=None).exists()
@@ -316,7 +316,7 @@ def test_only_one_runner_a_machine(bing: SandboxServer) -> None:
 def test_a_runner_whose_lease_was_taken_stops(bing: SandboxServer) -> None:
     """When its row is gone the runner leaves without touching what is another's now."""
     make_account()
-    task = make_task("x sandbox:slow")
+    task = make_task(prompt="x sandbox:slow")
 
     def take_lease() -> bool:
         if reload(task).state == State.POLLING:
@@ -330,7 +330,7 @@ def test_a_runner_whose_lease_was_taken_stops(bing: SandboxServer) -> None:
 def test_a_task_of_a_removed_account_says_so(bing: SandboxServer) -> None:
     """A generation whose account was deleted fails with a reason instead of being looked for for ever."""
     account = make_account()
-    task = make_task("x sandbox:slow")
+    task = make_task(prompt="x sandbox:slow")
     run_until(is_polling(task))
     account.delete()
     run_until(all_finished)
