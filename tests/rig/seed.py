@@ -1,0 +1,100 @@
+"""`python -m tests.rig.seed`: fills a system's database through the project's own services, in a process of its own.
+
+The environment says which database; what is made is printed as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from datetime import timedelta
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bingproject.settings")
+django.setup(set_prefix=False)
+
+# Only now: models need the settings.
+from django.utils import timezone
+
+from accounts import services as accounts
+from accounts.models import Account, AccountCapability, WhitelistedUser
+from creator.models import Result, State, Task
+from creator.services import Origin, Wish, create_task
+
+CHUNK = 2000
+
+
+def add_accounts(count: int, limit: int) -> None:
+    """Accounts that the sandbox takes for signed in, each with the same limit for every kind."""
+    for number in range(count):
+        account = Account.objects.create(name=f"rig-{number:04}")
+        accounts.rotate_cookies(account, {"_U": f"rig-account-{number:04}"}, timezone.now())
+    AccountCapability.objects.update(limit=limit)
+
+
+def add_keys(count: int) -> list[str]:
+    """Users with one key each; the keys."""
+    keys = []
+    for number in range(count):
+        user = WhitelistedUser.objects.create(user_id=f"rig-{number:03}")
+        keys.append(accounts.issue_api_key(user.user_id)[1])
+    return keys
+
+
+def queue_tasks(count: int, prefix: str, holders: int) -> int:
+    """Waiting tasks of as many callers as needed, made as a request would; how many."""
+    now = timezone.now()
+    for number in range(count):
+        wish = Wish(kind="image", prompt=f"{prefix} {number}")
+        create_task(wish, Origin(f"user:rig-{number % holders:03}", "image"), now, 300)
+    return count
+
+
+def store_finished(count: int, holder: str) -> str:
+    """Finished tasks of one caller with four pictures each; the newest one's id."""
+    now = timezone.now()
+    task_id = ""
+    for start in range(0, count, CHUNK):
+        tasks = [_finished(number, holder, now) for number in range(start, min(start + CHUNK, count))]
+        Task.objects.bulk_create(tasks)
+        Result.objects.bulk_create(
+            Result(task=task, index=index, url=f"https://th.example.org/th/id/OIG1.{task.pk.hex[:20]}{index}?pid=ImgGn")
+            for task in tasks[: 50 if start else CHUNK]
+            for index in range(4)
+        )
+        task_id = str(tasks[0].pk)
+    return task_id
+
+
+def _finished(number: int, holder: str, now: object) -> Task:
+    at = timezone.now() - timedelta(seconds=number % 80_000)
+    return Task(
+        prompt=f"stored {number}", holder=holder, route="image", state=State.COMPLETED, request_id=f"1-{number:032x}",
+        lane="fast", next_at=at, deadline_at=at, created_at=at, submit_at=at, accepted_at=at, finished_at=at,
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Make what is asked for."""
+    parser = argparse.ArgumentParser()
+    for name in ("accounts", "limit", "keys", "queue", "holders", "finished"):
+        parser.add_argument(f"--{name}", type=int, default=0)
+    parser.add_argument("--prefix", default="rig")
+    parser.add_argument("--holder", default="open")
+    wanted = parser.parse_args()
+    made: object = None
+    if wanted.accounts:
+        add_accounts(wanted.accounts, wanted.limit or 3)
+        made = add_keys(wanted.keys)
+    if wanted.queue:
+        made = queue_tasks(wanted.queue, wanted.prefix, wanted.holders or 1)
+    if wanted.finished:
+        made = store_finished(wanted.finished, wanted.holder)
+    json.dump(made, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
