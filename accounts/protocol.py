@@ -45,7 +45,8 @@ _COOKIE_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # What RFC 6265 allows in a value and browsers send: printable ASCII without space, quote, comma, ";", backslash;
 # quote and comma are let through, since Bing's own cookies have them.
 _COOKIE_VALUE = re.compile(r"[\x21-\x3a\x3c-\x5b\x5d-\x7e]*")
-_BARE_VALUE = re.compile(r"[^\s=;{}\[\]\"'\\]+={0,2}")
+# Base64's padding is long; a short word before "=" is a cookie's name without a value.
+_BARE_VALUE = re.compile(r"""[^\s=;{}\[\]"'\\]+|[^\s=;{}\[\]"'\\]{16,}={1,2}""")
 
 _SIGN_IN_HOSTS = frozenset({"login.live.com", "login.microsoftonline.com", "login.microsoft.com"})
 _SIGN_IN_PATH = "/fd/auth/signin"
