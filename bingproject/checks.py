@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,23 +29,18 @@ def _queue_faults(queue: dict[str, Any]) -> Iterator[CheckMessage]:
             hint="A job that outlives `timeout` is killed, one that outlives `retry` runs twice.",
             id="bingproject.E001",
         )
-    if os.environ.get("Q_CLUSTER_NAME"):
-        yield Error(
-            "The environment variable Q_CLUSTER_NAME must not be set: the queue is named by MACHINE_ID.",
-            id="bingproject.E003",
-        )
     name, own = queue.get("name"), queue.get("cluster_name")
     if not own or own == name or settings.MACHINE_ID not in own:
-        yield Error("Q_CLUSTER['cluster_name'] must name this machine: one queue per machine.", id="bingproject.E004")
+        yield Error("Q_CLUSTER['cluster_name'] must name this machine: one queue per machine.", id="bingproject.E003")
     if (queue.get("workers") or 0) < LEAST_WORKERS or (queue.get("queue_limit") or 0) < queue.get("workers", 0):
         yield Error(
-            f"Q_CLUSTER needs at least {LEAST_WORKERS} workers and queue_limit at least as many.", id="bingproject.E005"
+            f"Q_CLUSTER needs at least {LEAST_WORKERS} workers and queue_limit at least as many.", id="bingproject.E004"
         )
     wrong = [key for key, value in QUEUE_RULES.items() if queue.get(key) != value]
     if wrong:
-        yield Error(f"Q_CLUSTER has a value the engine cannot work with: {', '.join(wrong)}.", id="bingproject.E006")
+        yield Error(f"Q_CLUSTER has a value the engine cannot work with: {', '.join(wrong)}.", id="bingproject.E005")
     if bool(queue.get("orm")) == bool(queue.get("redis")):
-        yield Error("Q_CLUSTER needs one broker: orm or redis.", id="bingproject.E007")
+        yield Error("Q_CLUSTER needs one broker: orm or redis.", id="bingproject.E006")
 
 
 def check_sqlite(**_options: Any) -> list[CheckMessage]:
@@ -78,7 +72,7 @@ def check_dotted_names(**_options: Any) -> list[CheckMessage]:
             import_string(name)
         except ImportError:
             faults.append(
-                Error(f"CLUSTER_NUDGES or CLUSTER_PERIODIC names {name}, which does not exist.", id="bingproject.E008")
+                Error(f"CLUSTER_NUDGES or CLUSTER_PERIODIC names {name}, which does not exist.", id="bingproject.E007")
             )
     return faults
 
@@ -89,7 +83,7 @@ def check_sandbox(**_options: Any) -> list[CheckMessage]:
         return []
     return [
         Error(
-            "SANDBOX=1: this server shows invented pictures, not Bing's.", hint="Unset SANDBOX.", id="bingproject.E009"
+            "SANDBOX=1: this server shows invented pictures, not Bing's.", hint="Unset SANDBOX.", id="bingproject.E008"
         )
     ]
 

@@ -114,6 +114,7 @@ VIDEO_DEADLINE_SECONDS = env.seconds("VIDEO_DEADLINE_SECONDS", 21600)
 MAX_QUEUED = env.whole("MAX_QUEUED", 10_000, least=1)
 MAX_QUEUED_PER_HOLDER = 100
 RUNNER_LEASE_SECONDS = 8.0  # a runner not heard of for so long is dead
+RUNNER_CAPACITY = 1000  # generations one machine carries
 # Waits before a submit that Bing did not take is sent again; as many tries as waits.
 SUBMIT_RETRY_SECONDS = (2.0, 5.0, 15.0)
 # Looks in a row that brought nothing readable before a generation is given up, and the longest pause between them.
@@ -122,6 +123,8 @@ TASK_RETENTION_DAYS = env.whole("TASK_RETENTION_DAYS", 90, least=1)
 
 # --- the queue: engine figures, see docs/decisions.md ---------------------------------------------------------------------
 MACHINE_ID = env.text("MACHINE_ID", socket.gethostname())
+if env.text("Q_CLUSTER_NAME"):  # django-q2's own variable would give the queue another name behind our back
+    raise SettingError("Q_CLUSTER_NAME must not be set: the queue is named by MACHINE_ID, e.g. MACHINE_ID=worker-1.")
 Q_CLUSTER: dict[str, Any] = {
     "name": "bingproject",
     "cluster_name": f"bingproject-{MACHINE_ID}",  # one queue per machine: runner and canary belong to it
