@@ -73,6 +73,15 @@ class Answer:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file as it came back: `media_type` in lower case, "" when the server named none."""
+
+    status: int
+    media_type: str
+    content: bytes
+
+
 class _Progress:
     """How far one exchange has come; `has_connection` turns true before the first byte is written."""
 
@@ -284,17 +293,36 @@ async def exchange(
     Raises: NotSentError when Bing cannot have seen it; OutcomeUnknownError when it may have;
     UnexpectedResponseError when the body is larger than any page of Bing's.
     """
-    async with _translated(timeout_seconds or settings.UPSTREAM_TIMEOUT_SECONDS):
-        request = client.build_request(method, url, headers=headers, content=content)
-        response = await client.send(request, stream=True)
-        try:
-            body = await _read(response)
-        finally:
-            await response.aclose()
+    response, body = await _receive(client, method, url, headers, content, timeout_seconds)
     if response.status_code == 407:
         # Only a proxy says so, and it has passed nothing on.
         raise NotSentError(detail="the proxy wants other credentials")
     return Answer(response.status_code, response.headers, _decode(body, response.charset_encoding))
+
+
+async def download(client: httpx.AsyncClient, url: str) -> Download:
+    """One file, whatever its status; the same limits and errors as an exchange."""
+    response, body = await _receive(client, "GET", url, None, None, None)
+    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return Download(response.status_code, media_type, body)
+
+
+async def _receive(
+    client: httpx.AsyncClient,
+    method: str,
+    url: str,
+    headers: Mapping[str, str] | None,
+    content: str | bytes | None,
+    timeout_seconds: float | None,
+) -> tuple[httpx.Response, bytes]:
+    """The head of the answer, closed, and its body."""
+    async with _translated(timeout_seconds or settings.UPSTREAM_TIMEOUT_SECONDS):
+        request = client.build_request(method, url, headers=headers, content=content)
+        response = await client.send(request, stream=True)
+        try:
+            return response, await _read(response)
+        finally:
+            await response.aclose()
 
 
 async def _read(response: httpx.Response) -> bytes:
