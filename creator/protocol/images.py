@@ -33,6 +33,8 @@ from creator.protocol.refusals import check_refused, check_withheld
 _PREVIEW = ".imgri-inner-container.strm"
 _RESULTS = ".imgri-inner-container img, img.mimg, img.gir_mmimg, img.image-row-img"
 _STATUS_PAGE = "GenerativeImagesStatusPage"
+# What a refusal, a picture or a whole page cannot be without.
+_SIGNS = ("girer", "gil_err", "dq-err", "BlockedBy", "heading", "<h", "<img", "</html")
 # Every generated picture seen has such an id; other media beside them are decoration.
 _GENERATED = "OIG"
 
@@ -58,7 +60,7 @@ def parse_results_page(
     home = check_poll_status(status, headers, text, paths)
     if home is not None:
         return home
-    if is_blank(text):
+    if is_blank(text) or _is_bare_status_page(text):
         return PENDING
     document = read_json(text)
     if document is not None:
@@ -90,6 +92,11 @@ def _parse_document(document: dict[str, object], text: str) -> Pending:
     if message == "pending" or (is_known and not message):
         return PENDING
     raise unexpected("poll answered with an error", text)
+
+
+def _is_bare_status_page(text: str) -> bool:
+    """The pending page with nothing on it that a tree could tell more of: a look at the text costs a microsecond."""
+    return _STATUS_PAGE in text and not any(sign in text for sign in _SIGNS)
 
 
 def _should_show_pictures(page: Page, text: str) -> bool:

@@ -151,6 +151,12 @@ def test_unknown_json_is_unexpected(text: str) -> None:
         _parse(text)
 
 
+def test_a_status_page_with_a_refusal_is_a_refusal() -> None:
+    """The pending page's name does not hide a marker beside it."""
+    with pytest.raises(PromptRejectedError):
+        _parse(read_sample("pending_status_page.html") + '<div class="girer_center block_icon"></div>')
+
+
 def test_a_block_on_a_fragment() -> None:
     """Row c on a bare fragment is a block; beside results nobody knows what it means, and the results win."""
     with pytest.raises(PromptRejectedError):
