@@ -171,7 +171,7 @@ class Runner:
         self._sessions.refresh(Account.objects.filter(pk__in=self._sessions.ids()))
         cancelled = claims.end_cancelled(self.id)
         strays = claims.strays(self.id, carried)
-        return cancelled, strays + claims.adopt(self.id, claims.RUNNER_CAPACITY - len(carried))
+        return cancelled, strays + claims.adopt(self.id, settings.RUNNER_CAPACITY - len(carried))
 
     async def _adopt(self, task: Task) -> None:
         generation = Generation.of(task)

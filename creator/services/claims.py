@@ -23,7 +23,6 @@ from django.utils import timezone
 from accounts.models import AccountCapability
 from creator.models import AT_BING, FINISHED, Kind, Runner, State, Task
 
-RUNNER_CAPACITY = 1000
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -195,7 +194,7 @@ def claim(runner_id: str, kinds: Iterable[str], free_submits: int) -> list[Task]
         if not Runner.objects.filter(pk=runner_id, lease_until__gt=now).exists():
             return []
         held = Task.objects.filter(runner=runner_id, state__in=AT_BING).count()
-        free = min(free_submits, RUNNER_CAPACITY - held)
+        free = min(free_submits, settings.RUNNER_CAPACITY - held)
         for kind in kinds:
             if len(claimed) < free:
                 claimed += _claim_kind(runner_id, kind, free - len(claimed), now)
