@@ -1,0 +1,225 @@
+"""Taking tasks in: idempotency, joins of repeats, limits, foreign tasks, cancelling."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.models import AccountState
+from bingproject.errors import (
+    AccountThrottledError,
+    ChallengeRequiredError,
+    ConflictError,
+    InvalidRequestError,
+    NoAccountError,
+    NotFoundError,
+    RateLimitError,
+)
+from creator.models import IdempotencyKey, State, Task
+from creator.services import Intake, Origin, Wish, cancel_task, create_task, find_task, list_tasks
+from tests.factories import make_account, make_task, set_capability
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WISH = Wish("image", "a cat")
+
+
+def _origin(**fields: object) -> Origin:
+    values: dict[str, object] = {"holder": "open", "route": "/create/image", "body": '{"query":"a cat"}'}
+    return Origin(**(values | fields))  # type: ignore[arg-type]
+
+
+def _create(wish: Wish = WISH, patience_seconds: float = 300, **fields: object) -> Intake:
+    return create_task(wish, _origin(**fields), timezone.now(), patience_seconds)
+
+
+def test_one_insert_makes_the_tasks_of_a_request() -> None:
+    """Rows wait in the queue, share a batch, and nothing else has happened."""
+    make_account()
+    tasks = _create(Wish("image", "a cat", model="GPT4O", count=3)).tasks
+    assert [task.batch_index for task in tasks] == [0, 1, 2]
+    assert len({task.batch for task in tasks}) == 1
+    assert set(Task.objects.values_list("state", flat=True)) == {State.QUEUED}
+
+
+def test_the_same_key_and_body_give_the_same_tasks() -> None:
+    """A replay inserts nothing and says that it is one."""
+    make_account()
+    first = _create(idempotency_key="k")
+    again = _create(idempotency_key="k")
+    assert (first.is_replayed, again.is_replayed) == (False, True)
+    assert [task.pk for task in again.tasks] == [task.pk for task in first.tasks]
+    assert Task.objects.count() == 1
+
+
+def test_the_same_key_with_another_body_is_refused() -> None:
+    """One key stands for one request."""
+    make_account()
+    _create(idempotency_key="k")
+    with pytest.raises(InvalidRequestError) as refusal:
+        _create(idempotency_key="k", body='{"query":"a dog"}')
+    assert refusal.value.code == "idempotency_mismatch"
+    assert Task.objects.count() == 1
+
+
+def test_a_key_belongs_to_its_holder_and_route() -> None:
+    """Another caller, or another route, may use the same key for something else."""
+    make_account()
+    _create(idempotency_key="k")
+    assert not _create(idempotency_key="k", holder="user:a").is_replayed
+    assert not _create(idempotency_key="k", route="/create/video").is_replayed
+
+
+def test_a_key_is_forgotten_after_a_day() -> None:
+    """After 24 h the key is free again."""
+    make_account()
+    _create(idempotency_key="k")
+    IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    assert not _create(idempotency_key="k").is_replayed
+    assert Task.objects.count() == 2
+
+
+def test_equal_requests_at_the_same_moment_make_one_task() -> None:
+    """Eight threads with one key: one row, one answer."""
+    make_account()
+    intakes: list[Intake] = []
+
+    def ask() -> None:
+        intakes.append(_create(idempotency_key="k"))
+        connections.close_all()
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({intake.tasks[0].pk for intake in intakes}) == 1
+    assert [intake.is_replayed for intake in intakes].count(False) == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "joins"),
+    [
+        (State.QUEUED, "", True),
+        (State.POLLING, "", True),
+        (State.COMPLETED, "", True),
+        (State.FAILED, "submit_outcome_unknown", True),
+        (State.FAILED, "blocked", True),
+        (State.EXPIRED, "timeout", True),
+        (State.FAILED, "upstream_overloaded", False),
+        (State.FAILED, "upstream_unreachable", False),
+        (State.FAILED, "throttled", False),
+    ],
+)
+def test_a_clients_own_retry_joins_unless_another_try_can_mend(state: str, code: str, joins: bool) -> None:
+    """A repeat of the same body gets the task it made before, except where that one failed in a way that passes."""
+    make_account()
+    (task,) = _create().tasks
+    Task.objects.filter(pk=task.pk).update(state=state, error_code=code)
+    assert _create(is_repeat=True).is_replayed is joins
+
+
+def test_a_retry_joins_only_its_own_newest_request() -> None:
+    """Another body, another holder, or a start more than 15 minutes ago is no reason to join."""
+    make_account()
+    (task,) = _create().tasks
+    assert not _create(is_repeat=True, body='{"query":"a dog"}').is_replayed
+    assert not _create(is_repeat=True, holder="user:a").is_replayed
+    Task.objects.update(created_at=timezone.now() - timedelta(minutes=16))
+    assert not _create(is_repeat=True).is_replayed
+    assert Task.objects.filter(body_hash=task.body_hash).count() == 3
+
+
+def test_a_request_without_a_key_is_never_joined() -> None:
+    """Who asks twice without saying that it is a repeat wants two pictures."""
+    make_account()
+    _create()
+    assert not _create().is_replayed
+
+
+def test_the_queue_of_a_holder_is_bounded(settings: Settings) -> None:
+    """More than the limit is 429, and others are still let in."""
+    settings.MAX_QUEUED_PER_HOLDER = 2
+    make_account()
+    _create()
+    _create()
+    with pytest.raises(RateLimitError):
+        _create()
+    _create(holder="user:a")
+
+
+def test_the_whole_queue_is_bounded(settings: Settings) -> None:
+    """The sum over all holders has a limit too."""
+    settings.MAX_QUEUED = 1
+    make_account()
+    _create()
+    with pytest.raises(RateLimitError):
+        _create(holder="user:a")
+
+
+def test_hopeless_requests_are_refused_at_once() -> None:
+    """No account, only challenged ones, or all resting for longer than the caller waits: nothing is written."""
+    with pytest.raises(NoAccountError):
+        _create()
+    account = make_account(state=AccountState.CHALLENGED)
+    with pytest.raises(ChallengeRequiredError):
+        _create()
+    account.mark(AccountState.OK, "", timezone.now())
+    set_capability(account, "image", cooldown_until=timezone.now() + timedelta(seconds=60))
+    with pytest.raises(AccountThrottledError) as refusal:
+        _create(patience_seconds=30)
+    assert 55 < (refusal.value.retry_after or 0) <= 60
+    assert Task.objects.count() == 0
+    assert _create(patience_seconds=300).tasks
+
+
+def test_a_foreign_or_unknown_task_is_not_found() -> None:
+    """Others' tasks look like no task at all; the operator sees every one."""
+    task = make_task(holder="user:a")
+    for task_id in (str(task.pk), str(uuid.uuid4()), "no-uuid", ""):
+        with pytest.raises(NotFoundError):
+            find_task(task_id, "user:b")
+    assert find_task(str(task.pk), None).pk == task.pk
+
+
+def test_tasks_are_listed_newest_first_in_pages() -> None:
+    """The cursor is the time and id of the last one seen; equal times lose and repeat nothing."""
+    now = timezone.now()
+    tasks = [make_task(created_at=now - timedelta(seconds=number // 2)) for number in range(7)]
+    make_task(holder="user:a")
+    seen: list[uuid.UUID] = []
+    before = None
+    while page := list_tasks("open", before=before, limit=2):
+        seen += [task.pk for task in page]
+        before = (page[-1].created_at, page[-1].pk)
+    assert len(seen) == 7
+    assert set(seen) == {task.pk for task in tasks}
+    assert list_tasks("open", states=(State.COMPLETED,), limit=5) == []
+    assert list_tasks("open", kind="video", limit=5) == []
+
+
+def test_a_queued_task_is_cancelled_at_once() -> None:
+    """It never reaches Bing and takes no slot."""
+    task = cancel_task(str(make_task().pk), "open", timezone.now())
+    assert (task.state, task.error_code, task.slot_until) == (State.CANCELLED, "cancelled", None)
+
+
+def test_the_wish_to_cancel_a_submit_is_stored() -> None:
+    """Nobody knows yet whether Bing has it: the row stays, with the wish on it."""
+    for state in (State.SUBMITTING, State.UNCERTAIN):
+        task = cancel_task(str(make_task(state=state).pk), "open", timezone.now())
+        assert (task.state, task.cancel_requested) == (state, True)
+
+
+@pytest.mark.parametrize("state", [State.COMPLETED, State.FAILED, State.EXPIRED])
+def test_a_finished_task_cannot_be_cancelled(state: str) -> None:
+    """409, and the row is as it was."""
+    task = make_task(state=state)
+    with pytest.raises(ConflictError):
+        cancel_task(str(task.pk), "open", timezone.now())
+    assert find_task(str(task.pk), "open").state == state
