@@ -20,7 +20,7 @@ EDGE, DECISIONS, OUTSIDE, PURE, GROUND = range(4, -1, -1)
 ROOF = 5
 ROWS = {
     "urls": EDGE, "views": EDGE, "serializers": EDGE, "admin": EDGE, "jobs": EDGE, "apps": EDGE, "management": EDGE,
-    "authentication": EDGE, "permissions": EDGE, "throttling": EDGE,
+    "schema": EDGE, "authentication": EDGE, "permissions": EDGE, "throttling": EDGE,
     "services": DECISIONS, "runner": DECISIONS, "watcher": DECISIONS, "ledger": DECISIONS,
     "client": OUTSIDE, "models": OUTSIDE, "migrations": OUTSIDE,
     "protocol": PURE, "timing": PURE,
@@ -89,7 +89,7 @@ def _is_in(name: str, package: str) -> bool:
 def _row(name: str) -> int:
     if _app(name) == "bingproject":
         return ROOF if _part(name) in ROOF_MODULES else GROUND
-    return ROWS[_part(name)] if _part(name) else GROUND
+    return ROWS.get(_part(name), EDGE) if _part(name) else GROUND
 
 
 def _breach(user: str, used: str) -> str:
