@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -367,9 +368,16 @@ async def _translated(total_seconds: float) -> AsyncIterator[None]:
 
 
 def _error(is_sent: bool, error: BaseException) -> UpstreamUnavailableError:
-    """The names of the exceptions and the system's reason; never their text, which may hold the URL."""
+    """The exceptions' names and the system's reason; never their text, which may hold the address."""
     cause = error.__cause__
     names = type(error).__name__ if cause is None else f"{type(error).__name__} from {type(cause).__name__}"
-    reason = getattr(cause, "strerror", None) or getattr(error, "strerror", None)
+    reason = _reason(getattr(cause or error, "os_error", cause or error))
     detail = f"{names}: {reason}" if reason else names
     return OutcomeUnknownError(detail=detail) if is_sent else NotSentError(detail=detail)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, ssl.SSLError):
+        return error.reason or ""
+    number = error.errno if isinstance(error, OSError) else None
+    return os.strerror(number) if number is not None and number > 0 else ""

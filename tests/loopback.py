@@ -9,6 +9,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import pytest
+
+from bingproject.errors import UpstreamUnavailableError
+from bingproject.upstream import Door, exchange
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 2\r\n\r\nok"
 # What `forwarding` wants in Proxy-Authorization: the name and the password `pass word`.
 CREDENTIALS = {"anna": "Basic YW5uYTpwYXNzIHdvcmQ=", "bert": "Basic YmVydDpwYXNzIHdvcmQ="}
@@ -154,3 +159,16 @@ async def forwarding(name: str) -> AsyncIterator[tuple[str, list[str]]]:
 
     async with listening(connected) as port:
         yield f"http://{name}:pass%20word@localhost:{port}", taken
+
+
+async def fail(
+    door: Door, url: str, method: str = "POST", *, proxy: str = "", seconds: float = 0.5
+) -> UpstreamUnavailableError:
+    """The error of one exchange that must fail; nothing of the address may be in its texts."""
+    client = door.client({"_U": "secret"}, proxy=proxy)
+    with pytest.raises(UpstreamUnavailableError) as caught:
+        await exchange(client, method, f"{url}/images/create?q=prompt", content="q=prompt", timeout_seconds=seconds)
+    shown = caught.value.message + caught.value.detail
+    assert "prompt" not in shown and "localhost" not in shown and "127.0.0.1" not in shown and "://" not in shown
+    assert caught.value.code == "upstream_unreachable"
+    return caught.value

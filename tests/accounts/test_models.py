@@ -1,0 +1,166 @@
+"""Rows of accounts and the transitions of one row."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.models import DEFAULT_LIMITS, Account, AccountCapability, AccountState, ApiKey, Capability
+from tests.factories import make_account, make_user, set_capability
+
+pytestmark = pytest.mark.django_db
+
+
+def usable_names(capability: str = Capability.IMAGE) -> list[str]:
+    """Accounts that may be given work now, in the order of `usable`."""
+    rows = AccountCapability.objects.usable(capability, timezone.now()).select_related("account")
+    return [row.account.name for row in rows]
+
+
+def test_a_new_account_has_its_three_capabilities() -> None:
+    """Limits are there from the first moment; writing the account again makes no second set."""
+    account = Account.objects.create(name="anna")
+    account.save()
+    assert {row.capability: row.limit for row in account.capabilities.all()} == DEFAULT_LIMITS
+
+
+def test_a_capability_exists_once_per_account() -> None:
+    """The database itself refuses a second row."""
+    account = make_account("anna")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        AccountCapability.objects.create(account=account, capability=Capability.IMAGE)
+
+
+def test_cookies_are_sealed_at_rest() -> None:
+    """The columns hold neither the operator's cookies nor those Bing has set."""
+    account = make_account("anna", cookies={"_U": "the-secret-cookie-of-anna", "other": "x"})
+    account.save_session("A" * 32, {"from_bing": "another-secret"}, timezone.now())
+    row = Account.objects.values().get(pk=account.pk)
+    assert "secret" not in str(row)
+    found = Account.objects.get(pk=account.pk)
+    assert found.cookies == {"_U": "the-secret-cookie-of-anna", "other": "x"}
+    assert found.jar == {"from_bing": "another-secret"}
+    assert found.cookies_tail == "anna"
+
+
+def test_a_short_cookie_shows_no_tail() -> None:
+    """Four characters of a short secret would be too much of it."""
+    assert make_account("anna", cookie="short").cookies_tail == ""
+
+
+def test_rotation_forgets_what_was_known_of_the_old_cookies() -> None:
+    """State, session, cool-downs and the last error go; what the operator chose stays."""
+    now = timezone.now()
+    account = make_account("anna", proxy="http://proxy:1", state=AccountState.EXPIRED)
+    account.save_session("A" * 32, {"from_bing": "1"}, now)
+    account.note_failed_check("outage", now)
+    rest = now + timedelta(hours=1)
+    set_capability(account, Capability.IMAGE, cooldown_until=rest, fast_cooldown_until=rest, cooldown_reason="busy")
+    account.rotate({"_U": "new-cookie"}, now)
+    found = Account.objects.get(pk=account.pk)
+    assert (found.state, found.state_reason, found.last_error) == (AccountState.UNCHECKED, "", "")
+    assert (found.session_ig, found.session_at, found.jar, found.checked_at) == ("", None, {}, None)
+    assert (found.cookies, found.proxy) == ({"_U": "new-cookie"}, "http://proxy:1")
+    assert usable_names() == ["anna"]
+    assert not found.capabilities.exclude(fast_cooldown_until=None, cooldown_reason="").exists()
+
+
+def test_rotation_leaves_what_somebody_else_changed_meanwhile() -> None:
+    """An account held in memory for a while overwrites only what rotating is about."""
+    held = make_account("anna")
+    Account.objects.filter(pk=held.pk).update(is_enabled=False, notes="changed")
+    held.rotate({"_U": "new-cookie"}, timezone.now())
+    found = Account.objects.get(pk=held.pk)
+    assert (found.is_enabled, found.notes) == (False, "changed")
+
+
+def test_a_verdict_on_replaced_cookies_is_dropped() -> None:
+    """An answer that was under way while the operator rotated says nothing about the new cookies."""
+    held = make_account("anna")
+    Account.objects.get(pk=held.pk).rotate({"_U": "new-cookie"}, timezone.now() + timedelta(seconds=1))
+    assert not held.mark(AccountState.EXPIRED, "expired", timezone.now())
+    held.save_session("A" * 32, {"old": "1"}, timezone.now())
+    held.note_failed_check("outage", timezone.now())
+    found = Account.objects.get(pk=held.pk)
+    assert (found.state, found.session_ig, found.jar, found.last_error) == (AccountState.UNCHECKED, "", {}, "")
+    assert held.state == AccountState.OK
+
+
+def test_a_verdict_replaces_only_the_states_it_may() -> None:
+    """A page that opens does not end a challenge; without a limit any state is replaced."""
+    account = make_account("anna", state=AccountState.CHALLENGED)
+    assert not account.mark(AccountState.OK, "", timezone.now(), replacing=(AccountState.EXPIRED,))
+    assert account.state == AccountState.CHALLENGED
+    assert account.mark(AccountState.OK, "", timezone.now())
+    assert Account.objects.get(pk=account.pk).state == account.state == AccountState.OK
+
+
+def test_what_bing_sets_is_added_to_the_jar() -> None:
+    """A later session keeps the cookies of an earlier one that Bing has not set again."""
+    account = make_account("anna")
+    account.save_session("A" * 32, {"first": "1", "both": "1"}, timezone.now())
+    account.save_session("B" * 32, {"second": "2", "both": "2"}, timezone.now())
+    found = Account.objects.get(pk=account.pk)
+    assert found.jar == {"first": "1", "both": "2", "second": "2"}
+    assert found.session_ig == "B" * 32
+
+
+def test_usable_are_those_that_may_be_given_work() -> None:
+    """Disabled, without cookies, signed out, challenged, blocked, switched off or resting ones are not."""
+    now = timezone.now()
+    for state in AccountState:
+        make_account(state.value, state=state)
+    make_account("disabled", is_enabled=False)
+    Account.objects.create(name="no cookies")
+    set_capability(make_account("off"), Capability.IMAGE, limit=0)
+    set_capability(make_account("resting"), Capability.IMAGE, cooldown_until=now + timedelta(minutes=1))
+    set_capability(make_account("rested"), Capability.IMAGE, cooldown_until=now - timedelta(seconds=1))
+    set_capability(make_account("no boosts"), Capability.IMAGE, fast_cooldown_until=now + timedelta(minutes=1))
+    assert sorted(usable_names()) == ["no boosts", "ok", "rested", "unchecked"]
+    assert "resting" in usable_names(Capability.VIDEO)
+
+
+def test_usable_begins_with_who_was_served_longest_ago() -> None:
+    """Those never served come first, then by time."""
+    now = timezone.now()
+    for name, served_at in (("new", now), ("old", now - timedelta(hours=1)), ("never", None)):
+        set_capability(make_account(name), Capability.IMAGE, served_at=served_at)
+    assert usable_names() == ["never", "old", "new"]
+
+
+def test_a_longer_rest_is_not_shortened() -> None:
+    """Of two answers that ask for a rest the later end holds, with its reason."""
+    now = timezone.now()
+    row = make_account("anna").capabilities.get(capability=Capability.IMAGE)
+    row.cool_down(now + timedelta(hours=1), "long")
+    row.cool_down(now + timedelta(minutes=1), "short")
+    row.refresh_from_db()
+    assert (row.cooldown_until, row.cooldown_reason, row.cooldown_count) == (now + timedelta(hours=1), "long", 1)
+    row.cool_down(now + timedelta(hours=2), "longer")
+    row.refresh_from_db()
+    assert (row.cooldown_reason, row.cooldown_count) == ("longer", 2)
+
+
+def test_a_success_ends_no_rest() -> None:
+    """A picture ordered before the rest was asked for does not end it."""
+    now = timezone.now()
+    row = make_account("anna").capabilities.get(capability=Capability.IMAGE)
+    row.cool_down(now + timedelta(hours=1), "busy")
+    AccountCapability.objects.filter(pk=row.pk).mark_success(now)
+    row.refresh_from_db()
+    assert (row.last_success_at, row.cooldown_count) == (now, 0)
+    assert row.cooldown_until == now + timedelta(hours=1)
+
+
+def test_rows_say_what_they_are() -> None:
+    """Names in the admin carry no secret."""
+    account = make_account("anna")
+    user = make_user("bert")
+    key = ApiKey.objects.create(user=user, key_hash="h" * 64, key_tail="wxyz")
+    row = account.capabilities.get(capability=Capability.CHAT)
+    lease = account.leases.create(capability=Capability.CHAT, holder="user:bert", until=timezone.now())
+    names = [str(row) for row in (account, user, key, row, lease)]
+    assert names == ["anna", "bert", "bp_…wxyz", f"{account.pk} chat", f"{account.pk} chat user:bert"]

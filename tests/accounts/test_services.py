@@ -1,0 +1,297 @@
+"""What answers say of an account: checks, renewals and outcomes, against the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from asgiref.sync import async_to_sync
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from accounts import services
+from accounts.models import USABLE_STATES, Account, AccountState, Capability
+from bingproject.errors import (
+    InvalidRequestError,
+    NotFoundError,
+    UpstreamError,
+)
+from bingproject.sandbox.server import SandboxServer
+from bingproject.upstream import Door, jar_cookies
+from tests.factories import make_account, set_capability
+
+pytestmark = pytest.mark.django_db
+Commit = Callable[..., Any]
+
+check_account = async_to_sync(services.check_account)
+check_all_accounts = async_to_sync(services.check_all_accounts)
+check_wanted_accounts = async_to_sync(services.check_wanted_accounts)
+recheck_expired = async_to_sync(services.recheck_expired)
+
+
+def show(sandbox: SandboxServer, scenario: str) -> None:
+    """Let the sandbox's start page be another one."""
+    httpx.post(f"{sandbox.url}/_sandbox/scenario", json={"scenario": scenario}).raise_for_status()
+
+
+def homes(sandbox: SandboxServer) -> int:
+    """How often its start page was asked for."""
+    return sum(account.homes for account in sandbox.state.accounts.values())
+
+
+# --- cookies --------------------------------------------------------------------------------------------------------
+
+
+def test_new_cookies_are_checked_once_committed(django_capture_on_commit_callbacks: Commit) -> None:
+    """Any pasted form is taken; the job is queued after the commit and not before."""
+    account = make_account("anna", state=AccountState.EXPIRED)
+    with django_capture_on_commit_callbacks(execute=True):
+        services.rotate_cookies(account, "Cookie: _U=new-cookie; MUID=1", timezone.now())
+        assert not OrmQ.objects.exists()
+    found = Account.objects.get(pk=account.pk)
+    assert (found.state, found.cookies) == (AccountState.UNCHECKED, {"_U": "new-cookie", "MUID": "1"})
+    job = OrmQ.objects.get()
+    assert (job.func(), job.args()) == ("accounts.jobs.check_account", (account.pk,))
+
+
+def test_unusable_cookies_change_nothing() -> None:
+    """Text without `_U` is refused before the row is touched."""
+    account = make_account("anna")
+    with pytest.raises(InvalidRequestError):
+        services.rotate_cookies(account, "Cookie: MUID=1", timezone.now())
+    assert Account.objects.get(pk=account.pk).cookies == {"_U": "anna"}
+
+
+def test_the_default_account_follows_the_environment() -> None:
+    """Made at the first start, updated when the cookie changes, left alone when it does not."""
+    assert services.ensure_default_account("  ") is None
+    account = services.ensure_default_account("first-cookie")
+    assert account is not None and account.name == "default"
+    account.mark(AccountState.OK, "", timezone.now())
+    Account.objects.filter(pk=account.pk).update(is_enabled=False)
+    services.ensure_default_account("first-cookie")
+    found = Account.objects.get()
+    assert (found.state, found.is_enabled) == (AccountState.OK, False)
+    services.ensure_default_account("second-cookie")
+    found.refresh_from_db()
+    assert (found.state, found.cookies, found.is_enabled) == (AccountState.UNCHECKED, {"_U": "second-cookie"}, False)
+
+
+# --- checks ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_check_of_a_live_cookie(sandbox: SandboxServer) -> None:
+    """Signed in: ok, with the session and the cookies that Bing set kept for every process."""
+    account = make_account("anna", state=AccountState.UNCHECKED)
+    assert check_account(account.pk).state == AccountState.OK
+    found = Account.objects.get(pk=account.pk)
+    assert (found.state, found.last_error) == (AccountState.OK, "")
+    assert found.checked_at is not None and found.session_at is not None
+    assert found.session_ig == sandbox.state.accounts["anna"].ig
+    assert "SANDBOX_SESSION" in found.jar
+    assert found.jar["SRCHHPGUSR"].startswith("SRCHLANG=en&HV=")
+    assert "_U" not in found.jar
+
+
+def test_the_kept_jar_travels_with_the_next_check(sandbox: SandboxServer) -> None:
+    """Cookies that Bing has set go along with the account's own, of this account only."""
+    for name in ("anna", "bert"):
+        account = make_account(name)
+        for _ in range(2):
+            check_account(account.pk)
+    assert homes(sandbox) == 4
+    assert not sandbox.state.violations
+
+
+@pytest.mark.parametrize("scenario", ["home-anonymous", "home-signin"])
+@pytest.mark.parametrize("state", [AccountState.UNCHECKED, AccountState.OK, AccountState.EXPIRED])
+def test_a_check_of_a_dead_cookie(sandbox: SandboxServer, scenario: str, state: AccountState) -> None:
+    """Signed out, by page or by a sign-in redirect: expired, with the reason for the operator."""
+    show(sandbox, scenario)
+    account = make_account("anna", state=state)
+    assert check_account(account.pk).state == AccountState.EXPIRED
+    found = Account.objects.get(pk=account.pk)
+    assert found.state == AccountState.EXPIRED
+    assert "expired" in found.state_reason
+    assert found.session_at is None
+
+
+@pytest.mark.parametrize("state", list(AccountState))
+@pytest.mark.parametrize("scenario", ["home-outage", "home-unknown", "home-panda", "home-empty"])
+def test_a_check_that_says_nothing_marks_nothing(sandbox: SandboxServer, scenario: str, state: AccountState) -> None:
+    """An outage, or a page that cannot be read, leaves every state as it is; the operator sees why."""
+    show(sandbox, scenario)
+    account = make_account("anna", state=state)
+    check_account(account.pk)
+    found = Account.objects.get(pk=account.pk)
+    assert found.state == state
+    assert found.last_error and found.checked_at is not None
+
+
+def test_a_check_while_bing_cannot_be_reached(settings: Any) -> None:
+    """Nobody listens: no account is marked."""
+    settings.BING_URL = "http://127.0.0.1:9"
+    account = make_account("anna")
+    check_account(account.pk)
+    found = Account.objects.get(pk=account.pk)
+    assert found.state == AccountState.OK
+    assert found.last_error.startswith("Bing could not be reached.")
+    assert "127.0.0.1" not in found.last_error
+
+
+def test_a_later_good_check_takes_the_last_error_away(sandbox: SandboxServer) -> None:
+    """What was wrong once is not shown for ever."""
+    account = make_account("anna")
+    account.note_failed_check("outage", timezone.now())
+    check_account(account.pk)
+    assert Account.objects.get(pk=account.pk).last_error == ""
+
+
+def test_a_check_without_cookies_asks_nobody(sandbox: SandboxServer) -> None:
+    """There is nothing to send; an account that is gone is said so."""
+    account = Account.objects.create(name="anna")
+    assert check_account(account.pk).state == AccountState.UNCHECKED
+    assert homes(sandbox) == 0
+    with pytest.raises(NotFoundError):
+        check_account(account.pk + 1)
+
+
+def test_the_regular_check_takes_every_account_in_use(sandbox: SandboxServer) -> None:
+    """Disabled ones are left alone, and so are a challenge and a block: a page that opens does not end them."""
+    for state in AccountState:
+        make_account(state.value, state=state)
+    make_account("expired-really")
+    make_account("disabled", is_enabled=False, state=AccountState.UNCHECKED)
+    sandbox.state.account("expired").is_alive = True
+    assert check_all_accounts() == {AccountState.OK: 3, AccountState.EXPIRED: 1}
+    states = dict(Account.objects.values_list("name", "state"))
+    assert states == {
+        "unchecked": "ok",
+        "ok": "ok",
+        "expired": "ok",
+        "expired-really": "expired",
+        "challenged": "challenged",
+        "blocked": "blocked",
+        "disabled": "unchecked",
+    }
+
+
+def test_an_operators_check_ends_a_challenge(sandbox: SandboxServer) -> None:
+    """Whoever passed the challenge in a browser says so by asking for a check."""
+    account = make_account("anna", state=AccountState.CHALLENGED)
+    check_account(account.pk)
+    assert Account.objects.get(pk=account.pk).state == AccountState.OK
+
+
+def test_a_wanted_check_that_got_lost_is_done_all_the_same(sandbox: SandboxServer) -> None:
+    """The row remembers the wish: after a few seconds any machine's watchdog sees to it, once."""
+    now = timezone.now()
+    account = make_account("anna", state=AccountState.BLOCKED)
+    services.request_check(account, now)
+    assert not services.needs_check()
+    services.request_check(account, now - timedelta(minutes=1))
+    assert services.needs_check()
+    assert check_wanted_accounts() == {AccountState.OK: 1}
+    assert not services.needs_check()
+    assert check_wanted_accounts() == {}
+
+
+# --- renewals -------------------------------------------------------------------------------------------------------
+
+
+def renew(account: Account, client_cookies: list[dict[str, str]]) -> Any:
+    """Renew with a client of the account's own, and note the cookies it then holds."""
+
+    async def run() -> Any:
+        async with Door() as door, door.client(account.cookies) as client:
+            session = await services.renew_session(account, client)
+            client_cookies.append({cookie.name: cookie.value or "" for cookie in client.cookies.jar})
+            client_cookies.append(jar_cookies(client))
+            return session
+
+    return async_to_sync(run)()
+
+
+def test_a_renewal_gives_the_session_to_client_and_row(sandbox: SandboxServer) -> None:
+    """The caller's client and the caller's row know the new session at once."""
+    account, held = make_account("anna", state=AccountState.EXPIRED), list[dict[str, str]]()
+    session = renew(account, held)
+    assert session.signed_in and session.ig == account.session_ig == sandbox.state.accounts["anna"].ig
+    assert account.state == AccountState.OK and account.session_at is not None
+    assert set(held[0]) == {"_U", "SRCHHPGUSR", "SANDBOX_SESSION"}
+    assert set(held[1]) == {"SANDBOX_SESSION"}
+
+
+def test_a_renewal_that_finds_nobody_signed_in(sandbox: SandboxServer) -> None:
+    """The session says so and the row is marked; nothing is raised."""
+    account = make_account("expired-anna")
+    assert not renew(account, []).signed_in
+    assert Account.objects.get(pk=account.pk).state == account.state == AccountState.EXPIRED
+
+
+def test_a_renewal_during_an_outage(sandbox: SandboxServer) -> None:
+    """The failure is the caller's to handle; the row stays as it was."""
+    show(sandbox, "home-outage")
+    account = make_account("anna")
+    with pytest.raises(UpstreamError):
+        renew(account, [])
+    assert Account.objects.get(pk=account.pk).state == AccountState.OK
+
+
+def test_a_renewal_does_not_end_a_challenge(sandbox: SandboxServer) -> None:
+    """What chat has found out while a picture was being made is not undone by the start page."""
+    account = make_account("anna", state=AccountState.CHALLENGED)
+    assert renew(account, []).signed_in
+    assert Account.objects.get(pk=account.pk).state == AccountState.CHALLENGED
+
+
+# --- the expired are not buried -------------------------------------------------------------------------------------
+
+
+def test_an_expired_account_that_came_back_is_usable_again(sandbox: SandboxServer) -> None:
+    """One look at the start page, and the next task can have it."""
+    account = make_account("anna", state=AccountState.EXPIRED)
+    Account.objects.update(checked_at=timezone.now() - timedelta(minutes=1))
+    assert recheck_expired(Capability.IMAGE, timezone.now())
+    assert Account.objects.get(pk=account.pk).state in USABLE_STATES
+    assert homes(sandbox) == 1
+
+
+def test_an_expired_account_is_looked_at_every_ten_seconds_at_most(sandbox: SandboxServer) -> None:
+    """However many ask, on whatever machine, there is one look in ten seconds."""
+    make_account("expired-anna", state=AccountState.EXPIRED)
+    now = timezone.now()
+    Account.objects.update(checked_at=now - timedelta(seconds=9))
+    assert not recheck_expired(Capability.IMAGE, now)
+    assert homes(sandbox) == 0
+    later = now + timedelta(seconds=1)
+    assert not recheck_expired(Capability.IMAGE, later)
+    assert not recheck_expired(Capability.IMAGE, later + timedelta(seconds=5))
+    assert homes(sandbox) == 1
+
+
+def test_only_the_expired_of_that_capability_are_looked_at(sandbox: SandboxServer) -> None:
+    """Disabled, blocked and switched-off accounts are left alone, and a usable one needs no look."""
+    make_account("disabled", state=AccountState.EXPIRED, is_enabled=False)
+    make_account("blocked", state=AccountState.BLOCKED)
+    make_account("fine")
+    set_capability(make_account("no-video", state=AccountState.EXPIRED), Capability.VIDEO, limit=0)
+    Account.objects.update(checked_at=None)
+    assert not recheck_expired(Capability.VIDEO, timezone.now())
+    assert homes(sandbox) == 0
+
+
+def test_many_expired_accounts_are_looked_at_a_few_at_a_time(sandbox: SandboxServer) -> None:
+    """Those looked at longest ago come first, and each call goes on where the last one stopped."""
+    for number in range(services.RECHECKS_AT_ONCE + 2):
+        make_account(f"expired-{number}", state=AccountState.EXPIRED)
+    Account.objects.update(checked_at=timezone.now() - timedelta(minutes=1))
+    now = timezone.now()
+    seen = []
+    for _ in range(3):
+        recheck_expired(Capability.IMAGE, now)
+        seen.append(homes(sandbox))
+    assert seen == [services.RECHECKS_AT_ONCE, services.RECHECKS_AT_ONCE + 2, services.RECHECKS_AT_ONCE + 2]

@@ -1,0 +1,123 @@
+"""What an outcome at Bing says of the account that it befell, if anything."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounts import services
+from accounts.models import Account, AccountState, Capability
+from bingproject.errors import (
+    OWNER,
+    AccountBlockedError,
+    AccountThrottledError,
+    ChallengeRequiredError,
+    CookieExpiredError,
+    PromptRejectedError,
+    ServiceError,
+    UpstreamRefusedError,
+    by_code,
+)
+from tests.factories import make_account, set_capability
+
+pytestmark = pytest.mark.django_db
+
+
+def settled(error: ServiceError, **options: Any) -> tuple[Account, dict[str, Any], datetime]:
+    """An account after `error` befell one of its pictures; its image row's rests in seconds; the moment."""
+    now = timezone.now()
+    account = make_account()
+    services.settle(account, Capability.IMAGE, error, now, **options)
+    found = Account.objects.get(pk=account.pk)
+    row = found.capabilities.get(capability=Capability.IMAGE)
+    rests = {
+        "lane": (row.fast_cooldown_until - now).total_seconds() if row.fast_cooldown_until else None,
+        "all": (row.cooldown_until - now).total_seconds() if row.cooldown_until else None,
+        "reason": row.cooldown_reason,
+    }
+    others = found.capabilities.exclude(capability=Capability.IMAGE)
+    assert not others.exclude(cooldown_until=None, fast_cooldown_until=None).exists()
+    return found, rests, now
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (CookieExpiredError(), AccountState.EXPIRED),
+        (ChallengeRequiredError(), AccountState.CHALLENGED),
+        (AccountBlockedError(), AccountState.BLOCKED),
+    ],
+)
+def test_a_verdict_on_the_account_is_its_state(error: ServiceError, state: AccountState) -> None:
+    """State, reason and time are on the row; nothing rests, since nothing is given to it any more."""
+    account, rests, now = settled(error)
+    assert (account.state, account.state_reason, account.state_at) == (state, error.message, now)
+    assert rests == {"lane": None, "all": None, "reason": ""}
+
+
+@pytest.mark.parametrize(
+    ("error", "options", "lane", "rest"),
+    [
+        (AccountThrottledError(code="no_boosts"), {}, 3600, None),
+        (AccountThrottledError(code="no_boosts", retry_after=60), {}, 60, None),
+        (AccountThrottledError(code="too_many_running"), {}, None, 30),
+        (AccountThrottledError(code="too_many_running"), {"rest_seconds": 5.0}, None, 5),
+        (AccountThrottledError(code="throttled", retry_after=7), {}, None, 7),
+        (AccountThrottledError(code="throttled"), {}, None, 30),
+        (UpstreamRefusedError(), {}, None, 3600),
+        (UpstreamRefusedError(retry_after=90), {}, None, 90),
+    ],
+)
+def test_a_slow_down_rests_the_capability(
+    error: ServiceError, options: dict[str, Any], lane: float | None, rest: float | None
+) -> None:
+    """The account stays usable for all else; without boosts even for the same in the standard lane."""
+    account, rests, _ = settled(error, **options)
+    assert account.state == AccountState.OK
+    assert (rests["lane"], rests["all"]) == (lane, rest)
+    assert rests["reason"] == (error.message if rest else "")
+
+
+@pytest.mark.parametrize(
+    "code",
+    sorted(
+        code
+        for code, owner in OWNER.items()
+        if not issubclass(owner, (CookieExpiredError, ChallengeRequiredError, AccountBlockedError))
+        and not issubclass(owner, (AccountThrottledError, UpstreamRefusedError))
+    ),
+)
+def test_no_other_failure_marks_an_account(code: str) -> None:
+    """A prompt's fault, an outage, a page that cannot be read: the account is as before."""
+    account, rests, _ = settled(by_code(code))
+    assert account.state == AccountState.OK
+    assert rests == {"lane": None, "all": None, "reason": ""}
+
+
+def test_a_prompts_fault_is_not_the_accounts() -> None:
+    """The row's words stay empty, too."""
+    account, _, _ = settled(PromptRejectedError(code="blocked"))
+    assert account.state_reason == "" and account.last_error == ""
+
+
+def test_a_success_is_remembered_for_its_capability() -> None:
+    """The admin shows when a picture last came."""
+    now, account = timezone.now(), make_account()
+    services.mark_success(account.pk, Capability.IMAGE, now)
+    found = dict(account.capabilities.values_list("capability", "last_success_at"))
+    assert found == {"image": now, "video": None, "chat": None}
+
+
+def test_clearing_cooldowns_counts_what_rested() -> None:
+    """Both kinds of rest end; accounts not named keep theirs."""
+    rest = timezone.now() + timedelta(hours=1)
+    anna, bert = make_account("anna"), make_account("bert")
+    set_capability(anna, Capability.IMAGE, cooldown_until=rest, cooldown_reason="busy", cooldown_count=3)
+    set_capability(anna, Capability.VIDEO, fast_cooldown_until=rest)
+    set_capability(bert, Capability.IMAGE, cooldown_until=rest)
+    assert services.clear_cooldowns([anna.pk]) == 2
+    assert not anna.capabilities.exclude(cooldown_until=None, fast_cooldown_until=None, cooldown_count=0).exists()
+    assert bert.capabilities.filter(cooldown_until=rest).exists()
