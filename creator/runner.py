@@ -166,7 +166,7 @@ class Runner:
 
     def _sweep_rows(self, carried: frozenset[uuid.UUID]) -> tuple[list[uuid.UUID], list[Task]]:
         now = claims.database_now()
-        claims.bury_dead_runners(now)
+        claims.bury_dead_runners(now, besides=self.id)
         records.expire_queued(now)
         self._sessions.refresh(Account.objects.filter(pk__in=self._sessions.ids()))
         cancelled = claims.end_cancelled(self.id)

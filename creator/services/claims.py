@@ -99,13 +99,18 @@ def open_lease(runner_id: str) -> bool:
 
 def renew_lease(runner_id: str, task_count: int) -> bool:
     """Live on for another lease; False when somebody took this runner for dead."""
-    until = database_now() + timedelta(seconds=settings.RUNNER_LEASE_SECONDS)
-    return bool(Runner.objects.filter(pk=runner_id).update(lease_until=until, task_count=task_count))
+    # In a transaction, so that the lease counts from when SQLite's write lock was got, not from when it was asked for.
+    with transaction.atomic():
+        until = database_now() + timedelta(seconds=settings.RUNNER_LEASE_SECONDS)
+        return bool(Runner.objects.filter(pk=runner_id).update(lease_until=until, task_count=task_count))
 
 
-def bury_dead_runners(now: datetime) -> None:
-    """Delete the rows of runners that are gone; their tasks are then anybody's."""
-    for runner_id, lease_until in Runner.objects.values_list("id", "lease_until"):
+def bury_dead_runners(now: datetime, besides: str = "") -> None:
+    """Delete the rows of runners that are gone; their tasks are then anybody's.
+
+    A runner leaves its own row out: as long as nobody else has buried it, it may still renew a lease that has run out.
+    """
+    for runner_id, lease_until in Runner.objects.exclude(pk=besides).values_list("id", "lease_until"):
         if lease_until < now or _is_known_dead(runner_id):
             Runner.objects.filter(pk=runner_id, lease_until=lease_until).delete()
 
