@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import DatabaseError, InterfaceError, connections, transaction
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class Ledger:
             except (DatabaseError, InterfaceError) as error:
                 name = type(error).__name__
                 logger.warning("the database did not take %d results, trying again: %s", len(changes), name)
-                await sync_to_async(connection.close)()
+                await sync_to_async(connections.close_all)()
                 await asyncio.sleep(RETRY_SECONDS)
 
 

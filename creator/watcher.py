@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, connection, connections
 
 from bingproject.errors import NoWorkerError
 from creator.models import FINISHED, State
@@ -79,7 +79,7 @@ class Watcher:
             except (DatabaseError, InterfaceError) as error:
                 # The callers go on waiting: the database may be back before their time is up.
                 logger.warning("the watcher got no answer from the database: %s", type(error).__name__)
-                await sync_to_async(connection.close)()
+                await sync_to_async(connections.close_all)()
                 await asyncio.sleep(OUTAGE_SECONDS)
 
     def _tell(self, watches: list[_Watch], error: NoWorkerError | None) -> None:
