@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, connections
 from django.utils import timezone
 
 from accounts import services as accounts
@@ -106,7 +106,7 @@ class Runner:
             await self._claim()
         except (DatabaseError, InterfaceError) as error:
             logger.warning("the database did not answer: %s", type(error).__name__)
-            await sync_to_async(connection.close)()
+            await sync_to_async(connections.close_all)()
             await asyncio.sleep(OUTAGE_SECONDS)
 
     async def _keep_lease(self) -> None:
