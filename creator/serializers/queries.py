@@ -1,0 +1,73 @@
+"""The query of the list of tasks, and its cursor."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import struct
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bingproject.errors import InvalidRequestError
+from creator.models import FINISHED, OPEN, Kind, State, Task
+from creator.serializers.fields import shown
+
+DEFAULT_LIMIT, MAX_LIMIT = 20, 100
+STATES: dict[str, tuple[str, ...]] = {
+    "processing": OPEN,
+    "completed": (State.COMPLETED,),
+    "failed": tuple(state for state in FINISHED if state != State.COMPLETED),
+}
+_LIMIT = re.compile(r"[1-9][0-9]{0,2}")
+_CURSOR = struct.Struct(">q16s")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class TaskQuery:
+    """`GET /tasks?status=&kind=&cursor=&limit=`, checked.
+
+    Raises: InvalidRequestError that names the parameter.
+    """
+
+    def __init__(self, parameters: Any) -> None:
+        for name in ("status", "kind", "cursor", "limit"):
+            if len(parameters.getlist(name)) > 1:
+                raise InvalidRequestError(f"{name} stands twice in the query.", param=name)
+        self.states = self._choice(parameters, "status", STATES) or ()
+        self.kind = self._choice(parameters, "kind", {str(kind): str(kind) for kind in Kind}) or ""
+        self.before = None if "cursor" not in parameters else parse_cursor(parameters["cursor"])
+        limit = parameters.get("limit", str(DEFAULT_LIMIT))
+        if not _LIMIT.fullmatch(limit) or int(limit) > MAX_LIMIT:
+            raise InvalidRequestError(f"Invalid limit: {shown(limit)}. Use 1 to {MAX_LIMIT}.", param="limit")
+        self.limit = int(limit)
+
+    @staticmethod
+    def _choice(parameters: Any, name: str, choices: Mapping[str, Any]) -> Any:
+        given = parameters.get(name)
+        if given is None:
+            return None
+        if given not in choices:
+            raise InvalidRequestError(f"Invalid {name}: {shown(given)}. Use {' or '.join(choices)}.", param=name)
+        return choices[given]
+
+
+def build_cursor(task: Task) -> str:
+    """Where a page of the list ended: opaque to callers."""
+    microseconds = (task.created_at - _EPOCH) // timedelta(microseconds=1)
+    return base64.urlsafe_b64encode(_CURSOR.pack(microseconds, task.pk.bytes)).decode("ascii")
+
+
+def parse_cursor(text: str) -> tuple[datetime, uuid.UUID]:
+    """Time and id of the last task seen.
+
+    Raises: InvalidRequestError.
+    """
+    try:
+        raw = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
+        microseconds, task_id = _CURSOR.unpack(raw)
+        return _EPOCH + timedelta(microseconds=microseconds), uuid.UUID(bytes=task_id)
+    except (UnicodeEncodeError, binascii.Error, struct.error, OverflowError):
+        raise InvalidRequestError("The cursor is not one of this list. Start without it.", param="cursor") from None
