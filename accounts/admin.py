@@ -137,9 +137,9 @@ class AccountAdmin(ModelAdmin):
     list_display_links = ("state_shown", "name")
     list_filter = ("state", "is_enabled", CoolingDownFilter)
     search_fields = ("name", "notes")
-    readonly_fields = ("state_shown", "state_reason", "state_at", "checked_at", "last_error", "cookies_shown")
+    readonly_fields = ("state", "state_reason", "state_at", "checked_at", "last_error", "cookies_shown")
     fieldsets = (
-        ("State", {"fields": ("state_shown", "state_reason", "state_at", "checked_at", "last_error")}),
+        ("State", {"fields": ("state", "state_reason", "state_at", "checked_at", "last_error")}),
         (None, {"fields": ("name", "is_enabled", "cookies_shown", "new_cookies", "proxy", "user_agent", "notes")}),
     )
     add_fieldsets = ((None, {"fields": ("name", "is_enabled", "new_cookies", "proxy", "user_agent", "notes")}),)
@@ -183,7 +183,7 @@ class AccountAdmin(ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Account, form: AccountForm, change: bool) -> None:
         """Write what the form changed and nothing else: a worker may be writing the account's state meanwhile."""
         if change:
-            obj.save(update_fields=[name for name in form.changed_data if name in form.Meta.fields])
+            obj.save(update_fields=[name for name in form.changed_data if name in AccountForm.Meta.fields])
         else:
             obj.save()
         if form.cleaned_data["new_cookies"]:

@@ -1,0 +1,110 @@
+"""The queue's pages and operators' log-ins in the admin."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django_q.models import OrmQ, Schedule
+from django_q.models import Task as Job
+from django_q.tasks import async_task
+from unfold.admin import ModelAdmin
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def operator(client: Client) -> Client:
+    """A browser with an operator logged in."""
+    client.force_login(User.objects.create_superuser("admin", password="x"))
+    return client
+
+
+def make_job(name: str, *, success: bool) -> Job:
+    """A job that has run."""
+    now = timezone.now()
+    return Job.objects.create(
+        id=name.ljust(32, "0"),
+        name=name,
+        func="accounts.jobs.check_accounts",
+        started=now - timedelta(seconds=2),
+        stopped=now,
+        result="2 ok" if success else "Traceback: it failed",
+        success=success,
+    )
+
+
+def page(operator: Client, name: str, *arguments: object) -> str:
+    """The text of one page, which must open."""
+    answer = operator.get(reverse(f"admin:{name}", args=arguments))
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_finished_jobs_can_be_looked_at(operator: Client) -> None:
+    """Successes and failures on their own pages, with what came of them."""
+    for model, success, result in (("success", True, "2 ok"), ("failure", False, "it failed")):
+        job = make_job(f"job-{model}", success=success)
+        assert job.name in page(operator, f"django_q_{model}_changelist")
+        text = page(operator, f"django_q_{model}_change", job.pk)
+        assert result in text and "2.0" in text
+    assert "job-failure" not in page(operator, "django_q_success_changelist")
+
+
+def test_queued_jobs_can_be_looked_at(operator: Client) -> None:
+    """What waits for a worker."""
+    async_task("accounts.jobs.check_account", 1, task_name="check account 1")
+    assert "check account 1" in page(operator, "django_q_ormq_changelist")
+    assert "accounts.jobs.check_account" in page(operator, "django_q_ormq_change", OrmQ.objects.get().pk)
+
+
+@pytest.mark.parametrize("model", ["success", "failure", "ormq"])
+def test_nothing_of_the_queue_can_be_changed(operator: Client, model: str) -> None:
+    """No adding, changing, deleting, and no action that would send a job again."""
+    make_job("job", success=model == "success")
+    async_task("accounts.jobs.check_account", 1)
+    queued = OrmQ.objects.get()
+    pk = queued.pk if model == "ormq" else Job.objects.get().pk
+    for way, arguments in (("add", []), ("change", [pk]), ("delete", [pk])):
+        answer = operator.post(reverse(f"admin:django_q_{model}_{way}", args=arguments), {"post": "yes"})
+        assert answer.status_code == 403
+    for action in ("delete_selected", "resubmit_task"):
+        chosen = {"action": action, "_selected_action": [pk]}
+        operator.post(reverse(f"admin:django_q_{model}_changelist"), chosen)
+    assert OrmQ.objects.get() == queued and Job.objects.count() == 1
+
+
+def test_schedules_have_no_page(operator: Client) -> None:
+    """Their form would run any dotted path."""
+    assert not admin.site.is_registered(Schedule)
+    with pytest.raises(NoReverseMatch):
+        reverse("admin:django_q_schedule_add")
+    assert operator.get("/admin/django_q/schedule/add/").status_code == 404
+
+
+def test_operators_and_their_groups(operator: Client) -> None:
+    """A new operator is made in the theme's forms and can be looked at; so can a group."""
+    page(operator, "auth_user_add")
+    password = "a-long-Passphrase-9"
+    fields = {"username": "bert", "password1": password, "password2": password, "usable_password": "true"}
+    assert operator.post(reverse("admin:auth_user_add"), fields).status_code == 302
+    bert = User.objects.get(username="bert")
+    assert bert.check_password(password)
+    assert "bert" in page(operator, "auth_user_changelist")
+    assert password not in page(operator, "auth_user_change", bert.pk)
+    page(operator, "auth_user_password_change", bert.pk)
+    group = Group.objects.create(name="watchers")
+    assert "watchers" in page(operator, "auth_group_changelist")
+    page(operator, "auth_group_change", group.pk)
+
+
+def test_every_page_wears_the_theme(operator: Client) -> None:
+    """The index opens with all apps, and no page is left in Django's own style."""
+    page(operator, "index")
+    plain = [model.__name__ for model, shown in admin.site._registry.items() if not isinstance(shown, ModelAdmin)]
+    assert plain == []
