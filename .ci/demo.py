@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 STOP_SECONDS = 5  # what the project promises for Ctrl-C
+NO_PICTURE = re.compile(r"^The first picture .*", re.MULTILINE)  # failed, or could not be asked for
 PICTURE = re.compile(r"https?://\S+/th/id/[^\s\"']+")
 # What the surrounding run has set must not leak into the server under test.
 NOT_INHERITED = ("DATABASE_URL", "REDIS_URL", "DATA_DIR", "BING_COOKIE_U", "SANDBOX", "MAKEFLAGS", "MAKELEVEL")
@@ -72,8 +73,11 @@ class Demo:
         sys.exit(f"no {what} within {seconds:g} s")
 
     def first_picture(self) -> str:
-        """The address of the first picture in what was printed, empty while there is none."""
-        found = PICTURE.search("".join(self.lines))
+        """The address of the first picture in what was printed, empty while there is none; exits when there will be none."""
+        text = "".join(self.lines)
+        if failure := NO_PICTURE.search(text):
+            sys.exit(failure.group())
+        found = PICTURE.search(text)
         return found.group() if found else ""
 
     def is_listening(self) -> bool:
