@@ -210,6 +210,8 @@ def cancel_task(task_id: str, holder: str | None, now: datetime) -> Task:
     Raises: NotFoundError; ConflictError when it has finished.
     """
     task = find_task(task_id, holder)
+    if task.is_finished:
+        raise ConflictError(f"The task has already finished: it is {task.state}.")
     mine = Task.objects.filter(pk=task.pk)
     ended = {"state": State.CANCELLED, "error_code": "cancelled", "finished_at": now, "cancel_requested": True}
     if mine.filter(state=State.QUEUED).update(**ended):
@@ -220,7 +222,7 @@ def cancel_task(task_id: str, holder: str | None, now: datetime) -> Task:
     mine.filter(state__in=(State.SUBMITTING, State.UNCERTAIN)).update(cancel_requested=True)
     task = find_task(task_id, holder)
     if task.state in FINISHED and task.state != State.CANCELLED:
-        raise ConflictError(f"The task has already finished: it is {task.status}.")
+        raise ConflictError(f"The task has already finished: it is {task.state}.")
     if task.state == State.POLLING:
         return cancel_task(task_id, holder, now)
     return task
