@@ -73,7 +73,7 @@ class Demo:
         sys.exit(f"no {what} within {seconds:g} s")
 
     def first_picture(self) -> str:
-        """The address of the first picture in what was printed, empty while there is none; exits when there will be none."""
+        """The address of the first picture that was printed, empty so far; exits when there will be none."""
         text = "".join(self.lines)
         if failure := NO_PICTURE.search(text):
             sys.exit(failure.group())
