@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from typing import Any, cast
 
 import redis
@@ -32,7 +33,8 @@ _log = logging.getLogger(__name__)
 def reconnect() -> None:
     """Drop connections that an outage broke, so that the next query opens new ones."""
     for connection in connections.all(initialized_only=True):
-        connection.close_if_unusable_or_obsolete()
+        with suppress(Error):  # a connection that cannot even be closed is given up all the same
+            connection.close_if_unusable_or_obsolete()
 
 
 class _PatienceMixin:

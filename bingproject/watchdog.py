@@ -26,7 +26,7 @@ from bingproject.models import Machine, Periodic
 from bingproject.processes import is_known_dead, process_identity
 
 CANARY = "bingproject.jobs.canary"
-CANARY_EVERY_SECONDS = 5.0
+CANARY_EVERY_SECONDS = 4.0
 CANARY_PATIENCE_SECONDS = 10.0
 NUDGE_AGAIN_SECONDS = 3.0
 UPKEEP_EVERY_SECONDS = 5.0

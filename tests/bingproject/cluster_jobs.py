@@ -1,4 +1,7 @@
-"""Jobs that a test's cluster runs: each writes what it does to the file named by JOURNAL, one line at a time."""
+"""Jobs that a test's cluster runs: each writes what it does to the journal in the test's folder, a line at a time.
+
+Files in that folder are the work: `wanted` asks for a holder, every file in `orders` is one order ("echo x", "stay 3").
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,22 @@ from bingproject.processes import is_known_dead, process_identity
 from bingproject.stopping import is_stopping
 
 HOST = "test"
+FOLDER = Path(os.environ.get("CLUSTER_FOLDER", "."))
 
 
 def note(line: str) -> None:
     """Append one line; short appends of several processes do not mix."""
-    with Path(os.environ["JOURNAL"]).open("a", encoding="utf-8") as journal:
+    with (FOLDER / "journal").open("a", encoding="utf-8") as journal:
         journal.write(f"{line} {os.getpid()}\n")
 
 
 def _holder() -> Path:
-    return Path(os.environ["JOURNAL"]).with_name(f"holder-{os.environ['MACHINE_ID']}")
+    return FOLDER / f"holder-{os.environ['MACHINE_ID']}"
 
 
 def needs_holder() -> bool:
     """The question: is a holder wanted, and does none live?"""
-    if not Path(os.environ["JOURNAL"]).with_name("wanted").exists():
+    if not (FOLDER / "wanted").exists():
         return False
     return not _holder().exists() or is_known_dead(_holder().read_text(), HOST)
 
@@ -42,18 +46,22 @@ def hold() -> str:
     return "handed over"
 
 
-def stay(seconds: float) -> str:
-    """A job that does not look whether it should stop."""
-    note("stay")
-    time.sleep(seconds)
-    note("stayed")
-    return "stayed"
+def has_order() -> bool:
+    """The question: is there an order nobody has taken?"""
+    return any((FOLDER / "orders").iterdir())
 
 
-def echo(word: str) -> str:
-    """A job that is done at once."""
-    note(word)
-    return word
+def serve_order() -> str:
+    """Take one order and do what it says."""
+    order = next((FOLDER / "orders").iterdir(), None)
+    if order is None:
+        return "nothing ordered"
+    word, _, argument = order.read_text().partition(" ")
+    order.unlink()
+    note(f"{word} {argument} begun")
+    time.sleep(float(argument) if word == "stay" else 0)
+    note(f"{word} {argument} done")
+    return argument
 
 
 def repeat() -> str:

@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.rig.processes import descendants, send
 
@@ -49,13 +50,12 @@ def wait_for(is_true: Callable[[], bool], what: str, seconds: float = START_SECO
 
 
 def _program(name: str) -> str:
-    found = shutil.which(name)
+    # Debian's own folder first: what stands on its PATH are wrappers that look at their own name.
+    versions = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    found = str(versions[-1]) if versions else shutil.which(name)
     if found is None:
-        versions = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-        if not versions:
-            raise MissingServerError(f"{name} is not installed")
-        found = str(versions[-1])
-    return str(Path(found).resolve())
+        raise MissingServerError(f"{name} is not installed")
+    return found
 
 
 class OwnServer:
@@ -66,7 +66,7 @@ class OwnServer:
         self.port = free_port()
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        self._user: int | None = None
+        self._account: dict[str, Any] = {}  # whose process it is, when not ours
 
     def command(self) -> list[str]:
         """How it is started in the foreground."""
@@ -81,7 +81,12 @@ class OwnServer:
         log = (self._folder / f"{self.name}.log").open("ab")
         with log:
             self._process = subprocess.Popen(
-                self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, user=self._user
+                self.command(),
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                **self._account,
             )
         wait_for(self.is_ready, f"{self.name} to answer")
 
@@ -111,14 +116,16 @@ class OwnPostgres(OwnServer):
         self._files = folder / "postgres"
         self._files.mkdir()
         if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-            self._user = pwd.getpwnam("postgres").pw_uid
-            os.chown(self._files, self._user, -1)
+            account = pwd.getpwnam("postgres")
+            # Without root's groups: with them the folders' bits for the group would bar it.
+            self._account = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+            os.chown(self._files, account.pw_uid, -1)
             for parent in (folder, *folder.parents):
                 if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
                     parent.chmod(parent.stat().st_mode | 0o001)
         subprocess.run(
             [_program("initdb"), "-D", str(self._files), "-U", "rig", "-A", "trust", "-E", "UTF8", "--locale=C"],
-            check=True, capture_output=True, user=self._user, cwd="/",
+            check=True, capture_output=True, cwd="/", **self._account,
         )  # fmt: skip
 
     def command(self) -> list[str]:

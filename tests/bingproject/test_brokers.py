@@ -1,0 +1,128 @@
+"""Brokers that wait out an outage: clusters on PostgreSQL and Redis servers of their own, which are killed."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from django_q.conf import Conf
+
+from bingproject.brokers import PatientOrm, PatientRedis, own_broker
+from tests.bingproject.clusters import ClusterRun, manage
+from tests.rig.processes import send
+from tests.rig.servers import MissingServerError, OwnPostgres, OwnRedis, wait_for
+
+DOWN_SECONDS = 3.0
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[OwnPostgres, str]]:
+    """A PostgreSQL of our own with our tables, and its address."""
+    folder = tmp_path_factory.mktemp("postgres")
+    try:
+        server = OwnPostgres(folder)
+    except MissingServerError as error:
+        pytest.skip(str(error))
+    try:
+        server.start()
+        address = server.create_database()
+        made = manage(folder, "migrate", "-v0", DATABASE_URL=address)
+        assert made.returncode == 0, made.stderr
+        yield server, address
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[OwnRedis]:
+    """A Redis of our own."""
+    server = OwnRedis(tmp_path)
+    try:
+        server.start()
+    except MissingServerError as error:
+        pytest.skip(str(error))
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def outlive(cluster: ClusterRun, server: OwnPostgres | OwnRedis) -> None:
+    """Kill the server below a working cluster, start it again: the same cluster goes on."""
+    cluster.want_holder()
+    cluster.wait_journal("hold ")
+    main, holder = cluster.main, cluster.holder_pid()
+    server.kill()
+    with pytest.raises(TimeoutError):  # long enough for a look at the queue, a chore and a canary to fail
+        wait_for(lambda: cluster.main != main, "main to end, which it must not", DOWN_SECONDS)
+    server.start()
+    cluster.order("echo after")
+    cluster.wait_journal("echo after done")
+    assert (cluster.main, cluster.holder_pid()) == (main, holder)
+
+
+@pytest.mark.postgres
+def test_postgresql_restart_is_outlived(postgres: tuple[OwnPostgres, str], tmp_path: Path) -> None:
+    """PostgreSQL dies with kill -9 and comes back: main, guard, workers and the running job are still the same."""
+    server, address = postgres
+    with ClusterRun(tmp_path, DATABASE_URL=address) as cluster:
+        outlive(cluster, server)
+        send([cluster.main], signal.SIGTERM)
+        assert cluster.wait_end() == 0
+
+
+@pytest.mark.postgres
+@pytest.mark.redis
+def test_redis_restart_is_outlived(postgres: tuple[OwnPostgres, str], redis_server: OwnRedis, tmp_path: Path) -> None:
+    """Redis dies and forgets the queue: nudges are made again, the cluster is still the same."""
+    with ClusterRun(tmp_path, DATABASE_URL=postgres[1], REDIS_URL=redis_server.url) as cluster:
+        outlive(cluster, redis_server)
+        send([cluster.main], signal.SIGTERM)
+        assert cluster.wait_end() == 0
+
+
+@pytest.mark.postgres
+@pytest.mark.redis
+def test_engine_rule_09_own_queue_is_purged_on_redis(
+    postgres: tuple[OwnPostgres, str], redis_server: OwnRedis, tmp_path: Path
+) -> None:
+    """With Redis, too, a cluster empties its own machine's queue at its start, and no other's."""
+    with redis.from_url(redis_server.url) as client:
+        for machine in ("m1", "m2"):
+            client.rpush(f"django_q:bingproject-{machine}:q", "x")
+        with ClusterRun(tmp_path, DATABASE_URL=postgres[1], REDIS_URL=redis_server.url) as cluster:
+            cluster.order("echo x")
+            cluster.wait_journal("echo x done")
+            assert client.lrange("django_q:bingproject-m2:q", 0, -1) == [b"x"]
+            assert "Failed to push" not in cluster.log.read_text()
+
+
+@pytest.mark.postgres
+@pytest.mark.redis
+def test_engine_rule_12_killed_idle_workers_on_redis(
+    postgres: tuple[OwnPostgres, str], redis_server: OwnRedis, tmp_path: Path
+) -> None:
+    """The queue between the processes breaks the same way whatever the broker is: the cluster ends."""
+    with ClusterRun(tmp_path, DATABASE_URL=postgres[1], REDIS_URL=redis_server.url) as cluster:
+        cluster.kill("bp-worker")
+        assert cluster.wait_end() not in (0, None)
+
+
+@pytest.mark.django_db
+def test_redis_that_is_gone_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look at a queue nobody serves brings nothing and raises nothing."""
+    monkeypatch.setattr(Conf, "REDIS", "redis://127.0.0.1:1/0")
+    assert PatientRedis("bingproject-nobody").dequeue() is None
+    assert PatientRedis("bingproject-nobody").ping()
+
+
+@pytest.mark.django_db
+def test_own_broker_keeps_no_statistics() -> None:
+    """The broker of a cluster serves its own queue and has no cache to write statistics to."""
+    broker = own_broker()
+    assert isinstance(broker, PatientOrm)
+    assert broker.list_key == Conf.CLUSTER_NAME
+    assert broker.cache is None
