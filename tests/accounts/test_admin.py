@@ -41,7 +41,7 @@ def page(operator: Client, name: str, *arguments: Any) -> str:
     return answer.content.decode()
 
 
-def form(account: Account | None = None, **changed: Any) -> dict[str, Any]:
+def form(account: Account | None = None, /, **changed: Any) -> dict[str, Any]:
     """What the browser sends for an account: as it is, with the changes."""
     fields: dict[str, Any] = {"name": "anna", "is_enabled": "on", "proxy": "", "user_agent": "", "notes": ""}
     rows = list(account.capabilities.order_by("pk")) if account else []

@@ -175,8 +175,11 @@ def test_a_line_for_a_machine(log: Log) -> None:
 
 def test_a_formatter_alone_still_shows_exceptions() -> None:
     """A handler that somebody adds without the filter loses no stack."""
+    written = StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(JsonFormatter())
     try:
         fail()
     except ConnectionError:
-        record = logging.LogRecord("x", logging.ERROR, __file__, 1, "failed", None, sys.exc_info())
-    assert "ConnectionError" in json.loads(JsonFormatter().format(record))["exception"]
+        handler.handle(logging.LogRecord("x", logging.ERROR, __file__, 1, "failed", None, sys.exc_info()))
+    assert "ConnectionError" in json.loads(written.getvalue())["exception"]

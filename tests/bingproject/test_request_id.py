@@ -15,5 +15,5 @@ async def test_each_request_has_its_own_id() -> None:
         await asyncio.sleep(0)
         return request_id.current.get()
 
-    assert await asyncio.gather(serve("a"), serve("b")) == ["a", "b"]
+    assert tuple(await asyncio.gather(serve("a"), serve("b"))) == ("a", "b")
     assert request_id.current.get() == ""
