@@ -112,13 +112,15 @@ def bury_dead_runners(now: datetime, besides: str = "") -> None:
     """
     for runner_id, lease_until in Runner.objects.exclude(pk=besides).values_list("id", "lease_until"):
         if lease_until < now or _is_known_dead(runner_id):
-            Runner.objects.filter(pk=runner_id, lease_until=lease_until).delete()
+            buried, _ = Runner.objects.filter(pk=runner_id, lease_until=lease_until).delete()
+            if buried:  # nothing is left to let go of what was cancelled while it ran
+                Task.objects.filter(runner=runner_id, state=State.CANCELLED).update(runner=None)
 
 
 def hand_over(runner_id: str) -> None:
     """Leave everything to whoever comes next: tasks of nobody, no lease."""
     with transaction.atomic():
-        Task.objects.filter(runner=runner_id, state=State.POLLING).update(runner=None)
+        Task.objects.filter(runner=runner_id, state__in=(State.POLLING, State.CANCELLED)).update(runner=None)
         Runner.objects.filter(pk=runner_id).delete()
 
 
