@@ -151,7 +151,11 @@ else:
     Q_CLUSTER |= {"orm": "default", "poll": 0.2}
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "bingproject_cache"}}
 # (question, job): the watchdog asks the question every tick and enqueues the job on a yes.
-CLUSTER_NUDGES = [("creator.services.needs_runner", "creator.jobs.drive")]
+CLUSTER_NUDGES = [
+    ("creator.services.needs_runner", "creator.jobs.drive"),
+    # A check asked for on a machine without workers would wait in its queue for ever.
+    ("accounts.services.needs_check", "accounts.jobs.check_wanted_accounts"),
+]
 # job → every N seconds, once in the whole installation.
 CLUSTER_PERIODIC = {
     "accounts.jobs.check_accounts": 1800,
