@@ -20,7 +20,7 @@ SETTINGS_SECTION = CONTRACTS.partition("\n## Settings\n")[2]
 ERRORS_SECTION = CONTRACTS.partition("\n## Errors\n")[2].partition("\n## ")[0]
 DJANGO_ADMIN = "admin/"  # its pages are Django's and the apps' own
 
-LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
+LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 MAKE_WORD = re.compile(r"\bmake ([a-z][a-z-]*)")
 DJANGO_COMMAND = re.compile(r"\bmanage\.py ([a-z][a-z_]*)")
@@ -111,7 +111,7 @@ def test_commands_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_resolve(page: Path) -> None:
-    """A link inside the project leads to a file, and its anchor to a heading there."""
+    """A link or picture inside the project leads to a file, and its anchor to a heading there."""
     broken = []
     for link in LINK.findall(page.read_text(encoding="utf-8")):
         if re.match(r"[a-z]+:", link):
