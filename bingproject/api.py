@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import msgspec
 from asgiref.sync import markcoroutinefunction, sync_to_async
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import close_old_connections
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
@@ -62,6 +63,12 @@ def error_response(
     """The failure as the contract has it."""
     answer = contract.error(error, extra=extra)
     return json_response(answer.body, answer.status, answer.headers)
+
+
+def mark_logged(response: HttpResponse) -> HttpResponse:
+    """Keep Django from logging an error answer a second time, which takes a thread and says less."""
+    response._has_been_logged = True  # type: ignore[attr-defined] # what Django's own log_response sets
+    return response
 
 
 class ContractRequest(Request):
@@ -127,6 +134,8 @@ class ContractViewSet(ViewSet):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Who asks, may they, not too often, and is the body readable: in this order, all in one thread."""
+        # What Django's signals do around a request; the gate sends none on API paths.
+        close_old_connections()
         self.perform_authentication(request)
         self.check_permissions(request)
         self.check_throttles(request)
@@ -218,7 +227,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpRespons
     view = context.get("view")
     error = translate(exc)
     _log(error, exc)
-    response = error_response(error, getattr(view, "contract", BING_CREATE))
+    response = mark_logged(error_response(error, getattr(view, "contract", BING_CREATE)))
     if response.status_code == 405 and view is not None:
         response.headers["Allow"] = ", ".join(view.allowed_methods)
     return response

@@ -7,19 +7,22 @@ the API's error shape.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from typing import Any
 
 import msgspec
 from asgiref.sync import ThreadSensitiveContext
 from django.conf import settings
-from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.core.handlers.exception import convert_exception_to_response
-from django.urls import Resolver404, resolve
+from django.http import HttpRequest
+from django.urls import Resolver404, resolve, set_script_prefix
 
 from bingproject import request_id
 from bingproject.access import check_access, is_allowed_origin, read_headers, seen_scheme
@@ -56,7 +59,11 @@ class ClientLeftError(Exception):
 
 
 class ApiHandler(ASGIHandler):
-    """Django's handler without middleware: sessions, CSRF and messages are the admin's."""
+    """Django's handler for API paths: no middleware, and no thread hop besides the view's own.
+
+    The base class hops to a thread for its signals before and after each request, which costs more than most views;
+    what the signals are for (connections grown old) `ContractViewSet` does in its own hop.
+    """
 
     def load_middleware(self, is_async: bool = False) -> None:
         """None; what the base class keeps in these lists stays empty."""
@@ -64,6 +71,31 @@ class ApiHandler(ASGIHandler):
         self._template_response_middleware: list[Any] = []
         self._exception_middleware: list[Any] = []
         self._middleware_chain = convert_exception_to_response(self._get_response_async)  # type: ignore[attr-defined]
+
+    async def answer(self, scope: dict[str, Any], body: bytes, receive: Receive, send: Send) -> None:
+        """Serve the request; when the caller leaves first, the view is cancelled."""
+        set_script_prefix(get_script_prefix(scope))
+        request, refusal = self.create_request(scope, BytesIO(body))
+        if request is None:
+            raise InvalidRequestError("The request's address is not valid UTF-8.", detail=str(refusal))
+        answering = asyncio.ensure_future(self._answer(request, send))
+        leaving = asyncio.ensure_future(receive())
+        try:
+            await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            if not answering.done():
+                answering.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await answering
+
+    async def _answer(self, request: HttpRequest, send: Send) -> None:
+        response = await self.run_get_response(request)
+        try:
+            await self.send_response(response, send)
+        finally:
+            for closer in response._resource_closers:  # type: ignore[attr-defined] # close() would send a signal too
+                closer()
 
 
 class Gate:
@@ -134,8 +166,10 @@ class Gate:
             return
         body = await read_body(headers, receive, settings.BODY_LIMIT_BYTES)
         async with ThreadSensitiveContext(executor=self._lanes.pick()):
-            handler = self._admin if is_admin else self._api
-            await handler(scope, Replay(body, receive), reply)
+            if is_admin:
+                await self._admin(scope, Replay(body, receive), reply)
+            else:
+                await self._api.answer(scope, body, receive, reply)
 
 
 class Reply:

@@ -8,7 +8,7 @@ from django.urls import URLPattern, URLResolver, path
 from django.views import defaults
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from bingproject.api import error_response
+from bingproject.api import error_response, mark_logged
 from bingproject.errors import InternalError, NotFoundError
 from bingproject.gate import ADMIN_PATH
 from bingproject.health import AliveView, ReadyView
@@ -29,7 +29,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """A page in the admin, JSON everywhere else."""
     if request.path.startswith(ADMIN_PATH):
         return defaults.page_not_found(request, exception)
-    return error_response(NotFoundError())
+    return mark_logged(error_response(NotFoundError()))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
