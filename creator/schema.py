@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from django.conf import settings
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -17,11 +17,13 @@ from rest_framework import serializers
 from bingproject.contracts import BING_CREATE, OPENAI, PROMPT_CODES, Contract
 from creator.models import Kind, State
 from creator.serializers import (
+    CURSOR_PATTERN,
     DEFAULT_LIMIT,
     MAX_LIMIT,
     STATES,
     CreateImageSerializer,
     CreateVideoSerializer,
+    CreationSerializer,
     ImageGenerationSerializer,
 )
 
@@ -52,6 +54,24 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, Any]]:
         """`Authorization: Bearer bp_…` and `X-API-Key: bp_…`."""
         return [{"type": "http", "scheme": "bearer"}, {"type": "apiKey", "in": "header", "name": "X-API-Key"}]
+
+
+class FormBody(CreationSerializer):
+    """Marks a body that comes as a form."""
+
+
+class FormExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """In a form everything is text and stands once; unknown fields are ignored there too."""
+
+    target_class = FormBody
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Any) -> dict[str, Any]:
+        """The body's own description, with that said."""
+        found: dict[str, Any] = auto_schema._map_serializer(  # type: ignore[no-untyped-call]
+            self.target, direction, bypass_extensions=True
+        )
+        return found | {"additionalProperties": {"type": "string"}}
 
 
 # --- answers ---
@@ -243,6 +263,12 @@ CREATE_HEADERS = [
 ]  # fmt: skip
 
 
+def json_or_form(body: type[CreationSerializer]) -> dict[str, Any]:
+    """A body that may come as JSON or as a form."""
+    form = type(body.__name__.replace("Serializer", "Form"), (FormBody, body), {"__doc__": body.__doc__})
+    return {"application/json": body, "application/x-www-form-urlencoded": form}
+
+
 def documented(summary: str, **options: Any) -> Callable[[F], F]:
     """A route's description; its docstring is the longer text."""
     options.setdefault("parameters", ANSWER_HEADERS)
@@ -289,7 +315,7 @@ LIST_TASKS = documented(
         *ANSWER_HEADERS,
         OpenApiParameter("status", str, enum=list(STATES)),
         OpenApiParameter("kind", str, enum=Kind.values),
-        OpenApiParameter("cursor", str, description="`next` of the page before."),
+        OpenApiParameter("cursor", str, pattern=CURSOR_PATTERN, description="`next` of the page before."),
         OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
     ],
     responses=responses(BING_CREATE, (*ANYWHERE, *WITH_KEY), _200=enveloped("TaskPageAnswer", TaskPage)),
@@ -299,7 +325,7 @@ CREATE_IMAGE = documented(
     operation_id="createImage",
     tags=["create"],
     parameters=CREATE_HEADERS,
-    request=CreateImageSerializer,
+    request=json_or_form(CreateImageSerializer),
     responses=responses(
         BING_CREATE, (*ANYWHERE, *WITH_KEY, *CREATING), _200=enveloped("PicturesAnswer", Pictures), _202=ACCEPTED
     ),
@@ -309,7 +335,7 @@ CREATE_VIDEO = documented(
     operation_id="createVideo",
     tags=["create"],
     parameters=CREATE_HEADERS,
-    request=CreateVideoSerializer,
+    request=json_or_form(CreateVideoSerializer),
     responses=responses(BING_CREATE, (*ANYWHERE, *WITH_KEY, *CREATING), _200=ACCEPTED, _202=ACCEPTED),
 )
 GENERATE_IMAGES = documented(

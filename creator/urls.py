@@ -19,7 +19,7 @@ urlpatterns: list[URLPattern] = [
     path("task/<str:task_id>", TaskViewSet.as_view({"get": "retrieve", "delete": "destroy"}), name="task"),
     path("create/image", CreateImageViewSet.as_view({"post": "create"}), name="create-image"),
     path("create/video", CreateVideoViewSet.as_view({"post": "create"}), name="create-video"),
-    path("tasks", TaskViewSet.as_view({"get": "list"}), name="tasks"),
+    path("tasks", TaskViewSet.as_view({"get": "browse"}), name="tasks"),
     path(
         f"{OPENAI_PREFIX}images/generations", ImageGenerationViewSet.as_view({"post": "create"}), name="generate-images"
     ),

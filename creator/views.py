@@ -191,7 +191,7 @@ class TaskViewSet(AsyncContractViewSet):
         return self.success(show_task(task), 200 if task.is_finished else 202)
 
     @schema.LIST_TASKS
-    async def list(self, request: Request) -> HttpResponse:
+    async def browse(self, request: Request) -> HttpResponse:
         """A page of them, newest first."""
         return await sync_to_async(self.read_page)(request, TaskQuery(request.query_params))
 

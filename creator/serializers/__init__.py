@@ -7,9 +7,10 @@ from creator.serializers.bodies import (
     CreationSerializer,
     ImageGenerationSerializer,
 )
-from creator.serializers.queries import DEFAULT_LIMIT, MAX_LIMIT, STATES, TaskQuery, build_cursor
+from creator.serializers.queries import CURSOR_PATTERN, DEFAULT_LIMIT, MAX_LIMIT, STATES, TaskQuery, build_cursor
 
 __all__ = [
+    "CURSOR_PATTERN",
     "DEFAULT_LIMIT",
     "MAX_LIMIT",
     "STATES",
