@@ -74,8 +74,8 @@ def descendants(root: int) -> list[int]:
 
 
 def send(pids: Iterable[int], number: int) -> None:
-    """Send a signal to each; those that are gone are passed over."""
-    for pid in pids:
+    """Send a signal to each; those that are gone are passed over (0 says so, and would be our own group)."""
+    for pid in filter(None, pids):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
 
