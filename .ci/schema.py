@@ -20,7 +20,8 @@ def main() -> None:
         with running([sys.executable, "manage.py", "serve"], ROOT, settings) as demo:
             demo.wait_for("readiness", demo.is_ready, 60)
             command = [
-                str(Path(sys.executable).with_name("schemathesis")), "run", f"{demo.url}/api/schema/",
+                str(Path(sys.executable).with_name("schemathesis")),
+                "--config-file", str(ROOT / ".ci/schemathesis.toml"), "run", f"{demo.url}/api/schema/",
                 "--max-examples", EXAMPLES, "--seed", "1", "--workers", "2",
             ]  # fmt: skip
             code = subprocess.run(command, cwd=place, check=False).returncode
