@@ -10,7 +10,6 @@ from django.core.checks import CheckMessage, Error, register
 from django.utils.module_loading import import_string
 
 # The longest job is one slice of the runner, which must hand over by itself before any limit strikes.
-SLICE_SECONDS = 300
 LEAST_WORKERS = 3  # the runner, the canary, one short job
 QUEUE_RULES = {"ack_failures": True, "max_attempts": 1, "save_limit": -1, "scheduler": False, "catch_up": False}
 TAG = "bingproject"
@@ -23,9 +22,9 @@ def check_queue(**_options: Any) -> list[CheckMessage]:
 
 def _queue_faults(queue: dict[str, Any]) -> Iterator[CheckMessage]:
     timeout, retry = queue.get("timeout") or 0, queue.get("retry") or 0
-    if not SLICE_SECONDS < timeout < retry:
+    if not settings.RUNNER_SLICE_SECONDS < timeout < retry:
         yield Error(
-            f"Q_CLUSTER needs {SLICE_SECONDS} (the runner's slice) < timeout < retry, not {timeout} and {retry}.",
+            f"Q_CLUSTER needs {settings.RUNNER_SLICE_SECONDS:g} (the runner's slice) < timeout < retry, not {timeout} and {retry}.",
             hint="A job that outlives `timeout` is killed, one that outlives `retry` runs twice.",
             id="bingproject.E001",
         )

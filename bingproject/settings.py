@@ -115,6 +115,7 @@ MAX_QUEUED = env.whole("MAX_QUEUED", 10_000, least=1)
 MAX_QUEUED_PER_HOLDER = 100
 RUNNER_LEASE_SECONDS = 8.0  # a runner not heard of for so long is dead
 RUNNER_CAPACITY = 1000  # generations one machine carries
+RUNNER_SLICE_SECONDS = 300.0  # then the job hands over to a fresh one; shorter than Q_CLUSTER["timeout"]
 # Waits before a submit that Bing did not take is sent again; as many tries as waits.
 SUBMIT_RETRY_SECONDS = (2.0, 5.0, 15.0)
 # Looks in a row that brought nothing readable before a generation is given up, and the longest pause between them.

@@ -45,7 +45,6 @@ from creator.timing import PollPlan
 
 logger = logging.getLogger(__name__)
 
-SLICE_SECONDS = 300.0
 TICK_SECONDS = 0.15
 RENEW_SECONDS = 2.0
 SWEEP_SECONDS = 1.0
@@ -338,6 +337,6 @@ async def run_slice() -> str:
     """One slice with its own connections to Bing; one line on how it ended."""
     door = Door()
     try:
-        return await Runner(door).run(SLICE_SECONDS)
+        return await Runner(door).run(settings.RUNNER_SLICE_SECONDS)
     finally:
         await door.aclose()

@@ -21,6 +21,7 @@ class AccountSession:
 
     def __init__(self, account: Account, http: httpx.AsyncClient) -> None:
         self.account = account
+        self.egress = _egress(account)
         self.creator = ImageCreatorClient(http, settings.BING_URL)
         self._http = http
         self._renewal = asyncio.Lock()
@@ -70,7 +71,7 @@ class SessionPool:
     def of(self, account: Account) -> AccountSession:
         """The session of an account as its row is now."""
         held = self._sessions.get(account.pk)
-        if held is not None and _egress(held.account) == _egress(account):
+        if held is not None and held.egress == _egress(account):
             return held
         cookies = {**account.cookies, **account.jar}
         http = self._door.client(cookies, proxy=account.proxy, user_agent=account.user_agent)
