@@ -22,9 +22,10 @@ def check_queue(**_options: Any) -> list[CheckMessage]:
 
 def _queue_faults(queue: dict[str, Any]) -> Iterator[CheckMessage]:
     timeout, retry = queue.get("timeout") or 0, queue.get("retry") or 0
-    if not settings.RUNNER_SLICE_SECONDS < timeout < retry:
+    slice_seconds = settings.RUNNER_SLICE_SECONDS
+    if not slice_seconds < timeout < retry:
         yield Error(
-            f"Q_CLUSTER needs {settings.RUNNER_SLICE_SECONDS:g} (the runner's slice) < timeout < retry, not {timeout} and {retry}.",
+            f"Q_CLUSTER needs {slice_seconds:g} (the runner's slice) < timeout < retry, not {timeout} and {retry}.",
             hint="A job that outlives `timeout` is killed, one that outlives `retry` runs twice.",
             id="bingproject.E001",
         )
