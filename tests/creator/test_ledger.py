@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -28,7 +29,7 @@ def test_writes_that_come_together_are_committed_together() -> None:
         ledger = Ledger()
         flusher = asyncio.create_task(ledger.run())
         first = ledger.write(lambda: connection.in_atomic_block)
-        results = await asyncio.gather(*(ledger.write(lambda task=task: _rename(task, "x")) for task in tasks), first)
+        results = await asyncio.gather(*(ledger.write(partial(_rename, task, "x")) for task in tasks), first)
         commits.append(len(results))
         ledger.close()
         await flusher

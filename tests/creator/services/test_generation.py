@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -46,12 +46,12 @@ def _with_session(account: Account, act: Callable[[AccountSession], Awaitable[T]
     return asyncio.run(run())
 
 
-def _generation(account: Account, prompt: str, **columns: object) -> Generation:
+def _generation(account: Account, prompt: str, **columns: Any) -> Generation:
     task = make_task(prompt=prompt, state=State.SUBMITTING, account=account, submit_at=timezone.now(), **columns)
     return Generation.of(task)
 
 
-def _submit(account: Account, prompt: str, **columns: object) -> Taken | Refused | Requeue | Uncertain:
+def _submit(account: Account, prompt: str, **columns: Any) -> Taken | Refused | Requeue | Uncertain:
     generation = _generation(account, prompt, **columns)
     return _with_session(account, lambda session: submit_task(generation, session, lambda: True))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -20,7 +21,7 @@ ME = "here/boot/1/1/1/a"
 NOW = timezone.now()
 
 
-def _claimed(state: str, **columns: object) -> tuple[Task, Claim]:
+def _claimed(state: str, **columns: Any) -> tuple[Task, Claim]:
     task = make_task(state=state, runner=ME, attempt_count=1, submit_at=NOW, account=make_account(), **columns)
     return task, Claim(task.pk, task.kind, ME, 1, NOW)
 
