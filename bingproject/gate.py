@@ -130,7 +130,8 @@ class Gate:
             return
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        self._lanes.close()
+        # In a thread: a view still running may need this loop to come to its end.
+        await asyncio.to_thread(self._lanes.close)
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _answer(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:

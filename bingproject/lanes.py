@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
 from typing import ParamSpec, TypeVar
 
 from django.db import connections
@@ -23,24 +24,25 @@ class Lane(ThreadPoolExecutor):
 
     def __init__(self, name: str) -> None:
         super().__init__(max_workers=1, thread_name_prefix=name)
-        # Two counters, each written by one thread only, so that neither needs a lock.
-        self._taken = 0
-        self._done = 0
+        self._load = 0
+        self._counting = Lock()
 
     @property
     def load(self) -> int:
         """Calls running or waiting here."""
-        return self._taken - self._done
+        return self._load
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """As the base class; counted."""
         future = super().submit(fn, *args, **kwargs)
-        self._taken += 1
-        future.add_done_callback(self._count)
+        self._count(1)
+        # Also for calls that are cancelled before they begin.
+        future.add_done_callback(lambda _future: self._count(-1))
         return future
 
-    def _count(self, _future: Future[R]) -> None:
-        self._done += 1
+    def _count(self, change: int) -> None:
+        with self._counting:
+            self._load += change
 
 
 class Lanes:

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from bingproject.health import check_readiness, is_worker_live
@@ -46,19 +47,15 @@ def test_is_not_ready_without_a_worker(http: httpx.Client) -> None:
 def test_is_not_ready_before_migrations(http: httpx.Client) -> None:
     """503 while the database is older than the code."""
     make_machine()
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM django_migrations WHERE app = 'creator'")
+    newest = MigrationRecorder.Migration.objects.filter(app="creator").latest("id")
+    newest.delete()
     try:
         answer = http.get("/readyz")
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "internal")
         assert answer.json()["checks"] == {"database": "ok", "migrations": "failed", "worker": "failed"}
         assert "migrate" in answer.json()["error"]["message"]
     finally:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO django_migrations (app, name, applied) VALUES ('creator', '0001_initial', %s)",
-                [timezone.now()],
-            )
+        MigrationRecorder(connection).record_applied(newest.app, newest.name)
 
 
 def test_is_not_ready_without_a_database(db: None) -> None:

@@ -24,6 +24,8 @@ def test_a_lane_knows_what_waits_for_it() -> None:
     gate = threading.Event()
     futures = [lane.submit(gate.wait, 10) for _ in range(3)]
     assert lane.load == 3
+    assert futures.pop().cancel()
+    assert lane.load == 2
     gate.set()
     assert all(future.result() for future in futures)
     lane.shutdown()
