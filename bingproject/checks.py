@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.utils.module_loading import import_string
 
-# The longest job is one slice of the runner, which must hand over by itself before any limit strikes.
 LEAST_WORKERS = 3  # the runner, the canary, one short job
 QUEUE_RULES = {"ack_failures": True, "max_attempts": 1, "save_limit": -1, "scheduler": False, "catch_up": False}
 TAG = "bingproject"
@@ -22,10 +21,11 @@ def check_queue(**_options: Any) -> list[CheckMessage]:
 
 def _queue_faults(queue: dict[str, Any]) -> Iterator[CheckMessage]:
     timeout, retry = queue.get("timeout") or 0, queue.get("retry") or 0
-    slice_seconds = settings.RUNNER_SLICE_SECONDS
-    if not slice_seconds < timeout < retry:
+    # The runner hands over by itself at the end of its slice, once its last request is answered.
+    longest = settings.RUNNER_SLICE_SECONDS + settings.UPSTREAM_TIMEOUT_SECONDS
+    if not longest < timeout < retry:
         yield Error(
-            f"Q_CLUSTER needs {slice_seconds:g} (the runner's slice) < timeout < retry, not {timeout} and {retry}.",
+            f"Q_CLUSTER needs {longest:g} (a slice and one request) < timeout < retry, not {timeout} and {retry}.",
             hint="A job that outlives `timeout` is killed, one that outlives `retry` runs twice.",
             id="bingproject.E001",
         )
@@ -45,8 +45,13 @@ def _queue_faults(queue: dict[str, Any]) -> Iterator[CheckMessage]:
 
 def check_sqlite(**_options: Any) -> list[CheckMessage]:
     """SQLite must neither fail under several writers nor forget a commit in a power cut."""
+    return sqlite_faults(settings.DATABASES)
+
+
+def sqlite_faults(databases: Mapping[str, dict[str, Any]]) -> list[CheckMessage]:
+    """What is wrong with the SQLite databases among these."""
     faults: list[CheckMessage] = []
-    for alias, database in settings.DATABASES.items():
+    for alias, database in databases.items():
         if not database["ENGINE"].endswith("sqlite3"):
             continue
         options = database.get("OPTIONS", {})

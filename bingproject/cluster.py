@@ -31,7 +31,7 @@ from bingproject.watchdog import Watchdog
 
 GUARD_DEAD, HUNG = 3, 4  # exit codes: whoever started us must start us again
 TICK_SECONDS = 0.5
-DRAIN_SECONDS = 3.0
+DRAIN_SECONDS = 3.6  # a runner waits up to three for answers to what it has sent
 GUARD_SILENT_SECONDS = 10.0
 MAIN_SILENT_SECONDS = 30
 _LOCK_SECONDS = 1.0
@@ -105,7 +105,7 @@ class SafeSentinel(Sentinel):  # type: ignore[misc]  # django-q2 ships no types
         while any(map(_is_busy, self.pool)) and time.monotonic() < deadline:
             time.sleep(0.05)
         self.result_queue.put("STOP")
-        self.monitor.join(timeout=1)
+        self.monitor.join(timeout=0.3)
         for process in (*self.pool, self.monitor):
             process.kill()
 
@@ -182,7 +182,7 @@ class DrainCluster(Cluster):  # type: ignore[misc]  # django-q2 ships no types
         """Have everything hand over, then make sure that nothing is left."""
         signal.alarm(MAIN_SILENT_SECONDS)
         stopping.request_stop()
-        self.sentinel.join(timeout=DRAIN_SECONDS + 1.2)
+        self.sentinel.join(timeout=DRAIN_SECONDS + 0.5)
         self.sentinel.kill()
         with suppress(ProcessLookupError):
             os.killpg(self._guard_pid, signal.SIGKILL)

@@ -126,14 +126,16 @@ TASK_RETENTION_DAYS = env.whole("TASK_RETENTION_DAYS", 90, least=1)
 MACHINE_ID = env.text("MACHINE_ID", socket.gethostname())
 if env.text("Q_CLUSTER_NAME"):  # django-q2's own variable would give the queue another name behind our back
     raise SettingError("Q_CLUSTER_NAME must not be set: the queue is named by MACHINE_ID, e.g. MACHINE_ID=worker-1.")
+# The longest job is a slice whose last request is still being answered; nothing may cut it short or start it twice.
+JOB_TIMEOUT_SECONDS = int(RUNNER_SLICE_SECONDS + UPSTREAM_TIMEOUT_SECONDS) + 30
 Q_CLUSTER: dict[str, Any] = {
     "name": "bingproject",
     "cluster_name": f"bingproject-{MACHINE_ID}",  # one queue per machine: runner and canary belong to it
     "workers": 3,  # the runner, the canary, one short job
     "queue_limit": 3,
     "bulk": 1,
-    "timeout": 360,  # longer than the runner's slice of 300 s; shorter than `retry`
-    "retry": 420,
+    "timeout": JOB_TIMEOUT_SECONDS,
+    "retry": JOB_TIMEOUT_SECONDS + 60,
     "ack_failures": True,
     "max_attempts": 1,
     "save_limit": -1,

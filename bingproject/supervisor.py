@@ -24,7 +24,7 @@ from django.db import connections
 from bingproject.environment import SettingError
 from bingproject.processes import bind_forks, name_process
 
-STOP_SECONDS = 4.2
+STOP_SECONDS = 4.3
 LAST_STOP_SECONDS = 0.5
 STEADY_SECONDS = 5.0
 PAUSES_SECONDS = (0.0, 0.25, 0.5, 1.0, 2.0)

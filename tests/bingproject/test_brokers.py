@@ -111,7 +111,7 @@ def test_engine_rule_12_killed_idle_workers_on_redis(
         assert cluster.wait_end() not in (0, None)
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)  # an outage drops the connections that failed
 def test_redis_that_is_gone_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     """A look at a queue nobody serves brings nothing and raises nothing."""
     monkeypatch.setattr(Conf, "REDIS", "redis://127.0.0.1:1/0")

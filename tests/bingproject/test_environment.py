@@ -1,0 +1,140 @@
+"""Typed readers of environment variables: what is read, and the one line a wrong value gives."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+
+from bingproject.environment import (
+    Environment,
+    SettingError,
+    check_seal_keys,
+    new_seal_key,
+    new_secret_key,
+    stored_secret,
+)
+
+
+def read(**variables: str) -> Environment:
+    """An environment of just these variables."""
+    return Environment(variables)
+
+
+def test_reads_the_process_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without variables given, those of the process are read."""
+    monkeypatch.setenv("SOME_NAME", " value ")
+    assert Environment().text("SOME_NAME") == "value"
+
+
+def test_defaults_when_unset_or_blank() -> None:
+    """Unset and blank are the same, for every reader."""
+    env = read(BLANK="  ")
+    assert env.text("BLANK", "x") == "x"
+    assert env.whole("BLANK", 5) == 5
+    assert env.seconds("UNSET", 1.5) == 1.5
+    assert env.flag("UNSET", True) is True
+    assert env.words("BLANK", ("a",)) == ["a"]
+    assert env.choice("BLANK", ("a", "b"), "b") == "b"
+    assert env.url("BLANK", "https://a.example/") == "https://a.example"
+    assert env.url("UNSET") == ""
+    assert env.origins("UNSET") == []
+
+
+def test_reads_values() -> None:
+    """Each reader gives its type."""
+    env = read(N="7", S="0.25", F="1", W="a, b,,c ", C="keys", U="http://h:1/p/", O="https://a.example,http://b:1")
+    assert env.whole("N", 0) == 7
+    assert env.seconds("S", 1) == 0.25
+    assert env.flag("F") is True
+    assert env.words("W") == ["a", "b", "c"]
+    assert env.choice("C", ("open", "keys"), "open") == "keys"
+    assert env.url("U") == "http://h:1/p"
+    assert env.origins("O") == ["https://a.example", "http://b:1"]
+
+
+@pytest.mark.parametrize(
+    ("value", "ask"),
+    [
+        ("x", lambda env: env.whole("NAME", 1)),
+        ("1.0", lambda env: env.whole("NAME", 1)),
+        ("0", lambda env: env.whole("NAME", 1, least=1)),
+        ("9", lambda env: env.whole("NAME", 1, most=8)),
+        ("x", lambda env: env.seconds("NAME", 1)),
+        ("0", lambda env: env.seconds("NAME", 1)),
+        ("nan", lambda env: env.seconds("NAME", 1)),
+        ("inf", lambda env: env.seconds("NAME", 1)),
+        ("yes", lambda env: env.flag("NAME")),
+        ("c", lambda env: env.choice("NAME", ("a", "b"), "a")),
+        ("example.org", lambda env: env.url("NAME")),
+        ("ftp://example.org", lambda env: env.url("NAME")),
+        ("https://", lambda env: env.url("NAME")),
+        ("https://h:99999", lambda env: env.url("NAME")),
+        ("https://[", lambda env: env.url("NAME")),
+        ("https://a.example/path", lambda env: env.origins("NAME")),
+        ("a.example", lambda env: env.origins("NAME")),
+    ],
+)
+def test_wrong_values_are_one_line(value: str, ask: Callable[[Environment], Any]) -> None:
+    """The line names the variable and shows an example; it does not need a stack to be understood."""
+    with pytest.raises(SettingError) as caught:
+        ask(read(NAME=value))
+    text = str(caught.value)
+    assert text.startswith("NAME must ")
+    assert "e.g. NAME=" in text
+    assert "\n" not in text
+
+
+def test_secret_from_a_file(tmp_path: Path) -> None:
+    """`NAME_FILE` names the file that holds the value, and goes before the variable itself."""
+    path = tmp_path / "secret"
+    path.write_text("hidden\n")
+    assert read(NAME="plain").secret("NAME") == "plain"
+    assert read(NAME="plain", NAME_FILE=str(path)).secret("NAME") == "hidden"
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\xff"])
+def test_secret_file_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> None:
+    """No file, or no text: one line that names the variable and not the content."""
+    path = tmp_path / "secret"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SettingError, match=r"^NAME_FILE must name a readable text file, e\.g\. /run/secrets/name\.$"):
+        read(NAME_FILE=str(path)).secret("NAME")
+
+
+def test_stored_secret_is_made_once_and_private(tmp_path: Path) -> None:
+    """The first start makes it, readable by its owner only; later starts read it."""
+    path = tmp_path / "data" / "key"
+    made = stored_secret(path, new_secret_key)
+    assert len(made) == 64
+    assert stored_secret(path, lambda: "other") == made
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert [entry.name for entry in path.parent.iterdir()] == ["key"]
+
+
+def test_stored_secret_when_another_process_was_first(tmp_path: Path) -> None:
+    """Two processes that start at once end up with the same secret."""
+    path = tmp_path / "key"
+
+    def slow_draft() -> str:
+        path.write_text("of the other")
+        return "of this one"
+
+    assert stored_secret(path, slow_draft) == "of the other"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["key"]
+
+
+def test_seal_keys_are_checked() -> None:
+    """Keys of the right form pass; any other is refused without being shown."""
+    keys = [new_seal_key(), new_seal_key()]
+    assert check_seal_keys(keys) == keys
+    assert Fernet(keys[0])
+    with pytest.raises(SettingError) as caught:
+        check_seal_keys([keys[0], "not-a-key"])
+    assert "not-a-key" not in str(caught.value)

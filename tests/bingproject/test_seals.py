@@ -1,0 +1,54 @@
+"""Secrets at rest: sealed under the newest key, opened by any known one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bingproject.environment import SettingError, new_seal_key
+from bingproject.seals import fingerprint, seal, unseal
+
+
+def test_round_trip(settings: Any) -> None:
+    """What is sealed comes back, does not show, and looks different each time."""
+    settings.SEAL_KEYS = [new_seal_key()]
+    text = "cookie ✓ of an account"
+    token = seal(text)
+    assert unseal(token) == text
+    assert "cookie" not in token
+    assert seal(text) != token
+
+
+def test_empty_stays_empty() -> None:
+    """A row without a secret has no token."""
+    assert unseal("") == ""
+
+
+def test_rotation(settings: Any) -> None:
+    """With a new key in front, old tokens still open and new ones are sealed by the new key alone."""
+    old, new = new_seal_key(), new_seal_key()
+    settings.SEAL_KEYS = [old]
+    token = seal("secret")
+    settings.SEAL_KEYS = [new, old]
+    assert unseal(token) == "secret"
+    fresh = seal("secret")
+    settings.SEAL_KEYS = [new]
+    assert unseal(fresh) == "secret"
+    with pytest.raises(SettingError, match="SEAL_KEYS does not hold the key"):
+        unseal(token)
+
+
+def test_a_token_that_was_changed_does_not_open(settings: Any) -> None:
+    """One character off is refused, not decrypted into something else."""
+    settings.SEAL_KEYS = [new_seal_key()]
+    token = seal("secret")
+    with pytest.raises(SettingError):
+        unseal(token[:-10] + ("A" if token[-10] != "A" else "B") + token[-9:])
+
+
+def test_fingerprint_names_a_key_without_revealing_it() -> None:
+    """Sixteen hex digits, the same for the same key."""
+    key = new_seal_key()
+    assert fingerprint(key) == fingerprint(key) != fingerprint(new_seal_key())
+    assert len(bytes.fromhex(fingerprint(key))) == 8

@@ -1,0 +1,173 @@
+"""The chores of one tick, over real rows; what is enqueued is written down instead of sent."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+
+from bingproject import pulse
+from bingproject.brokers import own_broker
+from bingproject.models import Machine, Periodic
+from bingproject.watchdog import (
+    CANARY,
+    CANARY_EVERY_SECONDS,
+    CANARY_PATIENCE_SECONDS,
+    NUDGE_AGAIN_SECONDS,
+    Canary,
+    Nudges,
+    Presence,
+    Watchdog,
+)
+
+answers: dict[str, Any] = {}
+sent: list[tuple[Any, ...]] = []
+
+
+def enqueue(*job: Any) -> None:
+    """In place of the queue."""
+    sent.append(job)
+
+
+def question() -> bool:
+    """A question of settings.CLUSTER_NUDGES: says what the test wants."""
+    answer = answers["question"]
+    if isinstance(answer, Exception):
+        raise answer
+    return bool(answer)
+
+
+@pytest.fixture(autouse=True)
+def clean() -> None:
+    """Nothing was sent yet, the question says no."""
+    sent.clear()
+    answers["question"] = False
+
+
+@pytest.fixture
+def signs() -> pulse.Pulse:
+    """A cluster whose guard has beaten once, with a worker that could take a job."""
+    signs = pulse.Pulse()
+    signs.beat(1)
+    return signs
+
+
+def test_engine_rule_12_canary_that_comes_through(signs: pulse.Pulse) -> None:
+    """Each canary is run and acknowledged: nothing is lost, however long it goes on."""
+    canary = Canary(signs, enqueue)
+    for step in range(20):
+        assert not canary.is_lost(step * CANARY_EVERY_SECONDS)
+        signs.mark_canary_run(step + 1)
+        signs.mark_canary_acknowledged(step + 1)
+    assert sent == [(CANARY, step + 1) for step in range(20)]
+
+
+@pytest.mark.parametrize("is_run", [True, False])
+def test_engine_rule_12_canary_not_run_or_not_acknowledged_is_lost(signs: pulse.Pulse, is_run: bool) -> None:
+    """Ten seconds with a free worker, and none was run, or run and not acknowledged: the cluster hangs."""
+    canary = Canary(signs, enqueue)
+    assert not canary.is_lost(0)
+    if is_run:
+        signs.mark_canary_run(99)
+    assert not canary.is_lost(CANARY_PATIENCE_SECONDS)
+    assert canary.is_lost(CANARY_PATIENCE_SECONDS + 0.1)
+
+
+def test_engine_rule_12_one_lost_canary_is_no_hang(signs: pulse.Pulse) -> None:
+    """Redis may lose one: the next that comes through is proof enough."""
+    canary = Canary(signs, enqueue)
+    assert not canary.is_lost(0)
+    assert not canary.is_lost(CANARY_EVERY_SECONDS)
+    signs.mark_canary_run(2)
+    signs.mark_canary_acknowledged(2)
+    assert not canary.is_lost(CANARY_PATIENCE_SECONDS + 1)
+
+
+def test_engine_rule_12_busy_workers_and_outages_are_no_hang(signs: pulse.Pulse) -> None:
+    """While every worker is busy the wait does not count; what was sent before an outage proves nothing."""
+    canary = Canary(signs, enqueue)
+    assert not canary.is_lost(0)
+    signs.beat(0)
+    assert not canary.is_lost(100)
+    signs.beat(1)
+    assert not canary.is_lost(100 + CANARY_PATIENCE_SECONDS)
+    canary.forget()
+    assert not canary.is_lost(200)
+
+
+def test_nudges_are_sent_once_until_their_time_is_over(settings: Any) -> None:
+    """A yes enqueues the job; the next yes waits; after a no the next yes counts at once."""
+    settings.CLUSTER_NUDGES = [(f"{__name__}.question", "some.job")]
+    nudges = Nudges(enqueue)
+    nudges.ask(0)
+    assert sent == []
+    answers["question"] = True
+    for now in (1, 1.5, 1 + NUDGE_AGAIN_SECONDS - 0.1):
+        nudges.ask(now)
+    assert sent == [("some.job",)]
+    nudges.ask(1 + NUDGE_AGAIN_SECONDS)
+    assert sent == [("some.job",)] * 2
+    answers["question"] = False
+    nudges.ask(5)
+    answers["question"] = True
+    nudges.ask(5.5)
+    assert sent == [("some.job",)] * 3
+
+
+@pytest.mark.django_db
+def test_presence_and_its_double(caplog: pytest.LogCaptureFixture) -> None:
+    """Two live machines of one id both see it, once in the log; when one leaves the problem is over."""
+    first, second = Presence(), Presence()
+    first.renew()
+    for _ in range(3):
+        second.renew()
+        first.renew()
+    assert [row.problem.partition(";")[0] for row in Machine.objects.all()] == [
+        f"Two live machines share MACHINE_ID={Machine.objects.all()[0].machine_id}"
+    ] * 2
+    assert len(caplog.records) == 2
+    second.leave()
+    first.renew()
+    assert [row.problem for row in Machine.objects.all()] == [""]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("age", [0, 60])
+def test_a_machine_that_is_gone_is_no_double(settings: Any, age: int) -> None:
+    """The row of a process that is provably dead, or silent for long, goes."""
+    now = timezone.now()
+    mine = Presence()
+    dead = mine.process.rsplit("/", 3)[0] + "/1/0/dead" if not age else "elsewhere/boot/1/2/3/x"
+    Machine.objects.create(
+        process=dead,
+        machine_id=settings.MACHINE_ID,
+        host=socket.gethostname(),
+        pid=1,
+        started_at=now,
+        seen_at=now - timedelta(seconds=age),
+    )
+    mine.renew()
+    assert list(Machine.objects.values_list("process", "problem")) == [(mine.process, "")]
+
+
+@pytest.mark.django_db(transaction=True)  # it drops a connection that failed, which ends a transaction
+def test_a_chore_that_fails_is_logged_once_and_outlived(
+    settings: Any, signs: pulse.Pulse, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The database is out of reach for a while: the watchdog says so once and does its other chores."""
+    settings.CLUSTER_NUDGES = [(f"{__name__}.question", f"{__name__}.question")]
+    settings.CLUSTER_PERIODIC = {"some.job": 60}
+    watchdog = Watchdog(signs, own_broker())
+    answers["question"] = OperationalError("gone")
+    with caplog.at_level(logging.ERROR):
+        assert [watchdog.tick() for _ in range(3)] == [False] * 3
+    assert [record.message for record in caplog.records] == ["The watchdog could not do a chore; it goes on."]
+    assert Machine.objects.count() == 1
+    assert Periodic.objects.count() == 1
+    watchdog.leave()
+    assert Machine.objects.count() == 0
