@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import httpx
 from tests.chaos.strikes import APART_STRIKES, HANG, HOLD, KILL, SERVE_STRIKES, STOP, Arm, Strike, bag
 from tests.rig.parts import ROOT, inherited_environment
 from tests.rig.processes import send
-from tests.rig.system import MACHINES, Plan, System
+from tests.rig.system import Plan, System
 
 UPSTREAM_TIMEOUT_SECONDS = 5.0
 ACCOUNTS, LIMIT = 60, 3
@@ -85,6 +85,18 @@ class Driver:
         self.campaign.runners_before_stop = len(system.rows.runners())
         system.stop()
         self.campaign.processes_left = [process.name for part in system.parts for process in part.processes()]
+
+    def run_strikes(self, strikes: Sequence[Strike], rate: float) -> None:
+        """Only these strikes, in this order, for their times; nothing is counted afterwards."""
+        self.system.start()
+        client = self._start_client(rate)
+        time.sleep(3)
+        try:
+            for number, strike in enumerate(strikes, 1):
+                self._round(number, strike)
+        finally:
+            client.kill()
+            client.wait()
 
     def _start_client(self, rate: float) -> subprocess.Popen[bytes]:
         keys = self.system.folder / "keys.json"
@@ -184,7 +196,9 @@ class Driver:
         client.send_signal(signal.SIGTERM)
         while time.monotonic() - began < SETTLE_SECONDS:
             marks = ", ".join(["%s"] * len(OPEN_STATES))
-            rows = self.system.rows.try_query(f"SELECT COUNT(*) FROM creator_task WHERE state IN ({marks})", OPEN_STATES)
+            rows = self.system.rows.try_query(
+                f"SELECT COUNT(*) FROM creator_task WHERE state IN ({marks})", OPEN_STATES
+            )
             if rows is not None and not rows[0][0] and client.poll() is not None:
                 break
             time.sleep(0.25)
@@ -209,8 +223,3 @@ def plan_for(database: str) -> Plan:
 def read_calls(path: Path) -> list[dict[str, Any]]:
     """The callers' journal."""
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
-def machines_of(system: System) -> tuple[str, ...]:
-    """The MACHINE_IDs that work."""
-    return MACHINES if system.plan.is_apart else ("",)

@@ -87,9 +87,10 @@ def _count_unknown(verdict: Verdict, rows: list[dict[str, Any]], campaign: Campa
             continue
         sent_at = unix(row["submit_at"])
         near = [
-            round_ for round_ in campaign.rounds
-            if round_.struck_at - UPSTREAM_TIMEOUT_SECONDS - 1 <= sent_at <= max(round_.released_at, round_.struck_at) + 1
-        ]  # fmt: skip
+            round_
+            for round_ in campaign.rounds
+            if -UPSTREAM_TIMEOUT_SECONDS - 1 <= sent_at - round_.struck_at <= round_.released_at - round_.struck_at + 1
+        ]
         if near:
             nearest = min(near, key=lambda round_: abs(round_.struck_at - sent_at))
             per_round[nearest.number] += 1
@@ -140,7 +141,8 @@ def _count_answers(verdict: Verdict, rows: list[dict[str, Any]], calls: list[dic
     wrong = [call for call in pictures if call["task"] in by_id and by_id[call["task"]]["state"] != "completed"]
     _note(verdict, "pictures given to a caller by a row that is not completed", wrong)
     answers = Counter(
-        str(call.get("status") or call.get("error")) + (f" {call['code']}" if call.get("code") else "") for call in calls
+        str(call.get("status") or call.get("error")) + (f" {call['code']}" if call.get("code") else "")
+        for call in calls
     )
     verdict.told["callers"] = len(calls)
     verdict.told["answers"] = dict(answers.most_common())

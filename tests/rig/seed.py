@@ -1,4 +1,4 @@
-"""`python -m tests.rig.seed`: fills a system's database through the project's own services, in a process of its own.
+"""Fills a system's database through the project's own services, in a process of its own.
 
 The environment says which database; what is made is printed as JSON.
 """
@@ -7,16 +7,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from datetime import timedelta
 
-import django
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bingproject.settings")
-django.setup(set_prefix=False)
-
-# Only now: models need the settings.
 from django.utils import timezone
 
 from accounts import services as accounts
@@ -55,10 +48,9 @@ def queue_tasks(count: int, prefix: str, holders: int) -> int:
 
 def store_finished(count: int, holder: str) -> str:
     """Finished tasks of one caller with four pictures each; the newest one's id."""
-    now = timezone.now()
     task_id = ""
     for start in range(0, count, CHUNK):
-        tasks = [_finished(number, holder, now) for number in range(start, min(start + CHUNK, count))]
+        tasks = [_finished(number, holder) for number in range(start, min(start + CHUNK, count))]
         Task.objects.bulk_create(tasks)
         Result.objects.bulk_create(
             Result(task=task, index=index, url=f"https://th.example.org/th/id/OIG1.{task.pk.hex[:20]}{index}?pid=ImgGn")
@@ -69,7 +61,7 @@ def store_finished(count: int, holder: str) -> str:
     return task_id
 
 
-def _finished(number: int, holder: str, now: object) -> Task:
+def _finished(number: int, holder: str) -> Task:
     at = timezone.now() - timedelta(seconds=number % 80_000)
     return Task(
         prompt=f"stored {number}", holder=holder, route="image", state=State.COMPLETED, request_id=f"1-{number:032x}",
@@ -77,10 +69,16 @@ def _finished(number: int, holder: str, now: object) -> Task:
     )  # fmt: skip
 
 
+def cancel_open() -> int:
+    """End whatever is open, as its caller could; how many. Only while no runner lives."""
+    open_rows = Task.objects.unfinished()
+    return open_rows.update(state=State.CANCELLED, runner=None, error_code="cancelled", finished_at=timezone.now())
+
+
 def main() -> None:
     """Make what is asked for."""
     parser = argparse.ArgumentParser()
-    for name in ("accounts", "limit", "keys", "queue", "holders", "finished"):
+    for name in ("accounts", "limit", "keys", "queue", "holders", "finished", "cancel"):
         parser.add_argument(f"--{name}", type=int, default=0)
     parser.add_argument("--prefix", default="rig")
     parser.add_argument("--holder", default="open")
@@ -93,8 +91,6 @@ def main() -> None:
         made = queue_tasks(wanted.queue, wanted.prefix, wanted.holders or 1)
     if wanted.finished:
         made = store_finished(wanted.finished, wanted.holder)
+    if wanted.cancel:
+        made = cancel_open()
     json.dump(made, sys.stdout)
-
-
-if __name__ == "__main__":
-    main()

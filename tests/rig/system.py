@@ -21,6 +21,8 @@ from tests.rig.rows import Rows
 from tests.rig.servers import OwnPostgres, OwnRedis, OwnServer, free_port, is_listening, wait_for
 
 MACHINES = ("a", "b")
+# The models need Django to be set up before they are imported.
+SEED = "import django; django.setup(set_prefix=False); from tests.rig.seed import main; main()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,9 @@ class System:
 
     def seed(self, *arguments: str) -> Any:
         """Run tests.rig.seed against the system's database; what it printed, decoded."""
-        command = [sys.executable, "-m", "tests.rig.seed", *arguments]
-        done = subprocess.run(command, env=self.environment, cwd=ROOT, check=True, stdout=subprocess.PIPE)
+        command = [sys.executable, "-c", SEED, *arguments]
+        environment = self.environment | {"DJANGO_SETTINGS_MODULE": "bingproject.settings"}
+        done = subprocess.run(command, env=environment, cwd=ROOT, check=True, stdout=subprocess.PIPE)
         return json.loads(done.stdout)
 
     # --- running ---

@@ -1,0 +1,1 @@
+"""Figures of the real server against the sandbox, each in a process of its own."""
