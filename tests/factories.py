@@ -68,6 +68,22 @@ def make_task(*, images: list[str] | None = None, **columns: Any) -> Task:
     return task
 
 
+def make_history(kind: str = "image", model: str = "DALLE", lane: str = "fast", seconds: float = 0.2) -> None:
+    """Finished generations of somebody else from which a runner learns that such ones end this soon."""
+    end = timezone.now()
+    begin = end - timedelta(seconds=seconds)
+    for _ in range(5):
+        make_task(
+            kind=kind,
+            model=model,
+            lane=lane,
+            holder="earlier",
+            state=State.COMPLETED,
+            accepted_at=begin,
+            finished_at=end,
+        )
+
+
 def make_runner(**columns: Any) -> Runner:
     """A runner that lives for another minute."""
     now = timezone.now()
