@@ -312,9 +312,12 @@ async def poll_task(generation: Generation, session: AccountSession) -> Images |
     except PromptRejectedError as error:
         return GivenUp(error)
     except ServiceError as error:
-        if isinstance(error, AccountThrottledError):
+        seen = _count_failure(error, status, generation)
+        # Being sent to the sign-in page may pass; when it stays, the cookie is dead whatever the start page says.
+        is_verdict = isinstance(error, CookieExpiredError) and isinstance(seen, GivenUp)
+        if is_verdict or isinstance(error, AccountThrottledError):
             await sync_to_async(accounts.settle)(session.account, generation.claim.kind, error, timezone.now())
-        return _count_failure(error, status, generation)
+        return seen
     generation.failure_count = 0
     return Later() if isinstance(found, Pending) else found
 
