@@ -270,7 +270,8 @@ def make_scene(http: httpx.Client, bing: SandboxServer) -> Scene:
     """A signed-in account with room for everything, and a past from which the runner knows when to look."""
     account = make_account("alice", cookie=COOKIE)
     AccountCapability.objects.filter(account=account).update(limit=100)
-    bing.state.account(COOKIE).video_limit = 100
+    at_bing = bing.state.account(COOKIE)
+    at_bing.boosts = at_bing.fast_videos = at_bing.image_limit = at_bing.video_limit = 1000
     remember_quick_generations()
     return Scene(http, bing, account)
 

@@ -5,10 +5,15 @@ Source of the rows: docs/wire/image_creator.md, sections 3, 4.2 and 6.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import httpx
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.models import Account
 from creator.models import State, Task
 from tests.journeys.engine import runner_at_work
 from tests.journeys.refusals import GENERATIONS, IMAGE, UNTOUCHED, VIDEO, Row, Scene, check_fetched, check_task
@@ -52,7 +57,7 @@ THROTTLED = Row("poll-http-429", "upstream_interrupted", AGAIN, rest_seconds=30,
 NEVER = [
     Row("never-ready", "timeout", AGAIN, keeps_slot=True, state=State.EXPIRED),
     Row("preview-only", "timeout", AGAIN, keeps_slot=True, state=State.EXPIRED),
-    Row("pending-empty never-ready", "timeout", AGAIN, keeps_slot=True, state=State.EXPIRED),
+    Row("never-ready sandbox:pending-empty", "timeout", AGAIN, keeps_slot=True, state=State.EXPIRED),
 ]
 EXPIRED = [
     Row("expire-mid", "cookie_expired", PASTE, account="expired", keeps_slot=True),
@@ -80,7 +85,7 @@ VIDEO_LIMITS = [
 # What passes again: seen fewer times than the settings allow, or no fault at all.
 PASSING = [
     "poll-http-500=2", "poll-http-404=2", "poll-cut=2", "poll-cut-body=2", "session-lost=2", "poll-unknown=2",
-    "poll-truncated=2", "expire-then-back", "pending-newline", "pending-json", "pending-still", "pending-status-page",
+    "poll-truncated=2", "pending-newline", "pending-json", "pending-still", "pending-status-page",
     "preview", "fewer-images", "duplicate-images", "no-nfy", "body-id",
 ]  # fmt: skip
 
@@ -145,6 +150,19 @@ def test_what_passes_again_is_waited_out(scene: Scene, subtests: pytest.Subtests
             assert scene.submits(prompt) == [1]
     scene.check_account(UNTOUCHED)
     scene.check_bing_unharmed()
+
+
+def test_a_cookie_that_comes_back_is_no_failure(scene: Scene) -> None:
+    """Signed out at one look and in again at the next: the picture is made, and the next request finds out too."""
+    with runner_at_work():
+        prompt, answer = scene.ask(IMAGE, "expire-then-back")
+        assert answer.status_code == 200, answer.text
+        scene.check_account(replace(UNTOUCHED, account="expired"))
+        Account.objects.update(checked_at=timezone.now() - timedelta(seconds=11))
+        next_prompt, answer = scene.ask(IMAGE, "instant")
+    assert answer.status_code == 200, answer.text
+    assert scene.submits(prompt, next_prompt) == [1, 1]
+    scene.check_account(UNTOUCHED)
 
 
 def _videos(scene: Scene, rows: list[Row]) -> list[tuple[Row, httpx.Response]]:
