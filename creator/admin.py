@@ -24,7 +24,6 @@ from creator import services
 from creator.models import FINISHED, Kind, Runner, State, Task
 from creator.protocol import MODELS
 
-LISTED_ROWS = 10_000
 SHORT_PROMPT_CHARACTERS = 70
 STATE_COLOURS = {
     State.QUEUED: "info",
@@ -40,11 +39,13 @@ STATE_COLOURS = {
 class NewestPaginator(Paginator):  # type: ignore[type-arg]  # no parameter at run time
     """Pages over the newest rows only: counting a million of them would take longer than reading a page."""
 
+    listed_rows = 10_000
+
     @cached_property
     def count(self) -> int:
-        """The number of rows, at most `LISTED_ROWS`; older ones are found by filters and search."""
+        """The number of rows, at most `listed_rows`; older ones are found by filters and search."""
         rows: Any = self.object_list
-        return int(rows[:LISTED_ROWS].count())
+        return int(rows[: self.listed_rows].count())
 
 
 class ModelFilter(admin.SimpleListFilter):
