@@ -22,7 +22,7 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from accounts.client import fetch_session
-from accounts.models import Account, AccountCapability, AccountState, ApiKey, WhitelistedUser
+from accounts.models import Account, AccountCapability, AccountState, ApiKey, WhitelistedUser, find_key
 from accounts.protocol import (
     Session,
     build_api_key,
@@ -344,9 +344,7 @@ def find_api_key(text: str) -> Caller:
 
     Raises: InvalidApiKeyError for a wrong or revoked key; NotWhitelistedError when its user is not active.
     """
-    key = None
-    if is_api_key(text):
-        key = ApiKey.objects.select_related("user").filter(key_hash=hash_api_key(text), revoked_at=None).first()
+    key = find_key(hash_api_key(text)) if is_api_key(text) else None
     if key is None:
         raise InvalidApiKeyError
     if not key.user.is_active:

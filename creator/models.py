@@ -7,12 +7,13 @@ Bing. Never the queue, never the network.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
+from django.utils.functional import cached_property
 
 from accounts.models import Account
 
@@ -122,6 +123,11 @@ class Task(models.Model):
     def __str__(self) -> str:
         return str(self.id)
 
+    @cached_property
+    def image_urls(self) -> list[str]:
+        """Its pictures' addresses in Bing's order; one query, unless whoever read the row has read them too."""
+        return urls_of([self.pk]).get(self.pk, [])
+
     @property
     def is_finished(self) -> bool:
         """Nothing will change it any more."""
@@ -148,6 +154,35 @@ class Result(models.Model):
 
     def __str__(self) -> str:
         return self.url
+
+
+def urls_of(task_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
+    """The pictures of many tasks in one query; bare rows, since building models costs ten times the query."""
+    found: dict[uuid.UUID, list[str]] = {}
+    if not task_ids:
+        return found
+    key, marks = Task._meta.pk, ", ".join(["%s"] * len(task_ids))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'SELECT task_id, url FROM creator_result WHERE task_id IN ({marks}) ORDER BY task_id, "index"',
+            [key.get_db_prep_value(task_id, connection) for task_id in task_ids],
+        )
+        for task_id, url in cursor.fetchall():
+            found.setdefault(key.to_python(task_id), []).append(url)
+    return found
+
+
+def read_rows(task_ids: Sequence[uuid.UUID]) -> list[Task]:
+    """Tasks and their pictures in two queries of fixed text: building a query costs more than running it."""
+    if not task_ids:
+        return []
+    marks = ", ".join(["%s"] * len(task_ids))
+    prepared = [Task._meta.pk.get_db_prep_value(task_id, connection) for task_id in task_ids]
+    rows = list(Task.objects.raw(f"SELECT * FROM creator_task WHERE id IN ({marks})", prepared))
+    urls = urls_of([task.pk for task in rows if task.state == State.COMPLETED])
+    for task in rows:
+        task.image_urls = urls.get(task.pk, [])
+    return rows
 
 
 class IdempotencyKey(models.Model):

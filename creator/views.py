@@ -176,8 +176,8 @@ class TaskViewSet(AsyncContractViewSet):
             seconds = min(preferences.wait_seconds, LONGEST_WAIT_SECONDS)
             preferences.apply_wait(seconds)
             if not task.is_finished:
-                await wait_patiently(task.pk, seconds)
-                _, payload = await sync_to_async(self.look)(request, task_id)
+                ended = await wait_patiently(task.pk, seconds)
+                payload = show_task(ended) if ended else (await sync_to_async(self.look)(request, task_id))[1]
         return self.success(payload)
 
     @schema.CANCEL_TASK
@@ -205,14 +205,16 @@ class TaskViewSet(AsyncContractViewSet):
         return self.success({"tasks": [show_task(task) for task in tasks], "next": following})
 
 
-async def wait_patiently(task_id: uuid.UUID, seconds: float) -> None:
-    """Wait for the task's end; that nobody works is no reason to answer, and be asked again, all the sooner."""
+async def wait_patiently(task_id: uuid.UUID, seconds: float) -> Task | None:
+    """The ended task; that nobody works is no reason to answer, and be asked again, all the sooner."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     try:
-        await watcher.wait([task_id], FINAL, seconds)
+        ended = await watcher.wait([task_id], FINAL, seconds)
     except NoWorkerError:
         await asyncio.sleep(max(0.0, end - loop.time()))
+        return None
+    return ended[0] if ended else None
 
 
 class CreationViewSet(AsyncContractViewSet):
@@ -261,14 +263,15 @@ class CreationViewSet(AsyncContractViewSet):
     async def wait(self, request: Request, seconds: float) -> HttpResponse:
         """The outcome within so many seconds, or what there is at their end."""
         ids = [task.pk for task in self.intake.tasks]
+        tasks = None
         try:
             if seconds > 0 and not self.has_ended(self.intake.tasks):
-                await watcher.wait(ids, self.states, seconds)
+                tasks = await watcher.wait(ids, self.states, seconds)
         except NoWorkerError as error:
             if not prefer(request).respond_async:
                 await sync_to_async(services.withdraw_tasks)(ids, timezone.now())
                 return self.failure(error, taskId=str(ids[0]))
-        tasks = await sync_to_async(services.read_tasks)(ids)
+        tasks = tasks or await sync_to_async(services.read_tasks)(ids)
         if self.has_ended(tasks):
             return await self.show(tasks)
         return self.promise(request, tasks[0]) if prefer(request).respond_async else self.late(tasks[0])

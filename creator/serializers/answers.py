@@ -15,7 +15,7 @@ def image_urls(task: Task) -> list[str]:
     """Its pictures' addresses; only a completed picture task has any."""
     if task.kind != Kind.IMAGE or task.state != State.COMPLETED:
         return []
-    return [result.url for result in task.results.all()]
+    return task.image_urls
 
 
 def show_task(task: Task) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from bingproject.errors import ConflictError, InvalidRequestError, NotFoundError, RateLimitError
-from creator.models import FINISHED, IdempotencyKey, State, Task
+from creator.models import FINISHED, IdempotencyKey, State, Task, read_rows
 from creator.services.availability import refuse_if_hopeless
 from creator.services.records import slot_end
 
@@ -176,11 +176,10 @@ def find_task(task_id: str, holder: str | None) -> Task:
         number = uuid.UUID(task_id)
     except ValueError:
         raise NotFoundError("Task not found.") from None
-    rows = Task.objects.filter(pk=number)
-    task = (rows if holder is None else rows.filter(holder=holder)).first()
-    if task is None:
+    rows = read_rows([number])
+    if not rows or holder not in (None, rows[0].holder):
         raise NotFoundError("Task not found.")
-    return task
+    return rows[0]
 
 
 def list_tasks(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from bingproject.errors import OWNER, InternalError, NotFoundError, ServiceError, by_code
-from creator.models import FINISHED, State, Task
+from creator.models import FINISHED, State, Task, read_rows
 
 
 def read_tasks(task_ids: Iterable[uuid.UUID]) -> list[Task]:
@@ -15,8 +15,7 @@ def read_tasks(task_ids: Iterable[uuid.UUID]) -> list[Task]:
 
     Raises: NotFoundError when they were deleted meanwhile.
     """
-    rows = Task.objects.filter(pk__in=list(task_ids)).order_by("batch_index", "id").prefetch_related("results")
-    tasks = list(rows)
+    tasks = sorted(read_rows(list(task_ids)), key=lambda task: (task.batch_index, task.pk))
     if not tasks:
         raise NotFoundError("Task not found.")
     return tasks

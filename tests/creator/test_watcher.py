@@ -24,45 +24,46 @@ def _move(task: Task, state: str) -> None:
 
 def test_a_waiter_is_told_when_the_task_ends() -> None:
     """The row changes in another thread, and the coroutine goes on."""
-    task = make_task(state=State.POLLING)
+    task = make_task(state=State.POLLING, images=["https://th.bing.com/th/id/a"])
     make_runner()
 
-    async def run() -> bool:
+    async def run() -> list[Task] | None:
         waiting = asyncio.create_task(Watcher().wait([task.pk], FINAL, 10))
         await asyncio.sleep(0.3)
         assert not waiting.done()
         await sync_to_async(_move, thread_sensitive=False)(task, State.COMPLETED)
         return await waiting
 
-    assert asyncio.run(run()) is True
+    (ended,) = asyncio.run(run()) or []
+    assert (ended.pk, ended.state, ended.image_urls) == (task.pk, State.COMPLETED, ["https://th.bing.com/th/id/a"])
 
 
 def test_what_has_ended_already_is_answered_at_once() -> None:
     """No change is needed when the state is there before the waiter."""
     task = make_task(state=State.FAILED)
     make_runner()
-    assert asyncio.run(Watcher().wait([task.pk], FINAL, 10)) is True
+    assert asyncio.run(Watcher().wait([task.pk], FINAL, 10)) == [task]
 
 
 def test_all_tasks_of_a_request_are_waited_for() -> None:
     """One of two is not enough; when time is up the answer is no."""
     done, running = make_task(state=State.COMPLETED), make_task(state=State.POLLING)
     make_runner()
-    assert asyncio.run(Watcher().wait([done.pk, running.pk], FINAL, 0.5)) is False
+    assert asyncio.run(Watcher().wait([done.pk, running.pk], FINAL, 0.5)) is None
 
 
 def test_a_video_is_answered_when_bing_has_taken_it() -> None:
     """Polling is an answer for who waits for acceptance, submitting is not."""
     taken, sending = make_task(state=State.POLLING), make_task(state=State.SUBMITTING)
     make_runner()
-    assert asyncio.run(Watcher().wait([taken.pk], ANSWERED, 5)) is True
-    assert asyncio.run(Watcher().wait([sending.pk], ANSWERED, 0.4)) is False
+    assert asyncio.run(Watcher().wait([taken.pk], ANSWERED, 5)) == [taken]
+    assert asyncio.run(Watcher().wait([sending.pk], ANSWERED, 0.4)) is None
 
 
 def test_a_task_that_does_not_exist_never_ends() -> None:
     """A pruned row is not an answer: the caller's time runs out."""
     make_runner()
-    assert asyncio.run(Watcher().wait([uuid.uuid4()], FINAL, 0.4)) is False
+    assert asyncio.run(Watcher().wait([uuid.uuid4()], FINAL, 0.4)) is None
 
 
 def test_a_waiter_who_leaves_leaves_nothing_behind() -> None:
@@ -105,7 +106,7 @@ def test_many_waiters_share_one_thread() -> None:
         await asyncio.sleep(0.5)
         grown = threading.active_count() - before
         await sync_to_async(Task.objects.all().update, thread_sensitive=False)(state=State.COMPLETED)
-        return sum(await asyncio.gather(*waits)), grown
+        return sum(len(ended or []) for ended in await asyncio.gather(*waits)), grown
 
     told, grown = asyncio.run(run())
     assert told == 300
