@@ -73,6 +73,7 @@ def test_cuts_off_a_body_without_end(site: LiveServer, tmp_path: Path) -> None:
     sent = 0
     before = psutil.Process().memory_info().rss
     with send_head(site, "POST /echo HTTP/1.1", "Transfer-Encoding: chunked", "Content-Type: application/json") as line:
+        known = {found.path for found in psutil.Process().open_files()}  # the run's own log, for one
         files: set[str] = set()
         try:
             while sent < HUGE:
@@ -84,7 +85,7 @@ def test_cuts_off_a_body_without_end(site: LiveServer, tmp_path: Path) -> None:
         status, _, body = read_answer(line)
     assert (status, json.loads(body)["error"]["code"]) == (413, "too_large")
     assert sent < 64 * MEGABYTE
-    assert not {path for path in files if "sqlite" not in path}
+    assert not {path for path in files - known if "sqlite" not in path}
     assert psutil.Process().memory_info().rss - before < 64 * MEGABYTE
 
 
