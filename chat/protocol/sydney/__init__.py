@@ -1,0 +1,43 @@
+"""Bing Chat ("Sydney"): a conversation is created over HTTP, each turn is one SignalR socket.
+
+Source: docs/wire/chathub.md.
+"""
+
+from chat.protocol.sydney.images import UploadedImage, build_image_request, check_images, parse_image_response
+from chat.protocol.sydney.invocation import (
+    CONVERSATION_SECONDS,
+    HANDSHAKE_SECONDS,
+    MAX_TURNS,
+    OPEN_SECONDS,
+    PING_SECONDS,
+    WRITE_SECONDS,
+)
+from chat.protocol.sydney.reply import Reply
+from chat.protocol.sydney.session import (
+    SOCKET_HEADERS,
+    Credentials,
+    build_create_request,
+    build_socket_url,
+    parse_create_response,
+    parse_upgrade_refusal,
+)
+
+__all__ = [
+    "CONVERSATION_SECONDS",
+    "HANDSHAKE_SECONDS",
+    "MAX_TURNS",
+    "OPEN_SECONDS",
+    "PING_SECONDS",
+    "SOCKET_HEADERS",
+    "WRITE_SECONDS",
+    "Credentials",
+    "Reply",
+    "UploadedImage",
+    "build_create_request",
+    "build_image_request",
+    "build_socket_url",
+    "check_images",
+    "parse_create_response",
+    "parse_image_response",
+    "parse_upgrade_refusal",
+]

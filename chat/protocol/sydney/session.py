@@ -1,0 +1,130 @@
+"""Opening a Bing conversation: the create call, its two eras of signatures, and the address of the socket.
+
+Source: docs/wire/chathub.md, sections 1 and 2.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from bingproject.errors import (
+    AccountThrottledError,
+    CookieExpiredError,
+    ServiceError,
+    UpstreamRefusedError,
+    UpstreamUnavailableError,
+)
+from chat.protocol.failures import header, parse_result, parse_retry_after, unexpected
+from chat.protocol.requests import HttpRequest
+
+CREATE_PATH = "/turing/conversation/create?bundleVersion=1.1809.0"
+# A 404 is this address or session being slowed down; a later try often works.
+NOT_FOUND_RETRY_SECONDS = 30
+SIGNATURE_HEADER = "x-sydney-conversationsignature"
+TOKEN_HEADER = "x-sydney-encryptedconversationsignature"
+CREATE_HEADERS = {
+    "Accept": "application/json",
+    "Referer": "https://www.bing.com/search?q=Bing+AI&showconv=1&setlang=en&cc=us",
+    "X-Ms-Useragent": "azsdk-js-api-client-factory/1.0.0-beta.1 core-rest-pipeline/1.12.0 OS/Windows",
+}
+SOCKET_HEADERS = {"Origin": "https://www.bing.com", "Cache-Control": "no-cache", "Pragma": "no-cache"}
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What one upstream conversation is spoken to with.
+
+    Shape: `token` is the encrypted signature that goes into the socket's address, "" in the first era, when
+    `signature` goes into the record instead.
+    """
+
+    conversation_id: str
+    client_id: str
+    signature: str
+    token: str
+
+
+def build_create_request() -> HttpRequest:
+    """The GET that opens a conversation; its redirects must not be followed."""
+    return HttpRequest("GET", CREATE_PATH, dict(CREATE_HEADERS))
+
+
+def parse_create_response(status: int, headers: Mapping[str, str], text: str) -> Credentials:
+    """Read the answer to the create call, of either era.
+
+    Raises: UpstreamUnavailableError (404, 5xx), UpstreamRefusedError (403, redirect, a page), CookieExpiredError,
+    AccountBlockedError, AccountThrottledError, ChallengeRequiredError, UnexpectedResponseError.
+    """
+    _check_status(status, headers)
+    answer = _read(text)
+    result = answer.get("result")
+    if isinstance(result, dict) and result.get("value") not in (None, "Success"):
+        raise parse_result(str(result["value"]), str(result.get("message") or ""))
+    token = header(headers, TOKEN_HEADER)
+    signature = header(headers, SIGNATURE_HEADER) or _string(answer, "conversationSignature")
+    conversation_id, client_id = _string(answer, "conversationId"), _string(answer, "clientId")
+    if not conversation_id or not client_id:
+        raise unexpected("create answered without ids", ", ".join(sorted(answer)))
+    if not (token or signature):
+        raise unexpected("create answered without a signature")
+    return Credentials(conversation_id, client_id, signature, token)
+
+
+def build_socket_url(base_url: str, credentials: Credentials) -> str:
+    """The socket's address; the token is encoded to the last character, since it holds `+`, `/` and `=`."""
+    if not credentials.token:
+        return base_url
+    return f"{base_url}?sec_access_token={quote(credentials.token, safe='')}"
+
+
+def parse_upgrade_refusal(status: int, headers: Mapping[str, str]) -> ServiceError:
+    """What a refused upgrade means; the error is returned for the client to raise."""
+    detail = f"upgrade answered with status {status}"
+    if status == 401:
+        return CookieExpiredError(detail=detail)
+    if status == 429:
+        return AccountThrottledError(code="throttled", detail=detail, retry_after=parse_retry_after(headers))
+    if status >= 500:
+        return UpstreamUnavailableError(
+            code="upstream_unreachable", detail=detail, retry_after=parse_retry_after(headers)
+        )
+    return UpstreamRefusedError(detail=detail)
+
+
+def _check_status(status: int, headers: Mapping[str, str]) -> None:
+    detail = f"create answered with status {status}"
+    if status == 404:
+        seconds = parse_retry_after(headers)
+        raise UpstreamUnavailableError(
+            code="upstream_overloaded",
+            detail=detail,
+            retry_after=NOT_FOUND_RETRY_SECONDS if seconds is None else seconds,
+        )
+    if status in (401, 429) or status >= 500:
+        error = parse_upgrade_refusal(status, headers)
+        error.detail = detail
+        raise error
+    if status == 403 or 300 <= status < 400:
+        raise UpstreamRefusedError(detail=detail)
+    if status != 200:
+        raise unexpected(detail)
+
+
+def _read(text: str) -> dict[str, Any]:
+    try:
+        answer = json.loads(text)
+    except (ValueError, RecursionError):
+        # A page instead of JSON: a region, a login wall, a host that does not know the call.
+        raise UpstreamRefusedError(detail=f"create answered with a page: {text[:500]}") from None
+    if not isinstance(answer, dict):
+        raise unexpected("create answered with JSON of another shape", text)
+    return answer
+
+
+def _string(answer: dict[str, Any], key: str) -> str:
+    value = answer.get(key)
+    return value if isinstance(value, str) else ""
