@@ -1,0 +1,103 @@
+"""Leases on accounts for chat turns and single calls: taken under the account's row lock, renewed, let go of.
+
+A lease is a row, dead 30 s after its last renewal, so that a process that dies takes no account along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db.models import Count
+from django.utils import timezone
+
+from accounts.models import Account, AccountCapability, Lease
+
+logger = logging.getLogger(__name__)
+
+LEASE_SECONDS = 30.0
+RENEW_SECONDS = 10.0
+
+
+def take_lease(
+    capability: str, holder: str, now: datetime, *, only: int | None = None, excluding: Collection[int] = ()
+) -> Lease | None:
+    """Hold the usable account with least work and room, or the one asked for; None when none has room.
+
+    Shape: the lease's `account` is loaded. Exact under concurrency: the load is counted under the row's lock.
+    """
+    with transaction.atomic():
+        rows = AccountCapability.objects.usable(capability, now).exclude(account__in=excluding)
+        if only is not None:
+            rows = rows.filter(account=only)
+        loads = _loads(capability, now)
+        for row in sorted(rows, key=lambda row: loads[row.account_id]):
+            if loads[row.account_id] < row.limit and _has_room(row, now):
+                AccountCapability.objects.filter(pk=row.pk).update(served_at=now)
+                lease = Lease.objects.create(
+                    account_id=row.account_id,
+                    capability=capability,
+                    holder=holder[:120],
+                    until=now + timedelta(seconds=LEASE_SECONDS),
+                )
+                lease.account = Account.objects.get(pk=row.account_id)
+                return lease
+    return None
+
+
+def _loads(capability: str, now: datetime) -> Counter[int]:
+    rows = Lease.objects.filter(capability=capability, until__gt=now).order_by()
+    return Counter(dict(rows.values_list("account_id").annotate(count=Count("pk"))))
+
+
+def _has_room(row: AccountCapability, now: datetime) -> bool:
+    """Counted again under the row's lock; SQLite's IMMEDIATE transaction already has the only write lock."""
+    if connection.vendor != "postgresql":
+        return True
+    limit = AccountCapability.objects.select_for_update().get(pk=row.pk).limit
+    return Lease.objects.filter(account=row.account_id, capability=row.capability, until__gt=now).count() < limit
+
+
+def drop_lease(lease_id: int) -> None:
+    """Let go of the account."""
+    Lease.objects.filter(pk=lease_id).delete()
+
+
+def prune_leases(now: datetime) -> int:
+    """Delete what dead processes left; how many."""
+    return Lease.objects.filter(until__lt=now).delete()[0]
+
+
+class Renewer:
+    """Keeps the leases of one process alive: one task and one UPDATE for all of them."""
+
+    def __init__(self) -> None:
+        self._held: set[int] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    def hold(self, lease_id: int) -> None:
+        """Renew it from now on."""
+        self._held.add(lease_id)
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def release(self, lease_id: int) -> None:
+        """Renew it no more."""
+        self._held.discard(lease_id)
+
+    async def _run(self) -> None:
+        while self._held:
+            await asyncio.sleep(RENEW_SECONDS)
+            try:
+                await sync_to_async(_renew)(list(self._held))
+            except (DatabaseError, InterfaceError) as error:
+                logger.warning("%d leases were not renewed: %s", len(self._held), type(error).__name__)
+
+
+def _renew(lease_ids: list[int]) -> None:
+    Lease.objects.filter(pk__in=lease_ids).update(until=timezone.now() + timedelta(seconds=LEASE_SECONDS))

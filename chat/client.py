@@ -1,0 +1,161 @@
+"""Exchanges with the chat back ends: one loop for every dialect's socket, and the calls beside it. Reads no record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI, ProxyError
+
+from bingproject.upstream import USER_AGENT, Answer, NotSentError, exchange
+from chat.protocol.events import Dialect, Event
+from chat.protocol.requests import HttpRequest
+
+OPEN_SECONDS = 10.0
+WRITE_SECONDS = 10.0
+CREATE_SECONDS = 15.0
+CLOSE_SECONDS = 1.0
+MAX_FRAME_BYTES = 32 * 1024 * 1024  # a final frame with search results is far above the library's 1 MiB
+KEEPALIVE_SECONDS = 15.0
+
+
+class UpgradeRefusedError(Exception):
+    """The server answered the socket's request with a plain HTTP answer; the dialect's module says what that means."""
+
+    def __init__(self, status: int, headers: Mapping[str, str]) -> None:
+        super().__init__(str(status))
+        self.status = status
+        self.headers = headers
+
+
+@dataclass(frozen=True, slots=True)
+class Timers:
+    """How long a turn may be quiet, in seconds, by the dialect's phase, and in all."""
+
+    handshake: float
+    waiting: float
+    answering: float
+    turn: float
+
+    def of(self, phase: str) -> float:
+        """The time limit of a phase."""
+        return {"handshake": self.handshake, "waiting": self.waiting}.get(phase, self.answering)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a socket leads, and as whom."""
+
+    url: str
+    headers: Mapping[str, str]
+    proxy: str = ""
+    user_agent: str = ""
+
+
+async def call(http: httpx.AsyncClient, base_url: str, request: HttpRequest) -> Answer:
+    """One call beside the socket: opening a conversation, an image upload.
+
+    Raises: NotSentError, OutcomeUnknownError, UnexpectedResponseError.
+    """
+    return await exchange(
+        http,
+        request.method,
+        base_url + request.path,
+        headers=request.headers,
+        content=request.body,
+        timeout_seconds=CREATE_SECONDS,
+    )
+
+
+async def stream(address: Address, dialect: Dialect, timers: Timers) -> AsyncGenerator[Event, None]:
+    """One turn over one socket, from opening it to closing it.
+
+    Raises: UpgradeRefusedError, NotSentError, and what the dialect raises. Closing the generator closes the socket.
+    """
+    end = asyncio.get_running_loop().time() + timers.turn
+    socket = await _open(address)
+    try:
+        async with aclosing(_exchange(socket, dialect, timers, end)) as events:
+            async for event in events:
+                yield event
+    finally:
+        await _close(socket)
+
+
+async def _open(address: Address) -> ClientConnection:
+    try:
+        return await connect(
+            address.url,
+            additional_headers=dict(address.headers),
+            user_agent_header=address.user_agent or USER_AGENT,
+            proxy=address.proxy or None,
+            compression=None,  # 40 µs a frame for nothing: the frames are small
+            max_size=MAX_FRAME_BYTES,
+            ping_interval=None,
+            open_timeout=OPEN_SECONDS,
+            close_timeout=CLOSE_SECONDS,
+        )
+    except InvalidStatus as refusal:
+        headers = {name.lower(): value for name, value in refusal.response.headers.raw_items()}
+        raise UpgradeRefusedError(refusal.response.status_code, headers) from refusal
+    except (OSError, TimeoutError, InvalidHandshake, InvalidURI, ProxyError) as error:
+        raise NotSentError(detail=f"the socket did not open: {type(error).__name__}") from error
+
+
+async def _exchange(
+    socket: ClientConnection, dialect: Dialect, timers: Timers, end: float
+) -> AsyncGenerator[Event, None]:
+    """The loop: send what the dialect wants sent, hand it what comes, keep its time."""
+    loop = asyncio.get_running_loop()
+    await _send(socket, [*dialect.start(), *dialect.to_send()])
+    mark, quiet_end = _mark(dialect), loop.time() + timers.of(dialect.phase)
+    ping_at = loop.time() + KEEPALIVE_SECONDS
+    while not dialect.finished:
+        try:
+            async with asyncio.timeout_at(min(quiet_end, end, ping_at)):
+                frame = await socket.recv(decode=False)
+        except TimeoutError:
+            if loop.time() < min(quiet_end, end):
+                ping_at = loop.time() + KEEPALIVE_SECONDS
+                await _send(socket, dialect.keepalive())
+                continue
+            events = dialect.timed_out()
+        except ConnectionClosed as closed:
+            events = dialect.closed(closed.rcvd.code if closed.rcvd else 1006)
+        else:
+            events = dialect.receive(frame)
+            await _send(socket, dialect.to_send())
+        for event in events:
+            yield event
+        if mark != _mark(dialect):
+            mark, quiet_end = _mark(dialect), loop.time() + timers.of(dialect.phase)
+
+
+def _mark(dialect: Dialect) -> tuple[str, int]:
+    """Changes with every record that is progress; a ping is none."""
+    return dialect.phase, dialect.progress
+
+
+async def _send(socket: ClientConnection, frames: list[str]) -> None:
+    """A server that has gone is noticed by the next receive, which knows what it means."""
+    for frame in frames:
+        try:
+            async with asyncio.timeout(WRITE_SECONDS):
+                await socket.send(frame)
+        except (ConnectionClosed, TimeoutError):
+            return
+
+
+async def _close(socket: ClientConnection) -> None:
+    """Close it, at most as long as `CLOSE_SECONDS`, also when the caller has been cancelled."""
+    closing = asyncio.ensure_future(socket.close())
+    try:
+        await asyncio.wait_for(asyncio.shield(closing), CLOSE_SECONDS + 0.5)
+    except TimeoutError:
+        socket.transport.abort()
+
+

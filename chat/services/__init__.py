@@ -1,0 +1,34 @@
+"""What chat does: hold a turn with Bing, open and find conversations, keep answers, clean up."""
+
+from chat.services.conversations import (
+    check_whitelisted,
+    find_conversation,
+    find_two_call,
+    prune_conversations,
+    sign_conversation,
+    start_conversation,
+    two_call_client_id,
+    two_call_holder,
+    two_call_model,
+)
+from chat.services.kept import Answered, KeptKey, answer_once
+from chat.services.rows import TurnRequest, why_no_account
+from chat.services.turns import stream_reply
+
+__all__ = [
+    "Answered",
+    "KeptKey",
+    "TurnRequest",
+    "answer_once",
+    "check_whitelisted",
+    "find_conversation",
+    "find_two_call",
+    "prune_conversations",
+    "sign_conversation",
+    "start_conversation",
+    "stream_reply",
+    "two_call_client_id",
+    "two_call_holder",
+    "two_call_model",
+    "why_no_account",
+]

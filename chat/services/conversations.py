@@ -1,0 +1,129 @@
+"""Conversations that callers hold by a token: opened by POST create or by the two-call contract, found again, pruned.
+
+The tokens are ours, signed, and bound to the caller; Bing's never leave the server.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.signing import BadSignature, Signer
+from django.utils import timezone
+
+from accounts.models import WhitelistedUser
+from asgiref.sync import sync_to_async
+from bingproject.errors import NotFoundError, NotWhitelistedError
+from chat.models import Conversation, KeptAnswer, Origin
+from chat.protocol.catalogue import ModelSpec, find_model
+from chat.protocol.events import Prompt
+from chat.services import rows, sessions
+from accounts.leases import prune_leases
+
+DEFAULT_TWO_CALL_MODEL = "balanced"
+KEPT_HOURS = 24
+PRUNED_AT_ONCE = 200
+_signer = Signer(salt="chat.conversation")
+
+
+async def start_conversation(holder: str, model: ModelSpec, origin: Origin, user_id: str = "") -> Conversation:
+    """Open an upstream conversation and keep it for the caller's first turn.
+
+    Raises: any ServiceError of opening one; nothing is kept then.
+    """
+    request = rows.TurnRequest(holder, model, Prompt("", (), ""), origin)
+    held = await sync_to_async(rows.claim_new)(request, user_id)
+    try:
+        await rows.lease_account(held, ())
+        held.opened(sessions.pack(await sessions.open_session(held.account)))
+    except BaseException:
+        await sync_to_async(rows.discard)(held)
+        raise
+    await sync_to_async(rows.keep_open)(held, timezone.now())
+    return held.conversation
+
+
+def sign_conversation(conversation: Conversation) -> str:
+    """The caller's token for a conversation: its id and our signature over id and holder."""
+    number = conversation.pk.hex
+    signature = _signer.signature(f"{number}:{conversation.holder}:{conversation.user_id}")
+    return f"{number}.{signature}"
+
+
+def find_conversation(token: str, holder: str, *, user_id: str = "") -> Conversation:
+    """The caller's conversation of this token. Raises: NotFoundError for any other token."""
+    number, _, _signature = token.partition(".")
+    try:
+        row = Conversation.objects.select_related("account").get(pk=uuid.UUID(number), holder=holder)
+    except (ValueError, Conversation.DoesNotExist):
+        raise NotFoundError("Conversation not found. Create a new one.") from None
+    if not _is_signed(row, token):
+        raise NotFoundError("Conversation not found. Create a new one.")
+    return row
+
+
+def _is_signed(row: Conversation, token: str) -> bool:
+    try:
+        number, _, signature = token.partition(".")
+        _signer.unsign(f"{number}:{row.holder}:{row.user_id}:{signature}")
+    except BadSignature:
+        return False
+    return True
+
+
+# --- two calls ------------------------------------------------------------------------------------------------------------
+
+
+def check_whitelisted(user_id: str, own_user_id: str | None) -> None:
+    """Let an active whitelisted user through; in `keys` mode only the key's own.
+
+    Raises: NotWhitelistedError.
+    """
+    is_foreign = own_user_id is not None and own_user_id != user_id
+    if is_foreign or not WhitelistedUser.objects.filter(user_id=user_id, is_active=True).exists():
+        raise NotWhitelistedError
+
+
+def two_call_holder(user_id: str) -> str:
+    """The key-holder of a two-call conversation: its user, with or without a key."""
+    return f"user:{user_id}"
+
+
+def find_two_call(conversation_id: str, client_id: str, signature: str) -> Conversation:
+    """The conversation that the three strings prove to have been opened here. Raises: NotFoundError."""
+    missing = NotFoundError("Conversation not found. Create a new one.")
+    try:
+        row = Conversation.objects.select_related("account").get(pk=uuid.UUID(conversation_id), origin=Origin.TWO_CALL)
+    except (ValueError, Conversation.DoesNotExist):
+        raise missing from None
+    if client_id != two_call_client_id(row) or not _is_signed(row, signature):
+        raise missing
+    return row
+
+
+def two_call_client_id(conversation: Conversation) -> str:
+    """An id for the caller's end, opaque: derived, so that it needs no column."""
+    return _signer.signature(f"client:{conversation.pk.hex}")[:22]
+
+
+def two_call_model() -> ModelSpec:
+    """The style that two-call clients, which name none, are answered in."""
+    return find_model(DEFAULT_TWO_CALL_MODEL)
+
+
+# --- clean-up ---------------------------------------------------------------------------------------------------------------
+
+
+def prune_conversations(now: datetime) -> int:
+    """Delete conversations unused for `CHAT_RETENTION_DAYS`, kept answers past their day, dead leases; how many chats."""
+    KeptAnswer.objects.filter(created_at__lt=now - timedelta(hours=KEPT_HOURS)).delete()
+    prune_leases(now)
+    cutoff, pruned = now - timedelta(days=settings.CHAT_RETENTION_DAYS), 0
+    while True:
+        old = Conversation.objects.idle(now).filter(used_at__lt=cutoff).order_by("used_at")
+        ids = list(old.values_list("pk", flat=True)[:PRUNED_AT_ONCE])
+        if not ids:
+            return pruned
+        Conversation.objects.filter(pk__in=ids).delete()
+        pruned += len(ids)

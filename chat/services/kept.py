@@ -1,0 +1,115 @@
+"""Paying once for a chat turn: a request with an Idempotency-Key runs to its end even if the caller leaves.
+
+Its answer is kept sealed for 24 h; a repeat gets it, or waits for it while it runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from bingproject.errors import InvalidRequestError, SubmitOutcomeUnknownError, UpstreamTimeoutError
+from bingproject.seals import seal, unseal
+from chat.models import KeptAnswer
+
+KEPT_HOURS = 24
+LOOK_SECONDS = 0.2
+MARGIN_SECONDS = 30.0
+_running: set[asyncio.Task[Any]] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class KeptKey:
+    """Which request: who asks, on which route, under which key, with which body."""
+
+    holder: str
+    route: str
+    key: str
+    body: str
+
+    @property
+    def body_hash(self) -> str:
+        """SHA-256 of the body, 64 hex digits."""
+        return hashlib.sha256(self.body.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A whole answer: HTTP status and body, whether success or failure."""
+
+    status: int
+    body: dict[str, Any]
+    is_replayed: bool = False
+
+
+async def answer_once(key: KeptKey, produce: Callable[[], Awaitable[Answered]]) -> Answered:
+    """Produce the answer, or hand out the one that was or is being produced for the same request.
+
+    Raises: InvalidRequestError (`idempotency_mismatch`); SubmitOutcomeUnknownError when the process that ran it died.
+    """
+    row = await sync_to_async(_begin)(key, timezone.now())
+    if row is None:
+        task = asyncio.get_running_loop().create_task(_run(key, produce))
+        _running.add(task)
+        task.add_done_callback(_running.discard)
+        return await asyncio.shield(task)  # the caller may leave; the turn goes on
+    return await _wait(key)
+
+
+async def _run(key: KeptKey, produce: Callable[[], Awaitable[Answered]]) -> Answered:
+    try:
+        answered = await produce()
+    except BaseException:
+        await sync_to_async(_rows(key).delete)()
+        raise
+    sealed = seal(json.dumps(answered.body, ensure_ascii=False))
+    await sync_to_async(_rows(key).update)(status=answered.status, sealed_answer=sealed)
+    return answered
+
+
+async def _wait(key: KeptKey) -> Answered:
+    while True:
+        row = await _rows(key).afirst()
+        if row is None:
+            raise UpstreamTimeoutError("The first request with this Idempotency-Key ended without an answer. Try again.")
+        if row.status is not None:
+            return Answered(row.status, json.loads(unseal(row.sealed_answer)), is_replayed=True)
+        if row.alive_until < timezone.now():
+            raise SubmitOutcomeUnknownError("The server stopped while it answered this request. Use a new key to ask again.")
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _begin(key: KeptKey, now: datetime) -> KeptAnswer | None:
+    """The row of an earlier request with this key; None when this one is the first, whose row is made."""
+    _rows(key).filter(created_at__lt=now - timedelta(hours=KEPT_HOURS)).delete()
+    alive_until = now + timedelta(seconds=settings.CHAT_TURN_SECONDS + MARGIN_SECONDS)
+    try:
+        with transaction.atomic():
+            KeptAnswer.objects.create(
+                holder=key.holder,
+                route=key.route,
+                key=key.key,
+                body_hash=key.body_hash,
+                alive_until=alive_until,
+                created_at=now,
+            )
+    except IntegrityError:
+        row = _rows(key).get()
+        if row.body_hash != key.body_hash:
+            raise InvalidRequestError(code="idempotency_mismatch", param="Idempotency-Key") from None
+        return row
+    return None
+
+
+def _rows(key: KeptKey) -> Any:
+    return KeptAnswer.objects.filter(holder=key.holder, route=key.route, key=key.key)

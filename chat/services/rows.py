@@ -1,0 +1,353 @@
+"""What a turn holds and leaves behind in the tables: the conversation it claimed, its lease, its record."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from accounts import services as accounts
+from accounts.leases import drop_lease, take_lease
+from accounts.models import Account, AccountCapability, AccountState, Capability, Lease
+from bingproject.errors import (
+    AccountBlockedError,
+    AccountThrottledError,
+    ChallengeRequiredError,
+    ConflictError,
+    CookieExpiredError,
+    NoAccountError,
+    ServiceError,
+)
+from bingproject.seals import seal
+from chat.models import Conversation, Origin, Turn, TurnState, claim_end
+from chat.protocol import sydney
+from chat.protocol.catalogue import ModelSpec
+from chat.protocol.events import Citations, Event, Finished, Prompt, Refused, Said, SHOWN, Sources, Suggestions
+from chat.protocol.transcript import hash_history
+
+AGE_MARGIN_SECONDS = 300.0  # an upstream conversation this close to its end is not begun on
+LOOK_SECONDS = 0.1
+CANDIDATES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRequest:
+    """What a caller asks: the words, the model, and which conversation if they name one.
+
+    `is_streamed`: the caller sees deltas as they come, so it is these that their next request will repeat.
+    """
+
+    holder: str
+    model: ModelSpec
+    prompt: Prompt
+    origin: Origin = Origin.COMPLETION
+    conversation: Conversation | None = None
+    is_streamed: bool = False
+    request_id: str = ""
+
+
+@dataclass(slots=True)
+class Record:
+    """What the turn's row will say."""
+
+    sources: list[dict[str, str]] = field(default_factory=list)
+    suggestions: list[str] = field(default_factory=list)
+    dropped: int = 0
+    first_text_at: datetime | None = None
+    error: ServiceError | None = None
+
+    def add(self, event: Event, now: datetime) -> None:
+        """Keep what belongs on the row."""
+        if isinstance(event, SHOWN) and self.first_text_at is None:
+            self.first_text_at = now
+        if isinstance(event, Sources | Citations):
+            self.sources = [{"title": source.title, "url": source.url} for source in event.items]
+        elif isinstance(event, Suggestions):
+            self.suggestions = list(event.texts)
+
+    def fail(self, error: ServiceError) -> None:
+        """Why it failed."""
+        self.error = error
+
+
+@dataclass(slots=True)
+class HeldTurn:
+    """A turn's hold on its conversation and account."""
+
+    request: TurnRequest
+    conversation: Conversation
+    claim: str
+    started_at: datetime
+    lease: Lease | None = None
+    record: Record = field(default_factory=Record)
+    finished: Finished | None = None
+    is_refused: bool = False
+    sent_turn: bool = False
+    opened_count: int = 0
+
+    @property
+    def account(self) -> Account:
+        """The account that is held. Raises: NoAccountError when none is."""
+        if self.lease is None:
+            raise NoAccountError
+        return self.lease.account
+
+    @property
+    def has_session(self) -> bool:
+        """Whether the upstream conversation can take this turn, over this account."""
+        row = self.conversation
+        return bool(row.sealed_credentials) and self.lease is not None and row.account_id == self.lease.account_id
+
+    def opened(self, credentials: dict[str, str]) -> None:
+        """An upstream conversation was opened over the held account."""
+        self.conversation.account = self.account
+        self.conversation.set_credentials(credentials, timezone.now())
+        self.opened_count += 1
+        self.sent_turn = False
+
+    def lose_session(self) -> None:
+        """The upstream conversation is of no use any more."""
+        self.conversation.set_credentials({}, None)
+        self.sent_turn = False
+
+    def finish(self, end: Finished) -> None:
+        """The turn came to its end."""
+        self.finished = end
+        self.conversation.upstream_turn_count += 1
+        if end.retire or self.conversation.upstream_turn_count >= sydney.MAX_TURNS:
+            self.lose_session()
+
+
+# --- beginning ----------------------------------------------------------------------------------------------------------
+
+
+async def begin_turn(request: TurnRequest) -> HeldTurn:
+    """Claim the conversation this turn belongs to, or open a new one.
+
+    A conversation named by the caller is waited for: its turns come one after the other.
+    """
+    if request.conversation is None:
+        return await sync_to_async(_claim_or_insert)(request)
+    end = asyncio.get_running_loop().time() + settings.CHAT_TURN_SECONDS
+    while True:
+        held = await sync_to_async(_claim_named)(request, request.conversation.pk)
+        if held is not None:
+            return held
+        if asyncio.get_running_loop().time() > end:
+            raise ConflictError("Another turn of this conversation is still running. Try again when it has ended.")
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _claim_named(request: TurnRequest, conversation_id: uuid.UUID) -> HeldTurn | None:
+    now, claim = timezone.now(), str(uuid.uuid4())
+    row = Conversation.objects.select_related("account").get(pk=conversation_id)
+    return _held(request, row, claim, now) if row.take(claim, now) else None
+
+
+def _claim_or_insert(request: TurnRequest) -> HeldTurn:
+    """One conversation per continued history: of two callers with the same one the second gets a new one."""
+    now, claim = timezone.now(), str(uuid.uuid4())
+    if request.prompt.history:
+        key = hash_history(request.holder, request.model.id, request.prompt.system, request.prompt.history)
+        rows = Conversation.objects.idle(now).filter(history_key=key, holder=request.holder, model=request.model.id)
+        for row in rows.select_related("account").order_by("-used_at")[:CANDIDATES]:
+            if row.take(claim, now):
+                return _held(request, row, claim, now)
+    return claim_new(request)
+
+
+def claim_new(request: TurnRequest, user_id: str = "") -> HeldTurn:
+    """A new conversation's row, claimed at once."""
+    now, claim = timezone.now(), str(uuid.uuid4())
+    system = request.prompt.system if settings.CHAT_STORE_TEXT else ""
+    row = Conversation.objects.create(
+        holder=request.holder,
+        user_id=user_id,
+        origin=request.origin,
+        model=request.model.id,
+        sealed_system=seal(system) if system else "",
+        claim=claim,
+        claimed_until=claim_end(now),
+        created_at=now,
+        used_at=now,
+    )
+    return HeldTurn(request, row, claim, now)
+
+
+def keep_open(held: HeldTurn, now: datetime) -> None:
+    """Free a conversation that was opened for turns to come."""
+    row = held.conversation
+    row.release(
+        held.claim,
+        account=row.account,
+        sealed_credentials=row.sealed_credentials,
+        opened_at=row.opened_at,
+        create_count=held.opened_count,
+        used_at=now,
+    )
+    let_go(held)
+
+
+def discard(held: HeldTurn) -> None:
+    """Forget a conversation that could not be opened."""
+    let_go(held)
+    held.conversation.delete()
+
+
+def _held(request: TurnRequest, row: Conversation, claim: str, now: datetime) -> HeldTurn:
+    held = HeldTurn(request, row, claim, now)
+    opened_at = row.opened_at
+    age = (now - opened_at).total_seconds() if opened_at else 0.0
+    if age > sydney.CONVERSATION_SECONDS - AGE_MARGIN_SECONDS or not _is_usable(row.account_id, now):
+        held.lose_session()
+    return held
+
+
+def _is_usable(account_id: int | None, now: datetime) -> bool:
+    return AccountCapability.objects.usable(Capability.CHAT, now).filter(account=account_id).exists()
+
+
+def with_stored_history(conversation: Conversation, prompt: Prompt) -> Prompt:
+    """The prompt with all that was said before in a conversation that is known by its id.
+
+    Raises: ConflictError when the texts were not kept, so that nothing can be replayed.
+    """
+    turns = list(conversation.turns.filter(state__in=(TurnState.FINISHED, TurnState.REFUSED)).order_by("index"))
+    if any(not turn.prompt for turn in turns):
+        raise ConflictError("Bing's end of this conversation is gone, and its texts were not kept. Start a new one.")
+    said = [said for turn in turns for said in (Said("user", turn.prompt), Said("assistant", turn.answer)) if said.text]
+    return replace(prompt, system=prompt.system or conversation.system, history=tuple(said))
+
+
+# --- the account ----------------------------------------------------------------------------------------------------------
+
+
+async def lease_account(held: HeldTurn, excluded: Collection[int]) -> None:
+    """Hold an account for the turn: the conversation's own while its upstream end lives, else the least busy one.
+
+    Waits for room as long as for a first record.
+    Raises: NoAccountError, AccountThrottledError and its like, with what stands in the way.
+    """
+    end = asyncio.get_running_loop().time() + settings.CHAT_FIRST_RECORD_SECONDS
+    while True:
+        held.lease = await sync_to_async(_take)(held, excluded)
+        if held.lease is not None:
+            return
+        if asyncio.get_running_loop().time() > end:
+            raise AccountThrottledError(code="too_many_running", retry_after=30)
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _take(held: HeldTurn, excluded: Collection[int]) -> Lease | None:
+    now = timezone.now()
+    row = held.conversation
+    only = row.account_id if row.sealed_credentials else None
+    lease = take_lease(Capability.CHAT, f"chat {row.pk}", now, only=only, excluding=excluded)
+    if lease is None and not AccountCapability.objects.usable(Capability.CHAT, now).exclude(account__in=excluded).exists():
+        raise why_no_account(now)
+    return lease
+
+
+def has_other_account(excluded: Collection[int]) -> bool:
+    """Whether an account that has not failed this turn could take it."""
+    return AccountCapability.objects.usable(Capability.CHAT, timezone.now()).exclude(account__in=excluded).exists()
+
+
+def why_no_account(now: datetime) -> ServiceError:
+    """What stands in the way when no account can chat: the nearest to be mended first."""
+    rows = AccountCapability.objects.of_enabled(Capability.CHAT)
+    states = dict.fromkeys(rows.values_list("account__state", flat=True))
+    ends = rows.filter(account__state__in=(AccountState.OK, AccountState.UNCHECKED), cooldown_until__gt=now)
+    soonest = ends.order_by("cooldown_until").values_list("cooldown_until", flat=True).first()
+    if soonest is not None:
+        return AccountThrottledError(code="throttled", retry_after=(soonest - now).total_seconds())
+    for state, error in (
+        (AccountState.EXPIRED, CookieExpiredError),
+        (AccountState.CHALLENGED, ChallengeRequiredError),
+        (AccountState.BLOCKED, AccountBlockedError),
+    ):
+        if state in states:
+            return error()
+    return NoAccountError()
+
+
+def let_go(held: HeldTurn) -> None:
+    """Leave the account to others, and the upstream conversation that was held over it."""
+    if held.lease is not None:
+        drop_lease(held.lease.pk)
+    held.lease = None
+
+
+# --- the end ----------------------------------------------------------------------------------------------------------------
+
+
+def end_turn(held: HeldTurn, now: datetime) -> None:
+    """Record the turn, free the conversation and the account: one transaction.
+
+    A turn that did not come to its end leaves nobody knows what upstream: that conversation is not used again.
+    """
+    if held.finished is None and held.sent_turn:
+        held.lose_session()
+    with transaction.atomic():
+        account = held.lease.account if held.lease else None
+        let_go(held)
+        row = held.conversation
+        kept = _insert_turn(held, account, now)
+        row.release(held.claim, **_conversation_changes(held, now), turn_count=F("turn_count") + kept)
+        if held.finished is not None and account is not None and not held.is_refused:
+            accounts.mark_success(account.pk, Capability.CHAT, now)
+
+
+def _insert_turn(held: HeldTurn, account: Account | None, now: datetime) -> int:
+    """The turn's row; 1 when it counts as a turn of the chat."""
+    end, record, texts = held.finished, held.record, settings.CHAT_STORE_TEXT
+    state = TurnState.LEFT if record.error is None else TurnState.FAILED
+    if end is not None:
+        state = TurnState.REFUSED if held.is_refused else TurnState.FINISHED
+    Turn.objects.create(
+        conversation=held.conversation,
+        index=held.conversation.turn_count,
+        state=state,
+        account=account,
+        prompt=held.request.prompt.newest if texts else "",
+        answer=end.text if end and texts else "",
+        sources=record.sources if texts else [],
+        suggestions=record.suggestions if texts else [],
+        received_characters=len(end.text) if end else 0,
+        sent_characters=len(held.request.prompt.newest),
+        dropped_turn_count=record.dropped,
+        error_code=record.error.code if record.error else "",
+        error_detail=(record.error.detail or record.error.message)[:2000] if record.error else "",
+        request_id=held.request.request_id[:36],
+        started_at=held.started_at,
+        first_text_at=record.first_text_at,
+        finished_at=now,
+    )
+    return 1 if end is not None else 0
+
+
+def _conversation_changes(held: HeldTurn, now: datetime) -> dict[str, Any]:
+    row, end, request = held.conversation, held.finished, held.request
+    changes: dict[str, Any] = {
+        "account": row.account if row.sealed_credentials else None,
+        "sealed_credentials": row.sealed_credentials,
+        "opened_at": row.opened_at,
+        "upstream_turn_count": row.upstream_turn_count,
+        "create_count": F("create_count") + held.opened_count,
+        "used_at": now,
+        "last_error": held.record.error.code if held.record.error else "",
+    }
+    if end is not None and request.conversation is None:
+        answer = end.streamed if request.is_streamed else end.text
+        said = request.prompt.after(answer)
+        changes["history_key"] = hash_history(request.holder, request.model.id, request.prompt.system, said)
+    return changes

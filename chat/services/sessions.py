@@ -1,0 +1,72 @@
+"""Upstream conversations: opening one as an account, where its socket is, uploading a picture for it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.models import Account
+from bingproject.upstream import Door, cookie_domain, jar_cookies
+from chat import client
+from chat.protocol import sydney
+from chat.protocol.events import Prompt
+from chat.protocol.sydney import Credentials, UploadedImage
+
+
+async def open_session(account: Account) -> Credentials:
+    """Open an upstream conversation as this account; cookies that Bing sets are kept.
+
+    Raises: what `parse_create_response` raises, NotSentError, OutcomeUnknownError.
+    """
+    async with Door() as door:
+        http = door.client(account.cookies | account.jar, proxy=account.proxy, user_agent=account.user_agent)
+        answer = await client.call(http, settings.BING_URL, sydney.build_create_request())
+        credentials = sydney.parse_create_response(answer.status, answer.headers, answer.text)
+        fresh = jar_cookies(http)
+    if fresh:
+        await sync_to_async(account.save_session)(account.session_ig, fresh, timezone.now())
+    return credentials
+
+
+async def upload_image(account: Account, prompt: Prompt, credentials: Credentials) -> UploadedImage | None:
+    """Hand the prompt's picture to Bing; None when it has none. Raises: InvalidRequestError (`image_rejected`)."""
+    if not prompt.images:
+        return None
+    async with Door() as door:
+        http = door.client(account.cookies | account.jar, proxy=account.proxy, user_agent=account.user_agent)
+        request = sydney.build_image_request(prompt.images[0], credentials.conversation_id)
+        answer = await client.call(http, settings.BING_URL, request)
+    return sydney.parse_image_response(answer.status, answer.headers, answer.text, bing_url=settings.BING_URL)
+
+
+def socket_address(account: Account, credentials: Credentials) -> client.Address:
+    """Where the turn is held, and as whom; cookies go along only to the domain they belong to."""
+    headers = dict(sydney.SOCKET_HEADERS)
+    if cookie_domain(settings.SYDNEY_URL) == cookie_domain(settings.BING_URL):
+        cookies = account.cookies | account.jar
+        headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    url = sydney.build_socket_url(settings.SYDNEY_URL, credentials)
+    return client.Address(url, headers, account.proxy, account.user_agent)
+
+
+def timers() -> client.Timers:
+    """The timers of a turn, from the settings."""
+    return client.Timers(
+        handshake=sydney.HANDSHAKE_SECONDS,
+        waiting=settings.CHAT_FIRST_RECORD_SECONDS,
+        answering=settings.CHAT_GAP_SECONDS,
+        turn=settings.CHAT_TURN_SECONDS,
+    )
+
+
+def pack(credentials: Credentials) -> dict[str, str]:
+    """As stored, sealed, on the conversation's row."""
+    return dataclasses.asdict(credentials)
+
+
+def unpack(fields: dict[str, str]) -> Credentials:
+    """Back from the row."""
+    return Credentials(**fields)

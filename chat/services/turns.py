@@ -1,0 +1,221 @@
+"""One turn of a chat, from the caller's words to the last event: conversation, account, retries, and the record of it.
+
+The dialect decides what a record means; here is decided what to do about it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.utils import timezone
+
+from accounts import services as accounts
+from accounts.leases import Renewer
+from accounts.models import Account, Capability
+from bingproject.errors import (
+    AccountError,
+    AccountThrottledError,
+    InvalidRequestError,
+    ServiceError,
+    UnexpectedResponseError,
+    UpstreamError,
+    UpstreamRefusedError,
+    UpstreamTimeoutError,
+    UpstreamUnavailableError,
+)
+from chat import client
+from chat.protocol import sydney
+from chat.protocol.catalogue import LIMIT_CHARACTERS
+from chat.protocol.events import SHOWN, Event, Finished, HistoryDropped, Prompt, Refused
+from chat.protocol.failures import SessionEndedError
+from chat.protocol.sydney import Credentials
+from chat.protocol.transcript import check_newest, fit
+from chat.services import rows, sessions
+from chat.services.rows import TurnRequest
+
+LIMIT = LIMIT_CHARACTERS["sydney"]
+SAME_AGAIN_SECONDS = 0.5
+FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 3600.0, 12 * 3600.0
+renewer = Renewer()
+
+
+@dataclass(slots=True)
+class _Tries:
+    """What has been tried before the first text; each kind once."""
+
+    session: bool = False
+    same: bool = False
+    other: bool = False
+    excluded: set[int] = field(default_factory=set)
+
+
+async def stream_reply(request: TurnRequest) -> AsyncGenerator[Event, None]:
+    """The events of one turn, the last of them `Finished`.
+
+    Closing the generator closes the socket and lets go of the account; so does a failure.
+    Raises: any ServiceError, before the first text after what can be tried again was, later at once.
+    """
+    check_newest(request.prompt, LIMIT)
+    sydney.check_images(request.prompt)
+    turn = _Turn(request, await rows.begin_turn(request))
+    try:
+        async with aclosing(turn.events()) as events:
+            async for event in events:
+                yield event
+    finally:
+        await asyncio.shield(asyncio.ensure_future(turn.end()))
+
+
+class _Turn:
+    """A turn under way."""
+
+    def __init__(self, request: TurnRequest, held: rows.HeldTurn) -> None:
+        self._request = request
+        self._held = held
+        self._tries = _Tries()
+        self._has_text = False
+        self._account: Account | None = None
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """Attempts until one has shown something or nothing is left to try."""
+        while True:
+            try:
+                await self._take_account()
+                async with aclosing(self._attempt()) as events:
+                    async for event in events:
+                        yield event
+                return
+            except ServiceError as error:
+                if self._has_text or not await self._recover(error):
+                    self._held.record.fail(error)
+                    raise
+
+    async def _take_account(self) -> None:
+        if self._held.lease is None:
+            await rows.lease_account(self._held, self._tries.excluded)
+            assert self._held.lease is not None
+            renewer.hold(self._held.lease.pk)
+        self._account = self._held.lease.account
+
+    async def _attempt(self) -> AsyncGenerator[Event, None]:
+        """One socket's worth of the turn."""
+        account, conversation = self._held.account, self._held.conversation
+        credentials = await self._session(account)
+        prompt, dropped = await self._prompt()
+        if dropped:
+            self._held.record.dropped = dropped
+            yield HistoryDropped(dropped)
+        image = await sessions.upload_image(account, prompt, credentials)
+        reply = sydney.Reply(
+            credentials,
+            prompt,
+            self._request.model,
+            turn=conversation.upstream_turn_count,
+            request_id=str(uuid.uuid4()),
+            trace_id=uuid.uuid4().hex,
+            image=image,
+        )
+        self._held.sent_turn = True
+        address = sessions.socket_address(account, credentials)
+        async with aclosing(client.stream(address, reply, sessions.timers())) as events:
+            try:
+                async for event in events:
+                    self._note(event)
+                    yield event
+            except client.UpgradeRefusedError as refusal:
+                raise sydney.parse_upgrade_refusal(refusal.status, refusal.headers) from refusal
+
+    async def _session(self, account: Account) -> Credentials:
+        """The conversation's upstream end, opened as this account if there is none."""
+        if self._held.has_session:
+            return sessions.unpack(self._held.conversation.credentials)
+        credentials = await sessions.open_session(account)
+        self._held.opened(sessions.pack(credentials))
+        return credentials
+
+    async def _prompt(self) -> tuple[Prompt, int]:
+        """What goes to Bing: the newest words, or on a new upstream conversation all that was said."""
+        prompt = self._request.prompt
+        if self._held.conversation.upstream_turn_count:
+            return replace(prompt, system="", history=()), 0
+        if self._request.conversation is not None:
+            prompt = await sync_to_async(rows.with_stored_history)(self._held.conversation, prompt)
+        fitted = fit(prompt, LIMIT)
+        return fitted.prompt, fitted.dropped
+
+    def _note(self, event: Event) -> None:
+        self._has_text = self._has_text or isinstance(event, SHOWN)
+        self._held.record.add(event, timezone.now())
+        if isinstance(event, Finished):
+            self._held.finish(event)
+        elif isinstance(event, Refused):
+            self._held.is_refused = True
+
+    async def _recover(self, error: ServiceError) -> bool:
+        """Make ready for another attempt, if this failure leaves one; the caller notices nothing."""
+        tries = self._tries
+        self._held.lose_session()
+        if isinstance(error, InvalidRequestError) or self._held.lease is None:
+            return False
+        if isinstance(error, AccountError):
+            await self._settle(error)
+            return await self._change_account()
+        if isinstance(error, SessionEndedError):
+            can, tries.session = not tries.session, True
+            return can
+        if _is_worth_the_same(error) and not tries.same:
+            tries.same = True
+            await asyncio.sleep(SAME_AGAIN_SECONDS)
+            return True
+        if isinstance(error, UpstreamError) and not tries.other:
+            tries.other = True
+            return await self._change_account()
+        return False
+
+    async def _change_account(self) -> bool:
+        """Let go of this account for another one; False when there is none."""
+        self._tries.excluded.add(self._held.account.pk)
+        if not await sync_to_async(rows.has_other_account)(self._tries.excluded):
+            return False
+        await self._let_go()
+        return True
+
+    async def _settle(self, error: AccountError) -> None:
+        account = self._held.account
+        rest = None
+        if isinstance(error, AccountThrottledError):
+            rest = await sync_to_async(_rest_seconds)(account)
+            error.retry_after = error.retry_after or rest
+        await sync_to_async(accounts.settle)(account, Capability.CHAT, error, timezone.now(), rest_seconds=rest)
+
+    async def _let_go(self) -> None:
+        if self._held.lease is not None:
+            renewer.release(self._held.lease.pk)
+            await sync_to_async(rows.let_go)(self._held)
+
+    async def end(self) -> None:
+        """Write down what came of it; account and conversation are free again."""
+        if self._held.lease is not None:
+            renewer.release(self._held.lease.pk)
+        await sync_to_async(rows.end_turn)(self._held, timezone.now())
+
+
+def _is_worth_the_same(error: ServiceError) -> bool:
+    """Failures that a second try with the same account may not meet again."""
+    if isinstance(error, UpstreamTimeoutError) or error.code == "upstream_overloaded":
+        return False
+    return isinstance(error, UnexpectedResponseError | UpstreamRefusedError | UpstreamUnavailableError)
+
+
+def _rest_seconds(account: Account) -> float:
+    """An hour, doubled each time up to twelve; a success in between starts over."""
+    count = account.capabilities.values_list("cooldown_count", flat=True).get(capability=Capability.CHAT)
+    return float(min(FIRST_REST_SECONDS * 2 ** min(count, 10), LONGEST_REST_SECONDS))
+
+
