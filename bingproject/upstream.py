@@ -40,6 +40,9 @@ BROWSER_HEADERS = {
 }
 BODY_LIMIT_BYTES = 8 * 1024 * 1024
 CONNECTION_LIMIT = 256
+# Bing's redirects repeat the prompt, percent-encoded: 4,000 emoji are 48 KB. aiohttp would take 8 KB, and give up the
+# request's id with the answer.
+HEADER_LIMIT_BYTES = 128 * 1024
 KEEPALIVE_SECONDS = 15
 PROXY_SCHEMES = ("http", "https")
 SAFE_METHODS = ("GET", "HEAD")
@@ -128,7 +131,12 @@ def _session_transport(proxy: str, *, is_reusing: bool) -> AiohttpTransport:
             **({"keepalive_timeout": KEEPALIVE_SECONDS} if is_reusing else {"force_close": True}),
         )
         return aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[_trace()], trust_env=False
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=[_trace()],
+            trust_env=False,
+            max_line_size=HEADER_LIMIT_BYTES,
+            max_field_size=HEADER_LIMIT_BYTES,
         )
 
     return AiohttpTransport(verify=_ssl_context(), proxy=_proxy(proxy) if proxy else None, client=session)
