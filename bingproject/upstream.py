@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
 from types import SimpleNamespace
 from typing import Any
@@ -326,12 +326,18 @@ async def _receive(
 ) -> tuple[httpx.Response, bytes]:
     """The head of the answer, closed, and its body."""
     async with _translated(timeout_seconds or settings.UPSTREAM_TIMEOUT_SECONDS):
-        request = client.build_request(method, url, headers=headers, content=content)
+        request = client.build_request(method, _parsed(url), headers=headers, content=content)
         response = await client.send(request, stream=True)
         try:
             return response, await _read(response)
         finally:
             await response.aclose()
+
+
+@lru_cache(maxsize=1024)
+def _parsed(url: str) -> httpx.URL:
+    """Taken apart once: a result is asked for many times, and this was an eighth of what asking costs us."""
+    return httpx.URL(url)
 
 
 async def _read(response: httpx.Response) -> bytes:

@@ -40,7 +40,7 @@ from creator.services.generation import (
     uncertain_until,
     visit_redirect,
 )
-from creator.services.sessions import SessionPool
+from creator.services.sessions import EGRESS_FIELDS, SessionPool
 from creator.timing import PollPlan
 
 logger = logging.getLogger(__name__)
@@ -167,7 +167,9 @@ class Runner:
         now = claims.database_now()
         claims.bury_dead_runners(now, besides=self.id)
         records.expire_queued(now)
-        self._sessions.refresh(Account.objects.filter(pk__in=self._sessions.ids()))
+        held = Account.objects.filter(pk__in=self._sessions.ids())
+        outdated = self._sessions.outdated(held.values_list("pk", *EGRESS_FIELDS))
+        self._sessions.refresh(held.filter(pk__in=outdated) if outdated else ())
         cancelled = claims.end_cancelled(self.id)
         strays = claims.strays(self.id, carried)
         return cancelled, strays + claims.adopt(self.id, settings.RUNNER_CAPACITY - len(carried))

@@ -10,7 +10,7 @@ import secrets
 import uuid
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from django.db.models import Count, F, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from accounts.models import AccountCapability
+from accounts.models import Account, AccountCapability
 from creator.models import AT_BING, FINISHED, Kind, Runner, State, Task
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -177,12 +177,14 @@ def _locked(rows: QuerySet[Task]) -> QuerySet[Task]:
 class _Seat:
     """An account's capability in one claim: what it may still take."""
 
-    capability: AccountCapability
+    capability_id: int
+    account_id: int
+    limit: int
     load: int
 
     @property
     def room(self) -> int:
-        return self.capability.limit - self.load
+        return self.limit - self.load
 
 
 def due_kinds(now: datetime) -> list[str]:
@@ -213,13 +215,14 @@ def _claim_kind(runner_id: str, kind: str, free: int, now: datetime) -> list[Tas
     if not seats:
         return []
     claimed = []
+    accounts = Account.objects.in_bulk([seat.account_id for seat in seats])
     for task in _fair_queue(kind, min(free, sum(seat.room for seat in seats)), now):
         seat = _best_seat(seats, task)
         if seat is None:
             continue
         seat.load += 1
         mine = Task.objects.filter(pk=task.pk, state=State.QUEUED)
-        account = seat.capability.account
+        account = accounts[seat.account_id]
         if mine.update(
             state=State.SUBMITTING,
             runner=runner_id,
@@ -237,19 +240,18 @@ def _claim_kind(runner_id: str, kind: str, free: int, now: datetime) -> list[Tas
 
 def _seats(kind: str, free: int, now: datetime) -> list[_Seat]:
     """Usable accounts with room, least loaded and then longest unserved first, locked until the claim commits."""
-    usable = list(AccountCapability.objects.usable(kind, now).select_related("account"))
+    # Plain values: of hundreds of usable accounts only the few that get work are worth a whole row.
+    usable = AccountCapability.objects.usable(kind, now).values_list("pk", "account_id", "limit")
     loads = account_loads(kind, now)
-    seats = [_Seat(row, loads[row.account_id]) for row in usable]
+    seats = [_Seat(pk, account_id, limit, loads[account_id]) for pk, account_id, limit in usable]
     seats = sorted((seat for seat in seats if seat.room > 0), key=lambda seat: seat.load)[: max(free, 1)]
     if connection.vendor != "postgresql":
         return seats  # the IMMEDIATE transaction has the only write lock
-    rows = AccountCapability.objects.filter(pk__in=[seat.capability.pk for seat in seats])
+    rows = AccountCapability.objects.filter(pk__in=[seat.capability_id for seat in seats])
     locked = set(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
     # Counted again: another machine may have claimed between our count and our lock.
     loads = account_loads(kind, now)
-    again = [
-        _Seat(seat.capability, loads[seat.capability.account_id]) for seat in seats if seat.capability.pk in locked
-    ]
+    again = [replace(seat, load=loads[seat.account_id]) for seat in seats if seat.capability_id in locked]
     return [seat for seat in again if seat.room > 0]
 
 
@@ -268,7 +270,7 @@ def account_loads(kind: str, now: datetime) -> Counter[int]:
 def _best_seat(seats: Sequence[_Seat], task: Task) -> _Seat | None:
     """The least loaded account with room, one that has not refused this task if there is any."""
     free = [seat for seat in seats if seat.room > 0]
-    untried = [seat for seat in free if seat.capability.account_id not in task.tried_accounts]
+    untried = [seat for seat in free if seat.account_id not in task.tried_accounts]
     return min(untried or free, key=lambda seat: seat.load, default=None)
 
 
