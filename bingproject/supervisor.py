@@ -28,7 +28,7 @@ STOP_SECONDS = 4.3
 LAST_STOP_SECONDS = 0.5
 STEADY_SECONDS = 5.0
 PAUSES_SECONDS = (0.0, 0.25, 0.5, 1.0, 2.0)
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.1
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _log = logging.getLogger(__name__)
 
