@@ -61,6 +61,8 @@ BING_CREATE: dict[str, Shown] = {
         Shown(429, LIMIT, "too_many_running", retry_after=30),
         Shown(429, LIMIT, "throttled", retry_after=30),
         Shown(429, LIMIT, "no_boosts", retry_after=3600),
+        Shown(429, LIMIT, "rate_limit_exceeded", retry_after=30),
+        Shown(409, INVALID, "cancelled", is_final=True),
         Shown(502, API, "upstream_unreachable"),
         Shown(502, API, "upstream_protocol_error"),
         Shown(502, API, "upstream_interrupted"),
@@ -122,6 +124,9 @@ class Route:
     field: str
     answers: dict[str, Shown]
     kind: str = Kind.IMAGE
+
+    def __str__(self) -> str:
+        return self.path
 
 
 IMAGE = Route("/create/image", "query", BING_CREATE)
