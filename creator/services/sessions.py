@@ -16,7 +16,7 @@ from accounts.models import Account
 from bingproject.upstream import Door, jar_cookies
 from creator.client import ImageCreatorClient
 
-EGRESS_FIELDS = ("cookies_at", "proxy", "user_agent")
+EGRESS_FIELDS = ("cookies_at", "sealed_proxy", "user_agent")
 
 
 class AccountSession:
