@@ -24,7 +24,7 @@ from bingproject.errors import ServiceError
 from bingproject.stopping import is_stopping
 from bingproject.upstream import Door
 from creator.ledger import Ledger
-from creator.models import Kind, State, Task
+from creator.models import State, Task
 from creator.protocol import Images, Video
 from creator.services import claims, records
 from creator.services.availability import why_unusable
@@ -159,7 +159,7 @@ class Runner:
                 self._carried[task_id].cancel()
         for task in found:
             await self._adopt(task)
-        for kind in Kind.values:
+        for kind in await sync_to_async(claims.due_kinds)(timezone.now()):
             await self._fail_hopeless(kind)
         await self._sessions.save_jars()
 
@@ -186,8 +186,6 @@ class Runner:
     async def _fail_hopeless(self, kind: str) -> None:
         """Tasks that no account can take fail with the cause, after expired accounts had another look."""
         now = timezone.now()
-        if kind not in await sync_to_async(claims.due_kinds)(now):
-            return
         error = await sync_to_async(why_unusable)(kind)
         if error is None or await accounts.recheck_expired(kind, now):
             return
