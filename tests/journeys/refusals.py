@@ -286,7 +286,7 @@ def remember_quick_generations() -> None:
     now = timezone.now() - timedelta(minutes=5)
     for kind, lane in itertools.product(Kind.values, ("fast", "standard")):
         for _ in range(5):
-            columns = {"kind": kind, "lane": lane, "created_at": now, "accepted_at": now, "finished_at": now}
+            columns: dict[str, Any] = {"kind": kind, "lane": lane, "created_at": now, "accepted_at": now, "finished_at": now}
             make_task(state=State.COMPLETED, holder="user:earlier", prompt="earlier", **columns)
 
 
