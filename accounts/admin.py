@@ -17,11 +17,11 @@ from django.utils.formats import date_format
 from django.utils.timesince import timeuntil
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from accounts import services
-from accounts.models import Account, AccountCapability, AccountState, ApiKey, WhitelistedUser
-from accounts.protocol import parse_cookies
+from accounts.models import USABLE_STATES, Account, AccountCapability, AccountState, ApiKey, WhitelistedUser
+from accounts.protocol import PASSWORD_MASK, mask_proxy, parse_cookies
 from bingproject.errors import InvalidRequestError
 from bingproject.upstream import is_proxy_address
 
@@ -34,6 +34,24 @@ STATE_COLOURS = {
 }
 
 
+# What an operator can do about a state; the reason beside it says what Bing said.
+WHAT_TO_DO = {
+    AccountState.OK: "Nothing.",
+    AccountState.UNCHECKED: "Nothing: a worker is about to check it. If it stays so, look whether a runner is at work.",
+    AccountState.CHALLENGED: (
+        "Sign in at bing.com with this account in a browser, pass what Bing asks for, then paste its cookies below."
+    ),
+    AccountState.EXPIRED: (
+        "Sign in at bing.com with this account in a browser and paste its cookies below. Meanwhile it is looked at "
+        "again every 30 minutes, and at once when nothing else is usable: cookies have been seen to come back."
+    ),
+    AccountState.BLOCKED: (
+        "Sign in at account.microsoft.com with this account and see what Microsoft wants; then paste its cookies below."
+    ),
+}
+LIST_HINT = "bingproject/hint.html"
+
+
 class WriteOnlyTextarea(UnfoldAdminTextareaWidget):
     """A text area that never shows what was typed, not even when the form comes back with an error."""
 
@@ -42,23 +60,52 @@ class WriteOnlyTextarea(UnfoldAdminTextareaWidget):
         return ""
 
 
+class ProxyInput(UnfoldAdminTextInputWidget):
+    """An address whose password is never shown, not even when the form comes back with an error."""
+
+    def format_value(self, value: Any) -> str:
+        """The address with a mask for its password."""
+        return mask_proxy(str(value or ""))
+
+
 class AccountForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes no parameter at run time
     """An account, and the one way in for its cookies."""
 
     new_cookies = forms.CharField(
+        label="Cookies",
         required=False,
         strip=True,
         max_length=100_000,
         widget=WriteOnlyTextarea(attrs={"rows": 4, "autocomplete": "off", "spellcheck": "false"}),
         help_text=(
-            "Paste the value of the cookie _U, a Cookie header, “Copy as cURL”, a cookie editor's JSON export or a "
-            "cookies.txt. Kept sealed, never shown again."
+            "Sign in at bing.com in a browser, then paste the value of the cookie _U, a Cookie header, “Copy as cURL”, "
+            "a cookie editor's JSON export or a cookies.txt. Kept sealed, never shown again."
+        ),
+    )
+    proxy = forms.CharField(
+        required=False,
+        max_length=300,
+        widget=ProxyInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text=(
+            "Optional: the way out to Bing for this account, e.g. http://name:password@proxy.example.org:3128. "
+            "Kept sealed; the password is not shown again."
         ),
     )
 
     class Meta:
         model = Account
-        fields: ClassVar = ["name", "is_enabled", "proxy", "user_agent", "notes"]
+        fields: ClassVar = ["name", "is_enabled", "user_agent", "notes"]
+        help_texts: ClassVar = {
+            "name": "What you call it here.",
+            "is_enabled": "Off: it gets no new work; what runs ends.",
+            "user_agent": "Optional: that of the browser which the cookies come from.",
+            "notes": "For operators.",
+        }
+        widgets: ClassVar = {"notes": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.initial["proxy"] = mask_proxy(self.instance.proxy)
 
     def clean_new_cookies(self) -> dict[str, str] | None:
         """The cookies by name; None when there is nothing new."""
@@ -71,8 +118,13 @@ class AccountForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
             raise forms.ValidationError(error.message) from error
 
     def clean_proxy(self) -> str:
-        """An address that can be used."""
+        """An address that can be used; the stored one when it comes back as it was shown."""
         text = str(self.cleaned_data["proxy"])
+        if text == self.initial["proxy"]:
+            return self.instance.proxy
+        if PASSWORD_MASK in text:
+            # The stored password must not travel to another address than the one it was given for.
+            raise forms.ValidationError("Type the whole address, with its password: it is not shown here.")
         if text and not is_proxy_address(text):
             raise forms.ValidationError("Give an address such as http://name:password@proxy.example.org:3128.")
         return text
@@ -108,6 +160,8 @@ class AccountCapabilityInline(TabularInline):
     """What the account may do; operators set the limit, Bing's answers the rest."""
 
     model = AccountCapability
+    verbose_name_plural = "What it may do at once (0: never), and how it goes"
+    hide_title = True
     fields = ("capability", "limit", "cooldown_until", "cooldown_reason", "fast_cooldown_until", "last_success_at")
     readonly_fields = ("capability", "cooldown_until", "cooldown_reason", "fast_cooldown_until", "last_success_at")
     extra = 0
@@ -124,31 +178,33 @@ class AccountAdmin(ModelAdmin):
 
     form = AccountForm
     inlines = (AccountCapabilityInline,)
-    list_display = (
-        "state_shown",
-        "name",
-        "state_reason",
-        "state_at",
-        "resting",
-        "cookies_shown",
-        "checked_at",
-        "enabled",
+    hint = (
+        "Microsoft accounts that pictures and videos are made with. Add one by pasting its cookies; Bing's answers set "
+        "its state."
     )
+    list_before_template = LIST_HINT
+    list_display = ("state_shown", "name", "reason", "resting", "cookies_shown", "checked_at", "enabled")
     list_display_links = ("state_shown", "name")
     list_filter = ("state", "is_enabled", CoolingDownFilter)
     search_fields = ("name", "notes")
-    readonly_fields = ("state", "state_reason", "state_at", "checked_at", "last_error", "cookies_shown")
+    search_help_text = "Name or notes"
+    readonly_fields = ("state", "state_reason", "what_to_do", "state_at", "checked_at", "last_error", "cookies_shown")
     fieldsets = (
-        ("State", {"fields": ("state", "state_reason", "state_at", "checked_at", "last_error")}),
-        (None, {"fields": ("name", "is_enabled", "cookies_shown", "new_cookies", "proxy", "user_agent", "notes")}),
+        ("State", {"fields": ("state", "state_reason", "what_to_do", "state_at", "checked_at", "last_error")}),
+        ("Account", {"fields": ("name", "is_enabled", "cookies_shown", "new_cookies", "proxy", "user_agent", "notes")}),
     )
-    add_fieldsets = ((None, {"fields": ("name", "is_enabled", "new_cookies", "proxy", "user_agent", "notes")}),)
+    add_fieldsets = ((None, {"fields": ("name", "new_cookies", "is_enabled", "proxy", "user_agent", "notes")}),)
     actions = ("check_now", "enable", "disable", "clear_cooldowns")
     actions_submit_line = ("save_and_check",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
         """With the capabilities: the list shows which of them rest."""
         return super().get_queryset(request).prefetch_related("capabilities")
+
+    def badge(self, request: HttpRequest) -> str:
+        """How many wait for an operator."""
+        count = Account.objects.filter(is_enabled=True).exclude(state__in=USABLE_STATES).count()
+        return str(count or "")
 
     def get_inlines(self, request: HttpRequest, obj: Account | None) -> Sequence[Any]:
         """Capabilities come with the account: there are none while it is being added."""
@@ -159,17 +215,30 @@ class AccountAdmin(ModelAdmin):
         """What Bing last said of it."""
         return account.state, account.get_state_display()
 
+    @display(description="reason", ordering="state_reason")
+    def reason(self, account: Account) -> str:
+        """Why it stands so; what stopped the last check, when that said nothing of the account."""
+        disabled = "" if account.is_enabled else "Disabled by an operator."
+        failed = f"Last check failed: {account.last_error}" if account.last_error else ""
+        return " ".join(filter(None, (disabled, account.state_reason, failed)))
+
+    @display(description="what to do")
+    def what_to_do(self, account: Account) -> str:
+        """The operator's next step."""
+        return WHAT_TO_DO[AccountState(account.state)] if account.cookies_at else "Paste its cookies below."
+
     @display(description="enabled", ordering="is_enabled", boolean=True)
     def enabled(self, account: Account) -> bool:
         """Whether it is given work."""
         return account.is_enabled
 
-    @display(description="cookies")
+    @display(description="cookies", ordering="cookies_at")
     def cookies_shown(self, account: Account) -> str:
         """The end of `_U` and when it was pasted."""
         if account.cookies_at is None:
             return "none"
-        return f"…{account.cookies_tail}, {date_format(account.cookies_at, 'DATETIME_FORMAT')}"
+        tail = f"…{account.cookies_tail}, " if account.cookies_tail else ""
+        return f"{tail}pasted {date_format(account.cookies_at, 'DATETIME_FORMAT')}"
 
     @display(description="cooling down")
     def resting(self, account: Account) -> str:
@@ -182,8 +251,10 @@ class AccountAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Account, form: AccountForm, change: bool) -> None:
         """Write what the form changed and nothing else: a worker may be writing the account's state meanwhile."""
+        obj.proxy = form.cleaned_data["proxy"]
         if change:
-            obj.save(update_fields=[name for name in form.changed_data if name in AccountForm.Meta.fields])
+            columns = {"proxy": "sealed_proxy"} | {name: name for name in AccountForm.Meta.fields}
+            obj.save(update_fields=[columns[name] for name in form.changed_data if name in columns])
         else:
             obj.save()
         if form.cleaned_data["new_cookies"]:
@@ -232,6 +303,8 @@ class AccountAdmin(ModelAdmin):
 class WhitelistedUserAdmin(ModelAdmin):
     """Who may use this server."""
 
+    hint = "People and programs that may use this server with a key, and the ids that two-call clients send."
+    list_before_template = LIST_HINT
     list_display = ("user_id", "name", "is_active", "key_count", "created_at")
     list_filter = ("is_active",)
     search_fields = ("user_id", "name", "note")
@@ -261,6 +334,8 @@ class WhitelistedUserAdmin(ModelAdmin):
 class ApiKeyAdmin(ModelAdmin):
     """Keys: issued here and shown once, then read-only."""
 
+    hint = "Keys of whitelisted users. A new key is shown exactly once; a revoked one opens nothing."
+    list_before_template = LIST_HINT
     list_display = ("__str__", "user", "created_at", "last_used_at", "revoked_at")
     list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
     list_select_related = ("user",)

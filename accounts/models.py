@@ -52,16 +52,16 @@ class Account(models.Model):
     sealed_cookies = models.TextField(default="", editable=False)
     cookies_tail = models.CharField(max_length=4, default="", editable=False)
     cookies_at = models.DateTimeField(null=True, editable=False)
-    proxy = models.CharField(max_length=300, blank=True, default="")
+    sealed_proxy = models.TextField(default="", editable=False)
     user_agent = models.CharField(max_length=300, blank=True, default="")
     is_enabled = models.BooleanField("enabled", default=True)
     notes = models.TextField(blank=True, default="")
     state = models.CharField(max_length=12, choices=AccountState, default=AccountState.UNCHECKED, editable=False)
-    state_reason = models.CharField(max_length=300, default="", editable=False)
-    state_at = models.DateTimeField(null=True, editable=False)
-    checked_at = models.DateTimeField(null=True, editable=False)
+    state_reason = models.CharField("reason", max_length=300, default="", editable=False)
+    state_at = models.DateTimeField("since", null=True, editable=False)
+    checked_at = models.DateTimeField("last check", null=True, editable=False)
     # What the last check ran into when that says nothing of the account: an outage, a page that cannot be read.
-    last_error = models.CharField(max_length=300, default="", editable=False)
+    last_error = models.CharField("last check failed with", max_length=300, default="", editable=False)
     # An operator asked for a check; the job that does it takes this away.
     check_wanted_at = models.DateTimeField(null=True, editable=False)
     # The image session: what Bing's page gave us last, renewed when Bing says so.
@@ -96,6 +96,15 @@ class Account(models.Model):
     def jar(self) -> dict[str, str]:
         """Cookies that Bing set since, by name, unsealed."""
         return dict(json.loads(unseal(self.sealed_jar) or "{}"))
+
+    @property
+    def proxy(self) -> str:
+        """The address of the proxy, unsealed: a password may stand in it."""
+        return unseal(self.sealed_proxy)
+
+    @proxy.setter
+    def proxy(self, address: str) -> None:
+        self.sealed_proxy = seal(address) if address else ""
 
     def rotate(self, cookies: dict[str, str], now: datetime) -> None:
         """Store new cookies sealed; what was known of the old ones is forgotten."""
@@ -174,12 +183,12 @@ class AccountCapability(models.Model):
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="capabilities")
     capability = models.CharField(max_length=8, choices=Capability)
     limit = models.PositiveSmallIntegerField("allowed at once", default=3)
-    cooldown_until = models.DateTimeField(null=True, blank=True)
-    cooldown_reason = models.CharField(max_length=300, default="", blank=True)
+    cooldown_until = models.DateTimeField("rests until", null=True, blank=True)
+    cooldown_reason = models.CharField("because", max_length=300, default="", blank=True)
     cooldown_count = models.PositiveSmallIntegerField(default=0, editable=False)
     # Boosts gone: only the fast lane rests.
-    fast_cooldown_until = models.DateTimeField(null=True, blank=True)
-    last_success_at = models.DateTimeField(null=True, editable=False)
+    fast_cooldown_until = models.DateTimeField("no boosts until", null=True, blank=True)
+    last_success_at = models.DateTimeField("last success", null=True, editable=False)
     served_at = models.DateTimeField(null=True, editable=False)
 
     objects = AccountCapabilityQuerySet.as_manager()
@@ -243,6 +252,7 @@ class ApiKey(models.Model):
     last_used_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
+        verbose_name = "API key"
         ordering: ClassVar = ["-created_at"]
 
     def __str__(self) -> str:

@@ -35,6 +35,8 @@ KEY_PREFIX = "bp_"
 
 COOKIE_NAME = "_U"
 
+PASSWORD_MASK = "•••"
+
 PASTE_A_COOKIE = (
     "No usable Bing cookie found. Paste the value of the cookie _U of bing.com, a Cookie header line, "
     "a request copied as cURL, a JSON export of Cookie-Editor, or a cookies.txt file."
@@ -240,6 +242,17 @@ def hash_api_key(key: str) -> str:
 def is_api_key(text: str) -> bool:
     """Whether a credential claims to be one of ours; others are ignored where no key is needed."""
     return text.startswith(KEY_PREFIX)
+
+
+def mask_proxy(address: str) -> str:
+    """A proxy's address without its password.
+
+    Shape: `http://name:secret@host:3128` → `http://name:•••@host:3128`; what holds no password stays as it is.
+    """
+    start = address.find("://") + 3 if "://" in address else 0
+    credentials, at, host = address[start:].rpartition("@")
+    name, colon, password = credentials.partition(":")
+    return f"{address[:start]}{name}:{PASSWORD_MASK}@{host}" if at and colon and password else address
 
 
 def _check_status(status: int, headers: Mapping[str, str]) -> None:

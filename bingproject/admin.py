@@ -1,4 +1,4 @@
-"""The queue's own pages, read-only, and operators' log-ins, all in the admin's theme.
+"""The queue's own pages, read-only, operators' log-ins, and the way around the admin, all in its theme.
 
 Schedules have no page: their form would run any dotted path.
 """
@@ -12,16 +12,76 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 SHOWN_RESULT_CHARACTERS = 200
+LIST_HINT = "bingproject/hint.html"
+# Group → pages: title, icon, model. Django's own order by app would put tasks beside the queue's jobs, which it calls
+# tasks too.
+PAGES: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "Pictures and videos": (
+        ("Tasks", "imagesmode", "creator.Task"),
+        ("Runners", "sync", "creator.Runner"),
+    ),
+    "Bing": (("Accounts", "account_circle", "accounts.Account"),),
+    "Who may ask": (
+        ("Whitelisted users", "group", "accounts.WhitelistedUser"),
+        ("API keys", "key", "accounts.ApiKey"),
+    ),
+    "Queue": (
+        ("Waiting jobs", "pending", "django_q.OrmQ"),
+        ("Finished jobs", "task_alt", "django_q.Success"),
+        ("Failed jobs", "error", "django_q.Failure"),
+    ),
+    "Operators": (
+        ("Log-ins", "shield_person", "auth.User"),
+        ("Groups", "groups", "auth.Group"),
+    ),
+}
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The side bar and the index: the pages that this operator may see, by what they are for.
+
+    A model's page may bring its own badge: `badge(request)`, a short text or none.
+    """
+    seen = {entry["model"]._meta.label: entry for app in admin.site.get_app_list(request) for entry in app["models"]}
+    groups = []
+    for title, pages in PAGES.items():
+        items = [_item(request, *page, seen[page[2]]) for page in pages if page[2] in seen]
+        if items:
+            groups.append({"title": title, "items": items})
+    return groups
+
+
+def _item(request: HttpRequest, title: str, icon: str, _label: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """One page as the theme wants it."""
+    page = admin.site._registry[entry["model"]]
+    badge = getattr(page, "badge", None)
+    return {
+        "title": title,
+        "icon": icon,
+        "link": entry["admin_url"],
+        "add_link": entry["add_url"],
+        "hint": getattr(page, "hint", ""),
+        "badge": badge(request) if badge else "",
+        "badge_variant": "warning",
+    }
+
+
+def icon_address(request: HttpRequest) -> str:
+    """The browser tab's icon."""
+    return static("bingproject/icon.svg")
 
 
 class QueueRecordAdmin(ModelAdmin):
     """Rows that machines write: to be looked at."""
+
+    list_before_template = LIST_HINT
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Only the queue adds."""
@@ -55,8 +115,22 @@ class FinishedJobAdmin(QueueRecordAdmin):
         return str(job.result)[:SHOWN_RESULT_CHARACTERS]
 
 
+class SucceededJobAdmin(FinishedJobAdmin):
+    """Jobs that ended as they should."""
+
+    hint = "Short jobs that ended well, with the line they returned."
+
+
+class FailedJobAdmin(FinishedJobAdmin):
+    """Jobs that raised an error or were cut off."""
+
+    hint = "Jobs that raised an error or were cut off. Nothing is lost with them: what is still due is started again."
+
+
 class QueuedJobAdmin(QueueRecordAdmin):
     """Jobs that wait for a worker."""
+
+    hint = "Jobs that wait for a worker. A long list means that none is running."
 
     list_display = ("id", "key", "name", "func", "lock")
     list_filter = ("key",)
@@ -66,6 +140,8 @@ class QueuedJobAdmin(QueueRecordAdmin):
 class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # no parameter at run time
     """Operators who may log in here; whitelisted users of the API are another table."""
 
+    hint = "Operators who may log in to these pages. Callers of the API are whitelisted users."
+
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -74,11 +150,13 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # no pa
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
     """Groups of operators with their permissions."""
 
+    hint = "Permissions for several operators at once."
+
 
 # The packages registered their own pages first: ours come later in INSTALLED_APPS. With Redis there is no OrmQ page.
 for model, page in (
-    (Success, FinishedJobAdmin),
-    (Failure, FinishedJobAdmin),
+    (Success, SucceededJobAdmin),
+    (Failure, FailedJobAdmin),
     (OrmQ, QueuedJobAdmin),
     (User, UserAdmin),
     (Group, GroupAdmin),
@@ -87,3 +165,4 @@ for model, page in (
         admin.site.unregister(model)
         admin.site.register(model, page)
 admin.site.unregister(Schedule)
+admin.site.index_template = "bingproject/index.html"

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import msgspec
 from asgiref.sync import markcoroutinefunction, sync_to_async
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import close_old_connections
+from django.db import connections
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
@@ -134,8 +134,7 @@ class ContractViewSet(ViewSet):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Who asks, may they, not too often, and is the body readable: in this order, all in one thread."""
-        # What Django's signals do around a request; the gate sends none on API paths.
-        close_old_connections()
+        _drop_stale_connections()
         self.perform_authentication(request)
         self.check_permissions(request)
         self.check_throttles(request)
@@ -206,6 +205,13 @@ class AsyncContractViewSet(ContractViewSet):
         except Exception as error:
             response = self.handle_exception(error)
         return self.finalize_response(prepared, response)
+
+
+def _drop_stale_connections() -> None:
+    """As Django's signals do, of which the gate sends none on API paths; never amid a transaction."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
 
 
 def prefer(request: Request) -> Preferences:

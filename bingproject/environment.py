@@ -42,7 +42,9 @@ class Environment:
         try:
             return Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingError(f"{name}_FILE must name a readable text file, e.g. /run/secrets/{name.lower()}.") from error
+            raise SettingError(
+                f"{name}_FILE must name a readable text file, e.g. /run/secrets/{name.lower()}."
+            ) from error
 
     def whole(self, name: str, default: int, *, least: int = 0, most: int = 2**31) -> int:
         """A whole number between `least` and `most`."""
@@ -138,5 +140,7 @@ def check_seal_keys(keys: list[str]) -> list[str]:
         try:
             Fernet(key)
         except ValueError as error:
-            raise SettingError("SEAL_KEYS must be Fernet keys (44 characters of URL-safe base64), newest first.") from error
+            raise SettingError(
+                "SEAL_KEYS must be Fernet keys (44 characters of URL-safe base64), newest first."
+            ) from error
     return keys

@@ -230,7 +230,9 @@ def _walk(cls: type[ServiceError]) -> Iterator[type[ServiceError]]:
         yield from _walk(child)
 
 
-OWNER: dict[str, type[ServiceError]] = {code: cls for cls in _walk(ServiceError) for code in cls.__dict__.get("codes", ())}
+OWNER: dict[str, type[ServiceError]] = {
+    code: cls for cls in _walk(ServiceError) for code in cls.__dict__.get("codes", ())
+}
 
 
 def by_code(code: str, message: str = "", retry_after: float | None = None) -> ServiceError:

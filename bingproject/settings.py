@@ -60,7 +60,9 @@ DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "data"))).resolve()
 DATABASE_URL = env.secret("DATABASE_URL")
 REDIS_URL = env.secret("REDIS_URL")
 ADMIN_PASSWORD_FILE = env.text("ADMIN_PASSWORD_FILE")
-DATABASE_FORM = "DATABASE_URL must be an address, e.g. DATABASE_URL=postgres://name:password@db.example.org:5432/bingproject."
+DATABASE_FORM = (
+    "DATABASE_URL must be an address, e.g. DATABASE_URL=postgres://name:password@db.example.org:5432/bingproject."
+)
 
 
 def _database() -> dict[str, Any]:
@@ -99,7 +101,9 @@ MAY_MAKE_SECRETS = IS_SQLITE and not REDIS_URL
 def _secret(name: str, create: Any) -> str:
     found = env.secret(name)
     if not found and not MAY_MAKE_SECRETS:
-        raise SettingError(f"{name} (or {name}_FILE) must be given with PostgreSQL or Redis, e.g. {name}_FILE=/run/secrets/{name.lower()}.")
+        raise SettingError(
+            f"{name} (or {name}_FILE) must be given with PostgreSQL or Redis, e.g. {name}_FILE=/run/secrets/{name.lower()}."
+        )
     return found or stored_secret(DATA_DIR / name.lower(), create)
 
 
@@ -218,6 +222,7 @@ LANGUAGE_CODE = "en-us"
 USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
+DATETIME_FORMAT = "Y-m-d H:i:s T"  # operators compare pages with logs and with people elsewhere
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.text("STATIC_ROOT", str(BASE_DIR / "staticfiles")))
 STORAGES = {
@@ -250,7 +255,14 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
 }
-UNFOLD = {"SITE_TITLE": "bingproject", "SITE_HEADER": "bingproject", "SHOW_HISTORY": True}
+UNFOLD = {
+    "SITE_TITLE": "bingproject",
+    "SITE_HEADER": "bingproject",
+    "SITE_SYMBOL": "imagesmode",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "bingproject.admin.icon_address"}],
+    "SHOW_HISTORY": True,
+    "SIDEBAR": {"navigation": "bingproject.admin.navigation"},
+}
 
 LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
 LOG_FORMAT = env.choice("LOG_FORMAT", ("console", "json"), "console")

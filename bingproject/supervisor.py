@@ -28,8 +28,8 @@ STOP_SECONDS = 4.3
 LAST_STOP_SECONDS = 0.5
 STEADY_SECONDS = 5.0
 PAUSES_SECONDS = (0.0, 0.25, 0.5, 1.0, 2.0)
-_POLL_SECONDS = 0.05
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_POLL_SECONDS = 0.1
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _log = logging.getLogger(__name__)
 
 
@@ -51,7 +51,7 @@ class Service:
 
 
 class Supervisor:
-    """Starts services and keeps them running until SIGTERM or SIGINT."""
+    """Starts services and keeps them running until SIGTERM, SIGINT or SIGHUP."""
 
     def __init__(self, services: Iterable[Service]) -> None:
         self._services = list(services)
@@ -61,7 +61,8 @@ class Supervisor:
         """Keep everything running; returns when all is stopped after a signal."""
         name_process("bp-serve")
         for number in _SIGNALS:
-            signal.signal(number, self._note_signal)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup keeps us running
+                signal.signal(number, self._note_signal)
         bind_forks()
         connections.close_all()
         gc.collect()
@@ -143,6 +144,7 @@ def _run_forked(service: Service) -> None:
         os.setsid()
         name_process(f"bp-{service.name}")
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         code = service.run()

@@ -84,7 +84,9 @@ class ErrorFilter(admin.SimpleListFilter):
 class TaskAdmin(ModelAdmin):
     """Tasks: state first; nothing is edited, what still runs can be cancelled."""
 
-    list_display = ("state_shown", "kind", "short_prompt", "account", "holder", "created_at", "duration", "error_code")
+    hint = "What was asked for, newest first. To cancel what has not ended, tick it and choose the action."
+    list_before_template = "bingproject/hint.html"
+    list_display = ("state_shown", "why", "short_prompt", "kind", "account", "asked_by", "created_at", "duration")
     list_display_links = ("state_shown", "short_prompt")
     list_filter = ("state", "kind", ModelFilter, "account", ErrorFilter)
     list_select_related = ("account",)
@@ -98,9 +100,9 @@ class TaskAdmin(ModelAdmin):
     actions = ("cancel",)
     fieldsets = (
         ("State", {"fields": ("state", "error_code", "error_message", "error_detail", "results_shown")}),
-        ("Wish", {"fields": ("kind", "prompt", "model", "aspect", "speed", "holder", "route")}),
+        ("Asked for", {"fields": ("kind", "prompt", "model", "aspect", "speed", "asked_by", "route")}),
         (
-            "Story",
+            "What happened",
             {
                 "fields": (
                     "created_at", "submit_at", "accepted_at", "finished_at", "duration", "account_link", "lane",
@@ -110,7 +112,7 @@ class TaskAdmin(ModelAdmin):
             },
         ),
     )  # fmt: skip
-    readonly_fields = ("duration", "results_shown", "account_link")
+    readonly_fields = ("duration", "results_shown", "account_link", "asked_by")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Task], search_term: str
@@ -141,6 +143,16 @@ class TaskAdmin(ModelAdmin):
         """Where it stands."""
         return task.state, task.get_state_display()
 
+    @display(description="why", ordering="error_code")
+    def why(self, task: Task) -> str:
+        """The code it failed with; its page has the words."""
+        return task.error_code
+
+    @display(description="asked by", ordering="holder")
+    def asked_by(self, task: Task) -> str:
+        """The key's user; all who ask without a key are one."""
+        return "no key" if task.holder == "open" else task.holder.removeprefix("user:")
+
     @display(description="prompt")
     def short_prompt(self, task: Task) -> str:
         """Its beginning."""
@@ -167,7 +179,10 @@ class TaskAdmin(ModelAdmin):
         """Pictures as they are at Bing, or the video's address."""
         link = '<a href="{}" target="_blank" rel="noopener noreferrer">{}</a> '
         if task.video_url:
-            return format_html(link, task.video_url, task.video_url)
+            player = format_html(
+                '<video src="{}" controls preload="none" style="height:240px"></video>', task.video_url
+            )
+            return format_html("{}<br>{}", player, format_html(link, task.video_url, task.video_url))
         image = '<img src="{}" alt="" loading="lazy" referrerpolicy="no-referrer" style="display:inline;height:160px">'
         urls = [result.url for result in task.results.all()]
         return format_html_join("", link, ((url, format_html(image, url)) for url in urls)) or "none"
@@ -196,6 +211,9 @@ def cancel_one(task_id: uuid.UUID) -> str:
 @admin.register(Runner)
 class RunnerAdmin(ModelAdmin):
     """The loops that carry tasks: one living row for each machine at work."""
+
+    hint = "The loops that carry tasks, one for each machine at work. None for longer than a moment: start a worker."
+    list_before_template = "bingproject/hint.html"
 
     list_display = ("machine", "id", "started_at", "lease_until", "task_count")
     ordering: ClassVar = ["machine"]

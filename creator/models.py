@@ -178,11 +178,15 @@ def read_rows(task_ids: Sequence[uuid.UUID]) -> list[Task]:
         return []
     marks = ", ".join(["%s"] * len(task_ids))
     prepared = [Task._meta.pk.get_db_prep_value(task_id, connection) for task_id in task_ids]
-    rows = list(Task.objects.raw(f"SELECT * FROM creator_task WHERE id IN ({marks})", prepared))
-    urls = urls_of([task.pk for task in rows if task.state == State.COMPLETED])
-    for task in rows:
+    return read_pictures(list(Task.objects.raw(f"SELECT * FROM creator_task WHERE id IN ({marks})", prepared)))
+
+
+def read_pictures(tasks: list[Task]) -> list[Task]:
+    """The same tasks, knowing their pictures' addresses: one query for all of them."""
+    urls = urls_of([task.pk for task in tasks if task.state == State.COMPLETED])
+    for task in tasks:
         task.image_urls = urls.get(task.pk, [])
-    return rows
+    return tasks
 
 
 class IdempotencyKey(models.Model):

@@ -24,7 +24,7 @@ from bingproject.errors import ServiceError
 from bingproject.stopping import is_stopping
 from bingproject.upstream import Door
 from creator.ledger import Ledger
-from creator.models import Kind, State, Task
+from creator.models import State, Task
 from creator.protocol import Images, Video
 from creator.services import claims, records
 from creator.services.availability import why_unusable
@@ -40,7 +40,7 @@ from creator.services.generation import (
     uncertain_until,
     visit_redirect,
 )
-from creator.services.sessions import SessionPool
+from creator.services.sessions import EGRESS_FIELDS, SessionPool
 from creator.timing import PollPlan
 
 logger = logging.getLogger(__name__)
@@ -159,7 +159,7 @@ class Runner:
                 self._carried[task_id].cancel()
         for task in found:
             await self._adopt(task)
-        for kind in Kind.values:
+        for kind in await sync_to_async(claims.due_kinds)(timezone.now()):
             await self._fail_hopeless(kind)
         await self._sessions.save_jars()
 
@@ -167,7 +167,9 @@ class Runner:
         now = claims.database_now()
         claims.bury_dead_runners(now, besides=self.id)
         records.expire_queued(now)
-        self._sessions.refresh(Account.objects.filter(pk__in=self._sessions.ids()))
+        held = Account.objects.filter(pk__in=self._sessions.ids())
+        outdated = self._sessions.outdated(held.values_list("pk", *EGRESS_FIELDS))
+        self._sessions.refresh(held.filter(pk__in=outdated) if outdated else ())
         cancelled = claims.end_cancelled(self.id)
         strays = claims.strays(self.id, carried)
         return cancelled, strays + claims.adopt(self.id, settings.RUNNER_CAPACITY - len(carried))
@@ -184,8 +186,6 @@ class Runner:
     async def _fail_hopeless(self, kind: str) -> None:
         """Tasks that no account can take fail with the cause, after expired accounts had another look."""
         now = timezone.now()
-        if kind not in await sync_to_async(claims.due_kinds)(now):
-            return
         error = await sync_to_async(why_unusable)(kind)
         if error is None or await accounts.recheck_expired(kind, now):
             return

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from dataclasses import dataclass
 
-_LOOK_SECONDS = 1.25  # the pause while a result is due: seen after 0.6 s on average
+_LOOK_SECONDS = 1.6  # the pause while a result is due: seen after 0.8 s on average
 _LONGEST_SECONDS = {"image": 15.0, "video": 60.0}
 _FIRST_LOOK_SECONDS = 2.0  # of a sort that nothing is known of yet
 _MEMORY = 200

@@ -5,14 +5,11 @@ An account's load is counted from task rows inside the claiming transaction, nev
 
 from __future__ import annotations
 
-import os
-import secrets
 import uuid
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
@@ -20,10 +17,9 @@ from django.db.models import Count, F, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from accounts.models import AccountCapability
+from accounts.models import Account, AccountCapability
+from bingproject.processes import is_known_dead, process_identity
 from creator.models import AT_BING, FINISHED, Kind, Runner, State, Task
-
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def database_now() -> datetime:
@@ -39,32 +35,13 @@ def database_now() -> datetime:
 # --- who a runner is, and whether it lives ---
 
 
-def _process_space() -> str:
-    """Names the set of processes we can look at: machine, boot and process-id namespace."""
-    boot = _BOOT_ID.read_text().strip()[:8] if _BOOT_ID.exists() else "none"
-    namespace = os.readlink("/proc/self/ns/pid") if Path("/proc/self/ns/pid").exists() else "none"
-    return f"{settings.MACHINE_ID[:60]}/{boot}/{namespace.strip('pid:[]')}"
-
-
-def _start_of(pid: int) -> str | None:
-    """When a process started, in clock ticks since boot; None when it is gone or a zombie."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in "ZX" else fields[19]
-
-
 def runner_identity() -> str:
     """A name for this run of this process, by which others on the machine can tell whether it lives."""
-    pid = os.getpid()
-    return f"{_process_space()}/{pid}/{_start_of(pid) or 0}/{secrets.token_hex(4)}"
+    return process_identity(settings.MACHINE_ID)
 
 
 def _is_known_dead(runner_id: str) -> bool:
-    """True when the runner was of this process space and its process is gone; others are judged by their lease."""
-    space, pid, start, _ = runner_id.rsplit("/", 3)
-    return space == _process_space() and Path("/proc/self/stat").exists() and _start_of(int(pid)) != start
+    return is_known_dead(runner_id, settings.MACHINE_ID)
 
 
 def has_live_runner(machine: str | None = None) -> bool:
@@ -177,17 +154,28 @@ def _locked(rows: QuerySet[Task]) -> QuerySet[Task]:
 class _Seat:
     """An account's capability in one claim: what it may still take."""
 
-    capability: AccountCapability
+    capability_id: int
+    account_id: int
+    limit: int
     load: int
 
     @property
     def room(self) -> int:
-        return self.capability.limit - self.load
+        return self.limit - self.load
+
+
+# Of fixed text, since an idle runner asks it seven times a second; read-only: it never takes SQLite's write lock.
+_IS_DUE = "EXISTS(SELECT 1 FROM creator_task WHERE state = 'queued' AND kind = %s AND next_at <= %s)"
 
 
 def due_kinds(now: datetime) -> list[str]:
-    """Kinds with a task that waits; read-only, so that an idle runner never takes SQLite's write lock."""
-    return [kind for kind in Kind.values if Task.objects.due(now).filter(kind=kind).exists()]
+    """Kinds with a task that waits for an account."""
+    moment = connection.ops.adapt_datetimefield_value(now)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {', '.join([_IS_DUE] * len(Kind))}", [x for kind in Kind.values for x in (kind, moment)]
+        )
+        return [kind for kind, is_due in zip(Kind.values, cursor.fetchone(), strict=True) if is_due]
 
 
 def claim(runner_id: str, kinds: Iterable[str], free_submits: int) -> list[Task]:
@@ -213,13 +201,14 @@ def _claim_kind(runner_id: str, kind: str, free: int, now: datetime) -> list[Tas
     if not seats:
         return []
     claimed = []
+    accounts = Account.objects.in_bulk([seat.account_id for seat in seats])
     for task in _fair_queue(kind, min(free, sum(seat.room for seat in seats)), now):
         seat = _best_seat(seats, task)
         if seat is None:
             continue
         seat.load += 1
         mine = Task.objects.filter(pk=task.pk, state=State.QUEUED)
-        account = seat.capability.account
+        account = accounts[seat.account_id]
         if mine.update(
             state=State.SUBMITTING,
             runner=runner_id,
@@ -237,19 +226,18 @@ def _claim_kind(runner_id: str, kind: str, free: int, now: datetime) -> list[Tas
 
 def _seats(kind: str, free: int, now: datetime) -> list[_Seat]:
     """Usable accounts with room, least loaded and then longest unserved first, locked until the claim commits."""
-    usable = list(AccountCapability.objects.usable(kind, now).select_related("account"))
+    # Plain values: of hundreds of usable accounts only the few that get work are worth a whole row.
+    usable = AccountCapability.objects.usable(kind, now).values_list("pk", "account_id", "limit")
     loads = account_loads(kind, now)
-    seats = [_Seat(row, loads[row.account_id]) for row in usable]
+    seats = [_Seat(pk, account_id, limit, loads[account_id]) for pk, account_id, limit in usable]
     seats = sorted((seat for seat in seats if seat.room > 0), key=lambda seat: seat.load)[: max(free, 1)]
     if connection.vendor != "postgresql":
         return seats  # the IMMEDIATE transaction has the only write lock
-    rows = AccountCapability.objects.filter(pk__in=[seat.capability.pk for seat in seats])
+    rows = AccountCapability.objects.filter(pk__in=[seat.capability_id for seat in seats])
     locked = set(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
     # Counted again: another machine may have claimed between our count and our lock.
     loads = account_loads(kind, now)
-    again = [
-        _Seat(seat.capability, loads[seat.capability.account_id]) for seat in seats if seat.capability.pk in locked
-    ]
+    again = [replace(seat, load=loads[seat.account_id]) for seat in seats if seat.capability_id in locked]
     return [seat for seat in again if seat.room > 0]
 
 
@@ -268,7 +256,7 @@ def account_loads(kind: str, now: datetime) -> Counter[int]:
 def _best_seat(seats: Sequence[_Seat], task: Task) -> _Seat | None:
     """The least loaded account with room, one that has not refused this task if there is any."""
     free = [seat for seat in seats if seat.room > 0]
-    untried = [seat for seat in free if seat.capability.account_id not in task.tried_accounts]
+    untried = [seat for seat in free if seat.account_id not in task.tried_accounts]
     return min(untried or free, key=lambda seat: seat.load, default=None)
 
 

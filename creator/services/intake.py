@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from bingproject.errors import ConflictError, InvalidRequestError, NotFoundError, RateLimitError
-from creator.models import FINISHED, IdempotencyKey, State, Task, read_rows
+from creator.models import FINISHED, IdempotencyKey, State, Task, read_pictures, read_rows
 from creator.services.availability import refuse_if_hopeless
 from creator.services.records import slot_end
 
@@ -191,7 +191,7 @@ def list_tasks(
     limit: int,
 ) -> list[Task]:
     """The holder's tasks, newest first, those older than `before` (time and id of the last one seen)."""
-    rows = Task.objects.filter(holder=holder).order_by("-created_at", "-id").prefetch_related("results")
+    rows = Task.objects.filter(holder=holder).order_by("-created_at", "-id")
     if states:
         rows = rows.filter(state__in=states)
     if kind:
@@ -199,7 +199,7 @@ def list_tasks(
     if before is not None:
         created_at, task_id = before
         rows = rows.filter(Q(created_at__lt=created_at) | Q(created_at=created_at, id__lt=task_id))
-    return list(rows[:limit])
+    return read_pictures(list(rows[:limit]))
 
 
 def cancel_task(task_id: str, holder: str | None, now: datetime) -> Task:

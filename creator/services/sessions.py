@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from datetime import datetime
 
 import httpx
 from asgiref.sync import sync_to_async
@@ -14,6 +15,8 @@ from accounts import services as accounts
 from accounts.models import Account
 from bingproject.upstream import Door, jar_cookies
 from creator.client import ImageCreatorClient
+
+EGRESS_FIELDS = ("cookies_at", "sealed_proxy", "user_agent")
 
 
 class AccountSession:
@@ -87,6 +90,14 @@ class SessionPool:
         """Accounts with a session here."""
         return list(self._sessions)
 
+    def outdated(self, egresses: Iterable[tuple[int, datetime | None, str, str]]) -> list[int]:
+        """Accounts whose row now says otherwise than what their client was built from: (id, EGRESS_FIELDS…) in."""
+        return [
+            account_id
+            for account_id, *egress in egresses
+            if account_id in self._sessions and self._sessions[account_id].egress != tuple(egress)
+        ]
+
     def refresh(self, accounts_now: Iterable[Account]) -> None:
         """Take over what operators changed; requests under way end with the old cookies."""
         for account in accounts_now:
@@ -100,4 +111,4 @@ class SessionPool:
 
 def _egress(account: Account) -> tuple[object, ...]:
     """What a client is built from: when it changes, another client is needed."""
-    return account.cookies_at, account.proxy, account.user_agent
+    return tuple(getattr(account, name) for name in EGRESS_FIELDS)

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.benchmarks import carry, lifecycle, read, recover, submit
+from tests.benchmarks import answer, carry, lifecycle, read, recover, submit
 from tests.benchmarks.figures import DATABASES, Figure, as_markdown, summarise
 from tests.rig.processes import machine
 from tests.rig.servers import MissingServerError
@@ -22,6 +22,7 @@ from tests.rig.servers import MissingServerError
 # Each with how often it is repeated here; those that repeat within themselves run once.
 BENCHMARKS = {
     "carry": (carry.run, 3),
+    "answer": (answer.run, 5),
     "submit": (submit.run, 5),
     "read": (read.run, 1),
     "lifecycle": (lifecycle.run, 1),

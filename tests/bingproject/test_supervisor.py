@@ -58,7 +58,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     part.kill()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_stops_everything(folder: Path, number: int) -> None:
     """Every service is asked to stop, the supervisor is the last to go, with exit code 0."""
     run = SupervisorRun(folder, "plain")

@@ -17,7 +17,7 @@ import httpx
 
 from tests.chaos.strikes import APART_STRIKES, HANG, HOLD, KILL, SERVE_STRIKES, STOP, Arm, Strike, bag
 from tests.rig.parts import ROOT, inherited_environment
-from tests.rig.processes import send
+from tests.rig.processes import is_alive, send
 from tests.rig.system import Plan, System
 
 UPSTREAM_TIMEOUT_SECONDS = 5.0
@@ -122,10 +122,11 @@ class Driver:
         self.campaign.rounds.append(round_)
         self._strike(strike, machine, pids, round_)
         if strike.method == HANG:
-            self._watch(round_)
+            # A runner that hangs is replaced by another worker; anything else only with its whole cluster.
+            self._watch(round_, [] if strike.victim == "runner" else pids)
             send(pids, signal.SIGCONT)
         elif strike.method != HOLD:
-            self._watch(round_)
+            self._watch(round_, [])
         round_.over_at = time.time()
         if not round_.is_recovered:
             self._say(f"    NOT RECOVERED\n{self.system.log_tail()}")
@@ -164,13 +165,16 @@ class Driver:
         while not self.system.rows.has_live_runner(machine) and time.monotonic() < deadline:
             time.sleep(0.05)
 
-    def _watch(self, round_: Round) -> None:
-        """Look until runner and web have been well for a while; note when each was last seen ailing."""
+    def _watch(self, round_: Round, hung: list[int]) -> None:
+        """Look until runner and web have been well for a while; note when each was last seen ailing.
+
+        As long as a process that hangs is there, nothing is well.
+        """
         deadline = time.monotonic() + ROUND_SECONDS
         since = time.time()
         while True:
             now = time.time()
-            if not self.system.rows.has_live_runner(round_.machine):
+            if any(map(is_alive, hung)) or not self.system.rows.has_live_runner(round_.machine):
                 round_.runner_seconds, since = now - round_.struck_at, now
             if not self._web_answers():
                 round_.web_seconds, since = time.time() - round_.struck_at, now

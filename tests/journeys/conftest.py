@@ -16,6 +16,6 @@ def scene(http: httpx.Client, sandbox: SandboxServer, settings: Settings) -> Sce
     settings.SUBMIT_RETRY_SECONDS = (0.1, 0.1, 0.1)
     settings.POLL_TRIES = settings.POLL_PROTOCOL_TRIES = 3
     settings.POLL_BACKOFF_SECONDS = 0.05
-    settings.UPSTREAM_TIMEOUT_SECONDS = 1.0
+    settings.UPSTREAM_TIMEOUT_SECONDS = 5.0
     settings.IMAGE_WAIT_SECONDS = 60
     return make_scene(http, sandbox)

@@ -61,6 +61,8 @@ BING_CREATE: dict[str, Shown] = {
         Shown(429, LIMIT, "too_many_running", retry_after=30),
         Shown(429, LIMIT, "throttled", retry_after=30),
         Shown(429, LIMIT, "no_boosts", retry_after=3600),
+        Shown(429, LIMIT, "rate_limit_exceeded", retry_after=30),
+        Shown(409, INVALID, "cancelled", is_final=True),
         Shown(502, API, "upstream_unreachable"),
         Shown(502, API, "upstream_protocol_error"),
         Shown(502, API, "upstream_interrupted"),
@@ -122,6 +124,9 @@ class Route:
     field: str
     answers: dict[str, Shown]
     kind: str = Kind.IMAGE
+
+    def __str__(self) -> str:
+        return self.path
 
 
 IMAGE = Route("/create/image", "query", BING_CREATE)
@@ -281,7 +286,7 @@ def remember_quick_generations() -> None:
     now = timezone.now() - timedelta(minutes=5)
     for kind, lane in itertools.product(Kind.values, ("fast", "standard")):
         for _ in range(5):
-            columns = {"kind": kind, "lane": lane, "created_at": now, "accepted_at": now, "finished_at": now}
+            columns: dict[str, Any] = {"kind": kind, "lane": lane, "created_at": now, "accepted_at": now, "finished_at": now}
             make_task(state=State.COMPLETED, holder="user:earlier", prompt="earlier", **columns)
 
 

@@ -50,8 +50,8 @@ LINE = [
     ),
     Row("poll-cut", "upstream_interrupted", AGAIN, keeps_slot=True),
     Row("poll-cut-body", "upstream_interrupted", AGAIN, keeps_slot=True),
-    Row("poll-stall", "upstream_interrupted", AGAIN, keeps_slot=True),
 ]
+STALL = Row("poll-stall", "upstream_interrupted", AGAIN, keeps_slot=True)
 THROTTLED = Row("poll-http-429", "upstream_interrupted", AGAIN, rest_seconds=30, keeps_slot=True)
 # Never ready: given up at the deadline; Bing may still deliver, too late.
 NEVER = [
@@ -82,6 +82,7 @@ VIDEO_LIMITS = [
     Row("video-rate-limit", "throttled", "Retry-After", rest_seconds=30),
     Row("video-concurrent", "throttled", "Retry-After", rest_seconds=30),
 ]
+FINISHED_VIDEOS = ["video-a", "video-a-html", "video-b", "video-c"]
 # What passes again: seen fewer times than the settings allow, or no fault at all.
 PASSING = [
     "poll-http-500=2", "poll-http-404=2", "poll-cut=2", "poll-cut-body=2", "session-lost=2", "poll-unknown=2",
@@ -96,13 +97,18 @@ def test_what_no_account_is_blamed_for(scene: Scene, rows: list[Row], subtests: 
     scene.check_at_once(IMAGE, rows, subtests)
 
 
+def test_a_line_that_stays_silent(scene: Scene, settings: Settings, subtests: pytest.Subtests) -> None:
+    """A look that gets no answer counts like one that fails, after the time allowed for an exchange."""
+    settings.UPSTREAM_TIMEOUT_SECONDS = 0.5
+    scene.check_at_once(IMAGE, [STALL], subtests)
+
+
 def test_the_number_of_looks_is_the_settings(scene: Scene, settings: Settings) -> None:
     """A generation that fails is not looked at more often than allowed."""
     settings.POLL_TRIES, settings.POLL_PROTOCOL_TRIES = 4, 2
-    with runner_at_work():
-        prompts = [scene.ask(IMAGE, scenario)[0] for scenario in ("poll-http-500", "error-message", "unsafe")]
+    found = scene.ask_all(IMAGE, [LINE[4], RESULTS[10], RESULTS[0]])
     looks = {generation.prompt: generation.polls for generation in scene.bing.state.generations.values()}
-    assert [looks[prompt] for prompt in prompts] == [4, 2, 1]
+    assert [looks[prompt] for prompt, _ in found] == [4, 2, 1]
 
 
 def test_a_429_on_a_look_rests_the_account(scene: Scene, subtests: pytest.Subtests) -> None:
@@ -198,11 +204,13 @@ def test_a_limit_named_on_a_videos_page_rests_the_accounts_videos(scene: Scene, 
     scene.check_bing_unharmed()
 
 
-@pytest.mark.parametrize("form", ["video-a", "video-a-html", "video-b", "video-c"])
-def test_every_form_of_a_finished_video(scene: Scene, form: str) -> None:
+def test_every_form_of_a_finished_video(scene: Scene, subtests: pytest.Subtests) -> None:
     """A task that names a video, whichever way Bing tells its address; the video opens."""
-    ((_, answer),) = _videos(scene, [Row(form, "", "")])
-    shown = answer.json()["data"]
-    assert (shown["status"], shown["error"], shown["errorCode"]) == ("completed", None, None)
-    video = httpx.get(shown["video"])
-    assert (video.status_code, video.headers["content-type"]) == (200, "video/mp4")
+    for row, answer in _videos(scene, [Row(form, "", "") for form in FINISHED_VIDEOS]):
+        with subtests.test(row.scenario):
+            shown = answer.json()["data"]
+            assert (shown["status"], shown["error"], shown["errorCode"]) == ("completed", None, None)
+            video = httpx.get(shown["video"])
+            assert (video.status_code, video.headers["content-type"]) == (200, "video/mp4")
+    scene.check_account(UNTOUCHED)
+    scene.check_bing_unharmed()

@@ -18,7 +18,7 @@ from typing import Any, TextIO
 import aiohttp
 import uvloop
 
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)

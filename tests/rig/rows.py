@@ -63,7 +63,10 @@ class Rows:
 
     def _connect(self) -> Any:
         if self.is_sqlite:
-            return sqlite3.connect(f"file:{self._file}?mode=ro", uri=True, timeout=20, isolation_level=None)
+            # One thread at a time asks, not always the same one.
+            return sqlite3.connect(
+                f"file:{self._file}?mode=ro", uri=True, timeout=20, isolation_level=None, check_same_thread=False
+            )
         return psycopg.connect(self._address, autocommit=True, connect_timeout=2)
 
     def close(self) -> None:

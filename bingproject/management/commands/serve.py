@@ -72,6 +72,7 @@ class Command(BaseCommand):
         while not _has_answer():
             time.sleep(_ANSWER_PAUSE_SECONDS)
         self.stdout.write(demo.welcome(password))
+        self.stdout.flush()
         if is_demo:
             self.stdout.write(demo.make_first_picture())
         return 0

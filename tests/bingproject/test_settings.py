@@ -1,0 +1,132 @@
+"""Settings as processes read them: defaults, what stops a start with one line, what is made once and kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOW = """
+import json, sys
+from bingproject import settings
+print(json.dumps({name: getattr(settings, name) for name in sys.argv[1:]}, default=str))
+"""
+
+
+def read(tmp_path: Path, *names: str, **variables: str) -> dict[str, object]:
+    """The settings of a fresh process with these variables only."""
+    done = _run(tmp_path, [sys.executable, "-c", SHOW, *names], variables)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def refusal(tmp_path: Path, **variables: str) -> str:
+    """The line with which `manage.py check` refuses these variables."""
+    done = _run(tmp_path, [sys.executable, "manage.py", "check"], variables)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+def _run(tmp_path: Path, command: list[str], variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    plain = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "DATA_DIR": str(tmp_path / "data")}
+    return subprocess.run(command, cwd=ROOT, env=plain | variables, capture_output=True, text=True, check=False)
+
+
+def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
+    """Nothing set: loopback, open, SQLite, the real Bing."""
+    found = read(
+        tmp_path, "HOST", "PORT", "ACCESS", "SANDBOX", "BING_URL", "IMAGE_WAIT_SECONDS", "MAX_QUEUED", "IS_SQLITE"
+    )
+    assert found == {
+        "HOST": "127.0.0.1",
+        "PORT": 7860,
+        "ACCESS": "open",
+        "SANDBOX": False,
+        "BING_URL": "https://www.bing.com",
+        "IMAGE_WAIT_SECONDS": 300,
+        "MAX_QUEUED": 10000,
+        "IS_SQLITE": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"PORT": "seven"}, ["PORT", "whole number", "PORT=7860"]),
+        ({"PORT": "70000"}, ["PORT", "from 1 to 65534"]),
+        ({"ACCESS": "everyone"}, ["ACCESS", "open, keys"]),
+        ({"HOST": "0.0.0.0", "ACCESS": "open"}, ["ACCESS=open", "0.0.0.0", "ACCESS=keys"]),
+        ({"BING_URL": "bing"}, ["BING_URL", "https://"]),
+        ({"SANDBOX": "yes"}, ["SANDBOX", "1 or 0"]),
+        ({"IMAGE_WAIT_SECONDS": "-1"}, ["IMAGE_WAIT_SECONDS", "seconds"]),
+        ({"CORS_ALLOWED_ORIGINS": "app.example.org"}, ["CORS_ALLOWED_ORIGINS", "https://"]),
+        ({"DATABASE_URL": "mysql://x"}, ["DATABASE_URL", "postgres://"]),
+        ({"DATABASE_URL": "postgres://u@db/x"}, ["SECRET_KEY", "PostgreSQL or Redis"]),
+        ({"REDIS_URL": "redis://r"}, ["SECRET_KEY", "PostgreSQL or Redis"]),
+        ({"SEAL_KEYS": "short"}, ["SEAL_KEYS", "Fernet"]),
+        ({"SECRET_KEY_FILE": "/nowhere"}, ["SECRET_KEY_FILE", "readable"]),
+        ({"LOG_FORMAT": "xml"}, ["LOG_FORMAT", "console, json"]),
+    ],
+)
+def test_a_wrong_value_stops_the_start_with_one_line(
+    tmp_path: Path, variables: dict[str, str], words: list[str]
+) -> None:
+    """The line names the variable, its form and an example; there is no stack."""
+    line = refusal(tmp_path, **variables)
+    assert all(word in line for word in words), line
+
+
+def test_secrets_are_made_once_and_kept_to_their_owner(tmp_path: Path) -> None:
+    """The second process reads what the first one made; nobody else may read it."""
+    first = read(tmp_path, "SECRET_KEY", "SEAL_KEYS")
+    assert read(tmp_path, "SECRET_KEY", "SEAL_KEYS") == first
+    for name in ("secret_key", "seal_keys"):
+        assert (tmp_path / "data" / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    """`…_FILE` names it; blanks around it do not count."""
+    (tmp_path / "key").write_text("  from a file\n")
+    assert read(tmp_path, "SECRET_KEY", SECRET_KEY_FILE=str(tmp_path / "key")) == {"SECRET_KEY": "from a file"}
+
+
+def test_the_sandbox_takes_the_place_of_bing(tmp_path: Path) -> None:
+    """SANDBOX=1 points every upstream address at the built-in server, whatever else is set."""
+    found = read(tmp_path, "BING_URL", "BING_MEDIA_URL", SANDBOX="1", PORT="9000", BING_URL="https://www.bing.com")
+    assert set(found.values()) == {"http://127.0.0.1:9001"}
+
+
+def test_a_public_address_makes_cookies_secure(tmp_path: Path) -> None:
+    """PUBLIC_URL adds its host, trusts it for forms, and turns on secure cookies and HSTS."""
+    names = ("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "SESSION_COOKIE_SECURE", "SECURE_HSTS_SECONDS")
+    found = read(tmp_path, *names, PUBLIC_URL="https://bing.example.org/", ACCESS="keys")
+    assert "bing.example.org" in str(found["ALLOWED_HOSTS"])
+    assert found["CSRF_TRUSTED_ORIGINS"] == ["https://bing.example.org"]
+    assert found["SESSION_COOKIE_SECURE"] is True
+    assert found["SECURE_HSTS_SECONDS"]
+
+
+def test_another_address_than_loopback_needs_keys(tmp_path: Path) -> None:
+    """HOST alone switches to `keys`."""
+    assert read(tmp_path, "ACCESS", HOST="0.0.0.0") == {"ACCESS": "keys"}
+
+
+def test_each_machine_has_its_own_queue(tmp_path: Path) -> None:
+    """MACHINE_ID is in the queue's name; the queue is Redis where there is one."""
+    found = read(
+        tmp_path, "Q_CLUSTER", MACHINE_ID="m1", SECRET_KEY="x", SEAL_KEYS=_seal_key(), REDIS_URL="redis://r:6379/0"
+    )
+    queue = dict(found["Q_CLUSTER"])  # type: ignore[call-overload]
+    assert queue["cluster_name"] == "bingproject-m1"
+    assert queue["redis"] == "redis://r:6379/0"
+    assert "orm" not in queue
+
+
+def _seal_key() -> str:
+    return "A" * 43 + "="
