@@ -54,6 +54,8 @@ BING_URL = SANDBOX_URL if SANDBOX else env.url("BING_URL", "https://www.bing.com
 BING_MEDIA_URL = SANDBOX_URL if SANDBOX else env.url("BING_MEDIA_URL", "https://th.bing.com")
 BING_COOKIE_U = env.text("BING_COOKIE_U")
 UPSTREAM_TIMEOUT_SECONDS = env.seconds("UPSTREAM_TIMEOUT_SECONDS", 30)
+_SYDNEY = env.url("SYDNEY_URL", "wss://sydney.bing.com/sydney/ChatHub", schemes=("wss", "ws"))
+SYDNEY_URL = f"ws://{SANDBOX_HOST}:{SANDBOX_PORT}/sydney/ChatHub" if SANDBOX else _SYDNEY
 
 # --- secrets and rows -------------------------------------------------------------------------------------------------
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "data"))).resolve()
@@ -126,6 +128,14 @@ SUBMIT_RETRY_SECONDS = (2.0, 5.0, 15.0)
 POLL_TRIES, POLL_PROTOCOL_TRIES, POLL_BACKOFF_SECONDS = 8, 3, 30.0
 TASK_RETENTION_DAYS = env.whole("TASK_RETENTION_DAYS", 90, least=1)
 
+# --- chat ---
+CHAT_FIRST_RECORD_SECONDS = env.seconds("CHAT_FIRST_RECORD_SECONDS", 30)
+CHAT_GAP_SECONDS = env.seconds("CHAT_GAP_SECONDS", 60)
+CHAT_TURN_SECONDS = env.seconds("CHAT_TURN_SECONDS", 300)
+CHAT_INLINE_EXTRAS = env.flag("CHAT_INLINE_EXTRAS")
+CHAT_STORE_TEXT = env.flag("CHAT_STORE_TEXT", True)
+CHAT_RETENTION_DAYS = env.whole("CHAT_RETENTION_DAYS", 30, least=1)
+
 # --- the queue: engine figures, see docs/decisions.md ---------------------------------------------------------------------
 MACHINE_ID = env.text("MACHINE_ID", socket.gethostname())
 if env.text("Q_CLUSTER_NAME"):  # django-q2's own variable would give the queue another name behind our back
@@ -167,6 +177,7 @@ CLUSTER_NUDGES = [
 CLUSTER_PERIODIC = {
     "accounts.jobs.check_accounts": 1800,
     "creator.jobs.prune_tasks": 3600,
+    "chat.jobs.prune_conversations": 3600,
     "bingproject.jobs.prune_queue_records": 3600,
 }
 
@@ -187,6 +198,7 @@ INSTALLED_APPS = [
     "bingproject",
     "accounts",
     "creator",
+    "chat",
 ]
 # The admin's; API paths have none (bingproject.gate).
 MIDDLEWARE = [

@@ -157,5 +157,3 @@ async def _close(socket: ClientConnection) -> None:
         await asyncio.wait_for(asyncio.shield(closing), CLOSE_SECONDS + 0.5)
     except TimeoutError:
         socket.transport.abort()
-
-

@@ -8,18 +8,18 @@ from __future__ import annotations
 import uuid
 from datetime import datetime, timedelta
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.utils import timezone
 
+from accounts.leases import prune_leases
 from accounts.models import WhitelistedUser
-from asgiref.sync import sync_to_async
 from bingproject.errors import NotFoundError, NotWhitelistedError
 from chat.models import Conversation, KeptAnswer, Origin
 from chat.protocol.catalogue import ModelSpec, find_model
 from chat.protocol.events import Prompt
 from chat.services import rows, sessions
-from accounts.leases import prune_leases
 
 DEFAULT_TWO_CALL_MODEL = "balanced"
 KEPT_HOURS = 24
@@ -72,7 +72,7 @@ def _is_signed(row: Conversation, token: str) -> bool:
     return True
 
 
-# --- two calls ------------------------------------------------------------------------------------------------------------
+# --- two calls ---
 
 
 def check_whitelisted(user_id: str, own_user_id: str | None) -> None:
@@ -116,7 +116,7 @@ def two_call_model() -> ModelSpec:
 
 
 def prune_conversations(now: datetime) -> int:
-    """Delete conversations unused for `CHAT_RETENTION_DAYS`, kept answers past their day, dead leases; how many chats."""
+    """Delete chats unused for `CHAT_RETENTION_DAYS`, kept answers past their day, dead leases; how many chats."""
     KeptAnswer.objects.filter(created_at__lt=now - timedelta(hours=KEPT_HOURS)).delete()
     prune_leases(now)
     cutoff, pruned = now - timedelta(days=settings.CHAT_RETENTION_DAYS), 0

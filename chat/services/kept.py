@@ -81,11 +81,15 @@ async def _wait(key: KeptKey) -> Answered:
     while True:
         row = await _rows(key).afirst()
         if row is None:
-            raise UpstreamTimeoutError("The first request with this Idempotency-Key ended without an answer. Try again.")
+            raise UpstreamTimeoutError(
+                "The first request with this Idempotency-Key ended without an answer. Try again."
+            )
         if row.status is not None:
             return Answered(row.status, json.loads(unseal(row.sealed_answer)), is_replayed=True)
         if row.alive_until < timezone.now():
-            raise SubmitOutcomeUnknownError("The server stopped while it answered this request. Use a new key to ask again.")
+            raise SubmitOutcomeUnknownError(
+                "The server stopped while it answered this request. Use a new key to ask again."
+            )
         await asyncio.sleep(LOOK_SECONDS)
 
 

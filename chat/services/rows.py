@@ -31,7 +31,7 @@ from bingproject.seals import seal
 from chat.models import Conversation, Origin, Turn, TurnState, claim_end
 from chat.protocol import sydney
 from chat.protocol.catalogue import ModelSpec
-from chat.protocol.events import Citations, Event, Finished, Prompt, Refused, Said, SHOWN, Sources, Suggestions
+from chat.protocol.events import SHOWN, Citations, Event, Finished, Prompt, Said, Sources, Suggestions
 from chat.protocol.transcript import hash_history
 
 AGE_MARGIN_SECONDS = 300.0  # an upstream conversation this close to its end is not begun on
@@ -127,7 +127,7 @@ class HeldTurn:
             self.lose_session()
 
 
-# --- beginning ----------------------------------------------------------------------------------------------------------
+# --- beginning ---
 
 
 async def begin_turn(request: TurnRequest) -> HeldTurn:
@@ -228,7 +228,7 @@ def with_stored_history(conversation: Conversation, prompt: Prompt) -> Prompt:
     return replace(prompt, system=prompt.system or conversation.system, history=tuple(said))
 
 
-# --- the account ----------------------------------------------------------------------------------------------------------
+# --- the account ---
 
 
 async def lease_account(held: HeldTurn, excluded: Collection[int]) -> None:
@@ -252,7 +252,10 @@ def _take(held: HeldTurn, excluded: Collection[int]) -> Lease | None:
     row = held.conversation
     only = row.account_id if row.sealed_credentials else None
     lease = take_lease(Capability.CHAT, f"chat {row.pk}", now, only=only, excluding=excluded)
-    if lease is None and not AccountCapability.objects.usable(Capability.CHAT, now).exclude(account__in=excluded).exists():
+    if (
+        lease is None
+        and not AccountCapability.objects.usable(Capability.CHAT, now).exclude(account__in=excluded).exists()
+    ):
         raise why_no_account(now)
     return lease
 
@@ -287,7 +290,7 @@ def let_go(held: HeldTurn) -> None:
     held.lease = None
 
 
-# --- the end ----------------------------------------------------------------------------------------------------------------
+# --- the end ---
 
 
 def end_turn(held: HeldTurn, now: datetime) -> None:

@@ -12,7 +12,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from asgiref.sync import sync_to_async
-from django.conf import settings
 from django.utils import timezone
 
 from accounts import services as accounts
@@ -217,5 +216,3 @@ def _rest_seconds(account: Account) -> float:
     """An hour, doubled each time up to twelve; a success in between starts over."""
     count = account.capabilities.values_list("cooldown_count", flat=True).get(capability=Capability.CHAT)
     return float(min(FIRST_REST_SECONDS * 2 ** min(count, 10), LONGEST_REST_SECONDS))
-
-
