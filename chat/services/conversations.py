@@ -112,7 +112,7 @@ def two_call_model() -> ModelSpec:
     return find_model(DEFAULT_TWO_CALL_MODEL)
 
 
-# --- clean-up ---------------------------------------------------------------------------------------------------------------
+# --- clean-up ---
 
 
 def prune_conversations(now: datetime) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
 from bingproject.errors import InvalidRequestError, SubmitOutcomeUnknownError, UpstreamTimeoutError
@@ -115,5 +115,5 @@ def _begin(key: KeptKey, now: datetime) -> KeptAnswer | None:
     return None
 
 
-def _rows(key: KeptKey) -> Any:
+def _rows(key: KeptKey) -> models.QuerySet[KeptAnswer]:
     return KeptAnswer.objects.filter(holder=key.holder, route=key.route, key=key.key)

@@ -231,7 +231,7 @@ def with_stored_history(conversation: Conversation, prompt: Prompt) -> Prompt:
 # --- the account ---
 
 
-async def lease_account(held: HeldTurn, excluded: Collection[int]) -> None:
+async def lease_account(held: HeldTurn, excluded: Collection[int]) -> Lease:
     """Hold an account for the turn: the conversation's own while its upstream end lives, else the least busy one.
 
     Waits for room as long as for a first record.
@@ -241,7 +241,7 @@ async def lease_account(held: HeldTurn, excluded: Collection[int]) -> None:
     while True:
         held.lease = await sync_to_async(_take)(held, excluded)
         if held.lease is not None:
-            return
+            return held.lease
         if asyncio.get_running_loop().time() > end:
             raise AccountThrottledError(code="too_many_running", retry_after=30)
         await asyncio.sleep(LOOK_SECONDS)

@@ -79,7 +79,6 @@ class _Turn:
         self._held = held
         self._tries = _Tries()
         self._has_text = False
-        self._account: Account | None = None
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Attempts until one has shown something or nothing is left to try."""
@@ -97,10 +96,7 @@ class _Turn:
 
     async def _take_account(self) -> None:
         if self._held.lease is None:
-            await rows.lease_account(self._held, self._tries.excluded)
-            assert self._held.lease is not None
-            renewer.hold(self._held.lease.pk)
-        self._account = self._held.lease.account
+            renewer.hold((await rows.lease_account(self._held, self._tries.excluded)).pk)
 
     async def _attempt(self) -> AsyncGenerator[Event, None]:
         """One socket's worth of the turn."""
