@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
+from bingproject.sandbox.chathub import CHATS_PATH, CREATE_PATHS, SOCKET_PATH, ChatHub
+from bingproject.sandbox.chathub_calls import LARGEST_UPLOAD, SideCalls
+from bingproject.sandbox.chathub_socket import TRANSPORT
 from bingproject.sandbox.control import PREFIX, Control
 from bingproject.sandbox.exchange import Fault, Message, Receive, Reply, Request, Scope, Send
 from bingproject.sandbox.image_creator import ImageCreator, split_results_path
@@ -17,8 +20,6 @@ MEDIA_PREFIX = "/th/id/"
 RESULTS = "/async/results/"
 DETAIL = "/detail/async/"
 LARGEST_BODY = 1 << 20
-# Put into the scope by the server's protocol class; without it a cut line shows as a broken answer.
-TRANSPORT = "sandbox.transport"
 
 
 class Sandbox:
@@ -28,6 +29,8 @@ class Sandbox:
         self.state = State(options)
         self.creator = ImageCreator(self.state)
         self.media = Media(self.state)
+        self.chathub = ChatHub(self.state, self.creator.identify)
+        self.side_calls = SideCalls(self.state, self.creator.identify)
         self.control = Control(self.state)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,8 +44,10 @@ class Sandbox:
                 await send(reply.end)
             else:
                 await _break(reply, scope, receive, send)
+        elif scope["path"] == SOCKET_PATH:
+            await self.chathub.serve(scope, receive, send)
         else:
-            # A closed handshake is all that can be said about a socket here.
+            self.state.violation("path", f"socket {scope['path']}", path=scope["path"])
             await send({"type": "websocket.close", "code": 1000})
 
     async def _answer(self, request: Request, receive: Receive) -> Reply:
@@ -53,11 +58,17 @@ class Sandbox:
                 return self.creator.poll(request, poll[1])
             if path in DOORS:
                 return self.creator.page(request)
+            if path in CREATE_PATHS:
+                return self.chathub.create(request)
+            if path == CHATS_PATH:
+                return self.chathub.chats(request)
             if path.startswith(MEDIA_PREFIX):
                 return await self.media.file(request, path.removeprefix(MEDIA_PREFIX))
             detail = split_results_path(path, DETAIL)
             if detail is not None and detail[0] in DOORS:
                 return self.creator.detail(request, detail[1])
+        if (method, path) in self.side_calls.routes:
+            return self.side_calls.routes[method, path](request, await _read(receive, LARGEST_UPLOAD))
         if path.startswith(PREFIX):
             return self.control.route(request, await _read(receive))
         if method == "POST" and path in DOORS:
@@ -88,10 +99,10 @@ class Sandbox:
                 return
 
 
-async def _read(receive: Receive) -> bytes:
-    """Read a request's body, as far as a submit could go."""
+async def _read(receive: Receive, largest: int = LARGEST_BODY) -> bytes:
+    """Read a request's body, as far as such a request could go."""
     body = b""
-    while len(body) <= LARGEST_BODY:
+    while len(body) <= largest:
         message = await receive()
         body += message.get("body", b"")
         if not message.get("more_body", False):

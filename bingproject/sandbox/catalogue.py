@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
+from bingproject.sandbox import chathub_scenarios
 from bingproject.sandbox.exchange import Fault, Header
 from bingproject.sandbox.templates import read_page
 
 
 class Stage(StrEnum):
-    """Where a behaviour shows: in the answer to a submit, in a generation's course and end, or on one kind of GET."""
+    """Where a behaviour shows: in the answer to a submit, in a generation's course and end, or on one kind of GET;
+    in the chat when a conversation or a socket is opened, when a picture is sent, and in a turn's end and course."""
 
     SUBMIT = "submit"
     GENERATION = "generation"
     POLL = "poll"
     HOME = "home"
     MEDIA = "media"
+    CREATE = "create"
+    SOCKET = "socket"
+    UPLOAD = "upload"
+    TURN = "turn"
+    ANSWER = "answer"
 
 
 @dataclass(frozen=True)
@@ -207,6 +215,51 @@ _LOOKS = (
 )
 
 
+_CHAT_LOOKS: dict[str, dict[str, Any]] = {
+    "create-html": {"page": _ANONYMOUS},
+    "create-redirect": {"status": 302, "headers": ((b"location", b"https://cn.bing.com/turing/conversation/create"),)},
+    "create-signin": {"status": 302},
+    "create-list": {"page": "chat/list.json"},
+    "create-429-retry-after": {"status": 429, "headers": _AFTER_7},
+    "create-cut": {"fault": Fault.CUT},
+    "create-cut-body": {"fault": Fault.CUT_BODY},
+    "create-stall": {"fault": Fault.STALL},
+    "socket-429-retry-after": {"status": 429, "headers": _AFTER_7},
+    "socket-cut": {"fault": Fault.CUT},
+    "socket-stall": {"fault": Fault.STALL},
+    "kblob-html": {"page": _ANONYMOUS},
+    "kblob-cut": {"fault": Fault.CUT},
+    "kblob-stall": {"fault": Fault.STALL},
+}
+_CHAT_STATUS_ROWS = {"create-404": "2", "create-403": "3", "create-401": "4", "socket-401": "4", "socket-403": "7",
+                     "socket-429": "8", "kblob-429": "8"}  # fmt: skip
+
+
+def _chat() -> list[Scenario]:
+    """What the chat shows, from its own tables."""
+    scenarios = []
+    tables = {
+        Stage.CREATE: chathub_scenarios.CREATE,
+        Stage.SOCKET: chathub_scenarios.SOCKET,
+        Stage.UPLOAD: chathub_scenarios.UPLOAD,
+        Stage.TURN: chathub_scenarios.TURN,
+    }
+    for stage, table in tables.items():
+        scenarios += [
+            Scenario(name, stage, row, effect, **_CHAT_LOOKS.get(name, {})) for name, (row, effect) in table.items()
+        ]
+    for stage, word, what in ((Stage.CREATE, "create", "create"), (Stage.SOCKET, "socket", "upgrade"),
+                              (Stage.UPLOAD, "kblob", "upload")):  # fmt: skip
+        for status in chathub_scenarios.STATUSES:
+            name = f"{word}-{status}"
+            row = _CHAT_STATUS_ROWS.get(name, "status")
+            scenarios.append(Scenario(name, stage, row, f"{what}: status {status}", status=status))
+    return scenarios + [
+        Scenario(name, Stage.ANSWER, row, effect, number=number)
+        for name, (row, effect, number) in chathub_scenarios.ANSWER.items()
+    ]
+
+
 def _build() -> dict[str, Scenario]:
     answers = _submit_answers()
     scenarios = answers + _apostrophe_variants(answers) + _line_faults() + list(_LOOKS)
@@ -216,6 +269,7 @@ def _build() -> dict[str, Scenario]:
     scenarios += [
         Scenario(name, Stage.GENERATION, row, effect, number=number) for name, (row, effect, number) in _COURSE.items()
     ]
+    scenarios += _chat()
     catalogue = {scenario.name: scenario for scenario in scenarios}
     for alias, name in _ALIASES.items():
         catalogue[alias] = replace(catalogue[name], effect=f"another word for {name}")

@@ -24,10 +24,12 @@ class Control:
         self._routes = {
             ("GET", "state"): self.show_state,
             ("GET", "submits"): self.show_submits,
+            ("GET", "turns"): self.show_turns,
             ("GET", "scenarios"): self.show_scenarios,
             ("POST", "scenario"): self.set_scenario,
             ("POST", "account"): self.set_account,
             ("POST", "options"): self.set_options,
+            ("POST", "clock"): self.set_clock,
             ("POST", "reset"): self.reset,
         }
 
@@ -57,6 +59,10 @@ class Control:
             ]
         )
 
+    def show_turns(self, _wanted: dict[str, Any]) -> Reply:
+        """Every turn of a chat: what was asked, with what system prompt, and what became of it."""
+        return Reply.json([turn.record() for turn in self.state.chat.turns])
+
     def show_scenarios(self, _wanted: dict[str, Any]) -> Reply:
         """The catalogue: name → where it shows, which row it emulates, what it does."""
         return Reply.json(
@@ -85,7 +91,7 @@ class Control:
         return Reply.json({"rules": len(self.state.scenarios.rules)})
 
     def set_account(self, wanted: dict[str, Any]) -> Reply:
-        """Change an account: `{"account", "is_alive"?, "revive_after"?, "boosts"?, "fast_videos"?, <limits>?}`."""
+        """Change an account: `{"account", "is_alive"?, "revive_after"?, "boosts"?, <other numbers>?}`."""
         account = self.state.account(str(wanted.pop("account")) if "account" in wanted else "")
         if not account.name:
             raise ValueError("account is needed")
@@ -95,6 +101,9 @@ class Control:
         for name in ("boosts", "fast_videos", "image_limit", "video_limit"):
             if name in wanted:
                 setattr(account, name, int(wanted.pop(name)))
+        if "chat_turns" in wanted:
+            turns = wanted.pop("chat_turns")
+            account.chat_turns = None if turns is None else int(turns)
         if wanted:
             raise ValueError(f"unknown: {', '.join(sorted(wanted))}")
         return Reply.json({"account": account.name, "is_alive": account.is_alive, "boosts": account.boosts})
@@ -106,6 +115,11 @@ class Control:
         self.state.options = change_options(self.state.options, wanted)
         return Reply.json(asdict(self.state.options) | {"journal": None})
 
+    def set_clock(self, wanted: dict[str, Any]) -> Reply:
+        """Set the sandbox's clock ahead by `{"advance": seconds}`, on top of what it is ahead already."""
+        self.state.ahead += float(wanted.get("advance", 0))
+        return Reply.json({"ahead": self.state.ahead})
+
     def reset(self, _wanted: dict[str, Any]) -> Reply:
         """Forget everything but the options."""
         self.state.reset()
@@ -115,8 +129,8 @@ class Control:
 def describe(state: State) -> dict[str, Any]:
     """Return all that was counted, as plain values.
 
-    Shape: `submits`, `accepted`, `polls`, `homes`, `result_pages`, `details`, `media`, `accounts`, `violations`,
-    `violation_count`.
+    Shape: `submits`, `accepted`, `polls`, `homes`, `result_pages`, `details`, `media`, `accounts`, `chat`,
+    `violations`, `violation_count`.
     """
     counts, now = state.counts, state.now()
     return {
@@ -144,6 +158,7 @@ def describe(state: State) -> dict[str, Any]:
             }
             for account in state.accounts.values()
         },
+        "chat": state.chat.describe(),
         "violations": list(state.violations),
         "violation_count": counts.violations,
     }

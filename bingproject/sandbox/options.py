@@ -9,13 +9,15 @@ from typing import Any
 
 Range = tuple[float, float]
 RANGES = frozenset({"image_seconds", "video_seconds", "submit_seconds"})
+NUMBERS = frozenset({"chat_gap"})
 
 
 @dataclass(frozen=True)
 class Options:
     """How this sandbox behaves when no scenario says otherwise.
 
-    Units: the three `_seconds` are inclusive ranges; a generation's own figure is drawn from its prompt.
+    Units: the three `_seconds` are inclusive ranges; a generation's own figure is drawn from its prompt. `chat_gap`
+    and `chat_expiry` are seconds, `chat_limit` characters; `chat_words` 0 means as long as the answer is.
     """
 
     image_seconds: Range = (2.0, 3.0)
@@ -26,6 +28,12 @@ class Options:
     fast_videos: int = 10
     image_limit: int = 100
     video_limit: int = 3
+    chat_gap: float = 0.0
+    chat_words: int = 0
+    chat_max_turns: int = 30
+    chat_expiry: int = 6 * 3600
+    chat_era: int = 2
+    chat_limit: int = 32_000
     journal: Path | None = None
 
 
@@ -61,6 +69,8 @@ def change_options(options: Options, changes: dict[str, Any]) -> Options:
             raise ValueError(f"there is no option {name!r}")
         if name in RANGES:
             values[name] = parse_range(value)
+        elif name in NUMBERS:
+            values[name] = parse_range(value)[0]
         elif name == "journal":
             values[name] = None if value is None else Path(value)
         elif isinstance(value, int) and not isinstance(value, bool) and value >= 0:
@@ -96,10 +106,18 @@ def add_arguments(parser: ArgumentParser) -> None:
         "fast_videos": "fast videos an account starts with (10)",
         "image_limit": "images an account may have running (100)",
         "video_limit": "videos an account may have running (3)",
+        "chat_words": "words of a chat's answer (0: an echo, as long as it is)",
+        "chat_max_turns": "turns a conversation takes (30)",
+        "chat_expiry": "seconds a conversation lives (21600)",
+        "chat_era": "where the chat's signature stands: 1 in the body, 2 in the headers (2)",
+        "chat_limit": "characters a chat's message, or what was said before, may have (32000)",
     }
     for name, text in counts.items():
         flag = "--" + name.replace("_", "-")
         parser.add_argument(flag, type=int, default=getattr(default, name), metavar="N", help=text)
+    parser.add_argument(
+        "--chat-gap", type=float, default=default.chat_gap, metavar="SECONDS", help="between two chunks of a chat (0)"
+    )
     parser.add_argument("--journal", type=Path, metavar="FILE", help="remember submits here, over a restart or a kill")
 
 

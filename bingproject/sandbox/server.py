@@ -10,8 +10,11 @@ from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 
-from bingproject.sandbox.app import TRANSPORT, Sandbox, create_app
+from bingproject.sandbox.app import Sandbox, create_app
+from bingproject.sandbox.chathub_socket import CONNECTION, TRANSPORT
 from bingproject.sandbox.options import Options
 from bingproject.sandbox.state import State
 
@@ -28,6 +31,16 @@ class OpenLineProtocol(HttpToolsProtocol):
         cast("dict[str, Any]", self.scope)[TRANSPORT] = self.transport
 
 
+class OpenSocketProtocol(WebSocketsSansIOProtocol):
+    """The same for sockets; with the connection's own frames, since ASGI knows no fragments."""
+
+    def handle_connect(self, event: Request) -> None:
+        """Start a socket's scope; the application runs only after this."""
+        super().handle_connect(event)
+        if hasattr(self, "scope"):
+            cast("dict[str, Any]", self.scope).update({TRANSPORT: self.transport, CONNECTION: self.conn})
+
+
 def configure(app: Sandbox, host: str, port: int) -> uvicorn.Config:
     """Set uvicorn up: no access log, HTTP/1.1, and a stop that does not wait for stalled answers."""
     return uvicorn.Config(
@@ -35,7 +48,10 @@ def configure(app: Sandbox, host: str, port: int) -> uvicorn.Config:
         host=host,
         port=port,
         http=OpenLineProtocol,
-        ws="none",
+        ws=OpenSocketProtocol,
+        # Pings and compression would be the sandbox's own doing: neither was seen, and both cost.
+        ws_ping_interval=None,
+        ws_per_message_deflate=False,
         lifespan="on",
         access_log=False,
         log_level="error",

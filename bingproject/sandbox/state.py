@@ -10,6 +10,7 @@ from collections import Counter, deque
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from bingproject.sandbox.chathub_state import ChatState
 from bingproject.sandbox.journal import Journal
 from bingproject.sandbox.options import Options
 from bingproject.sandbox.scenarios import Scenarios
@@ -38,6 +39,7 @@ class Account:
     nonce_spent: bool = False
     image_limit: int | None = None
     video_limit: int | None = None
+    chat_turns: int | None = None
     homes: int = 0
     max_running: dict[str, int] = field(default_factory=lambda: {IMAGE: 0, VIDEO: 0})
     running: dict[str, list[Generation]] = field(default_factory=lambda: {IMAGE: [], VIDEO: []})
@@ -121,6 +123,8 @@ class State:
         self.media: dict[str, tuple[Generation, int]] = {}
         self.violations: deque[dict[str, str]] = deque(maxlen=1000)
         self.scenarios.clear()
+        self.chat = ChatState()
+        self.ahead = 0.0
 
     def reset(self) -> None:
         """Forget, and let the journal know."""
@@ -128,8 +132,8 @@ class State:
         self.journal.write({"line": "reset"})
 
     def now(self) -> float:
-        """The clock that all times here are read from."""
-        return time.time()
+        """The clock that all times here are read from; it may be set ahead."""
+        return time.time() + self.ahead
 
     def account(self, name: str) -> Account:
         """Return an account, made when it is first seen."""

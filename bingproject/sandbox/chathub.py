@@ -1,0 +1,283 @@
+"""Bing Chat as it was in 2023 and 2024: opening conversations, letting sockets in, and deciding what a turn becomes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import parse_qsl
+
+from bingproject.sandbox import answers, chathub_answers
+from bingproject.sandbox.catalogue import Stage
+from bingproject.sandbox.chathub_invocation import Invocation, check_place, parse_invocation
+from bingproject.sandbox.chathub_records import Records
+from bingproject.sandbox.chathub_scenarios import SYNONYMS
+from bingproject.sandbox.chathub_socket import ChatSocket, refuse
+from bingproject.sandbox.chathub_state import ANONYMOUS, SIGNED_IN, Conversation, Turn, read_token
+from bingproject.sandbox.chathub_turns import ANSWERED, DISENGAGING, UNCOUNTED, Script, Step
+from bingproject.sandbox.exchange import JSON, Header, Receive, Reply, Request, Scope, Send
+from bingproject.sandbox.scenarios import Chosen, UnknownScenarioError, find_scenario, find_words
+from bingproject.sandbox.state import Account, State
+
+CREATE_PATHS = frozenset({"/turing/conversation/create", "/edgesvc/turing/conversation/create"})
+CHATS_PATH = "/turing/conversation/chats"
+SOCKET_PATH = "/sydney/ChatHub"
+AT_CREATE, AT_SOCKET = frozenset({Stage.CREATE}), frozenset({Stage.SOCKET})
+AT_TURN, AT_ANSWER = frozenset({Stage.TURN}), frozenset({Stage.ANSWER})
+SIGN_IN_FIRST = "Sorry, you need to login first to access this service."
+REFUSED_CREATES = {
+    "create-unauthorized": ("UnauthorizedRequest", SIGN_IN_FIRST),
+    "create-stale": ("UnauthorizedRequest", "Cannot retrieve user status."),
+    "create-forbidden": ("Forbidden", "Sorry, this account may not use this service."),
+    "create-unknown-result": ("SandWasBlown", "Nobody has seen this value before."),
+}
+Identify = Callable[[Request], Account | None]
+
+
+class Misplaced(ValueError):  # noqa: N818 - what is wrong with a word, not an error of ours
+    """A word that cannot hold for a turn."""
+
+
+class ChatHub:
+    """The emulated chat; one object per sandbox."""
+
+    def __init__(self, state: State, identify: Identify) -> None:
+        self.state = state
+        self.identify = identify
+
+    def now(self) -> float:
+        """The sandbox's clock."""
+        return self.state.now()
+
+    # -- conversations -------------------------------------------------------------------------------------------
+
+    def create(self, request: Request) -> Reply:
+        """Open a conversation, or say why not."""
+        account = self.identify(request)
+        name = account.name if account else ""
+        chosen = self.state.scenarios.choose(AT_CREATE, name)
+        shown = chosen.scenario.name if chosen else "created"
+        if chosen is None and (account is None or not account.is_alive):
+            shown = "create-unauthorized"
+        chat = self.state.chat
+        chat.creates[name] += 1
+        chat.create_outcomes[shown] += 1
+        if shown in REFUSED_CREATES:
+            return _result(*REFUSED_CREATES[shown])
+        if chosen is not None and shown not in ("create-no-signature", "create-anonymous", "create-garbage"):
+            return answers.answer(chosen.scenario, account)
+        return self._open(request, account, shown)
+
+    def _open(self, request: Request, account: Account | None, shown: str) -> Reply:
+        kind = ANONYMOUS if shown == "create-anonymous" else SIGNED_IN
+        owner = account.name if account else ""
+        conversation = self._reopened(request, owner) or self.state.chat.create(owner, self.now(), kind=kind)
+        body = {"conversationId": conversation.id, "clientId": conversation.client_id}
+        headers: tuple[Header, ...] = (answers.session_cookie(account),) if account else ()
+        if shown != "create-no-signature":
+            if self.state.options.chat_era == 1:
+                body["conversationSignature"] = conversation.signature
+            else:
+                headers += (
+                    (b"x-sydney-conversationsignature", conversation.signature.encode()),
+                    (b"x-sydney-encryptedconversationsignature", conversation.token.encode()),
+                )
+        reply = Reply.json(body | {"result": {"value": "Success", "message": None}})
+        text = reply.body[: len(reply.body) // 2] if shown == "create-garbage" else reply.body
+        return Reply(text, content_type=JSON, headers=headers)
+
+    def _reopened(self, request: Request, owner: str) -> Conversation | None:
+        """Return the conversation the query names, with new signatures."""
+        conversation = self.state.chat.conversations.get(request.query().get("conversationId", ""))
+        if conversation is None or conversation.owner != owner:
+            return None
+        conversation.renewals += 1
+        return conversation
+
+    def chats(self, request: Request) -> Reply:
+        """List an account's conversations."""
+        account = self.identify(request)
+        if account is None or not account.is_alive:
+            return _result("UnauthorizedRequest", SIGN_IN_FIRST)
+        own = [one for one in self.state.chat.conversations.values() if one.owner == account.name]
+        chats = [
+            {"conversationId": one.id, "conversationSignature": one.signature, "chatName": one.name, "tone": one.tone,
+             "createTimeUtc": int(one.created_at * 1000), "updateTimeUtc": int(one.created_at * 1000), "plugins": []}
+            for one in own
+        ]  # fmt: skip
+        client_id = own[0].client_id if own else ""
+        return Reply.json({"chats": chats, "clientId": client_id, "result": {"value": "Success", "message": None}})
+
+    # -- sockets -------------------------------------------------------------------------------------------------
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one socket, from its upgrade to its end."""
+        request = Request({**scope, "method": "GET"})
+        await receive()
+        account, token_for = self.identify(request), token_conversation(request)
+        conversation = self.state.chat.conversations.get(token_for or "")
+        if account is None and conversation is not None:
+            account = self.state.account(conversation.owner)
+        name = account.name if account else ""
+        decided = self._upgrade(request, name, token_for)
+        if isinstance(decided, Reply):
+            self.state.chat.sockets.refused += 1
+            await refuse(decided, scope, receive, send)
+        else:
+            chat = self.state.chat
+            await ChatSocket(
+                self, chat, scope, receive, send, account=name, token_for=token_for, handshake=decided
+            ).serve()
+
+    def _upgrade(self, request: Request, account: str, token_for: str | None) -> Reply | str:
+        """Refuse a socket, or say which scenario its handshake has ("": none)."""
+        if request.header(b"origin") is None:
+            return self._turn_away(request, "chat-origin", "the upgrade has no Origin", 403)
+        if self.state.options.chat_era != 1 and token_for is None:
+            if b"sec_access_token=" not in request.query_string:
+                return self._turn_away(request, "chat-token", "the upgrade has no sec_access_token", 401)
+            return self._turn_away(request, "chat-token", "sec_access_token is not what was issued", 200)
+        chosen = self.state.scenarios.choose(AT_SOCKET, account)
+        if chosen is None or chosen.scenario.name.startswith("handshake-"):
+            return chosen.scenario.name if chosen else ""
+        scenario = chosen.scenario
+        return Reply(b"", status=scenario.status, headers=scenario.headers, fault=scenario.fault)
+
+    def _turn_away(self, request: Request, kind: str, detail: str, status: int) -> Reply:
+        self.state.violation(kind, detail, path=request.path)
+        return Reply(f"sandbox: {detail}", status=status, content_type="text/plain", page=False)
+
+    def violation(self, socket: ChatSocket, kind: str, detail: str) -> None:
+        """Write down what a client should not do on a socket."""
+        account = self.state.account(socket.account) if socket.account else None
+        self.state.violation(f"chat-{kind}", detail, path=SOCKET_PATH, account=account)
+
+    # -- turns ---------------------------------------------------------------------------------------------------
+
+    def start_turn(self, socket: ChatSocket, record: dict[str, Any]) -> Iterator[Step]:
+        """Read an invocation, decide what becomes of it, and return its steps."""
+        asked = parse_invocation(record)
+        conversation = self.state.chat.conversations.get(asked.conversation_id)
+        if conversation is not None:
+            check_place(asked, conversation, socket.token_for, self.state.options.chat_era)
+            if socket.account and socket.account != conversation.owner:
+                asked.faults.append("the cookie is another account's")
+        if asked.image and asked.image not in self.state.chat.uploads:
+            asked.faults.append("the picture was never uploaded")
+        owner = conversation.owner if conversation else socket.account
+        socket.turn = turn = self._note(asked, conversation, owner)
+        try:
+            knobs, outcome = self._behaviour(turn)
+        except ValueError as error:
+            asked.faults.append(str(error))
+            knobs, outcome = {}, ANSWERED
+        for fault in asked.faults:
+            self.violation(socket, "invocation", fault)
+        if conversation is None:
+            conversation, outcome = Conversation(asked.conversation_id, "", owner, self.now()), "invalid-session"
+        elif outcome == ANSWERED:
+            outcome = self._natural_outcome(asked, conversation, socket)
+        turn.outcome = "violation" if asked.faults else outcome
+        socket.chat.begin(turn, conversation)
+        return self._steps(turn, conversation, knobs, asked.faults)
+
+    def _note(self, asked: Invocation, conversation: Conversation | None, owner: str) -> Turn:
+        number = conversation.turns if conversation else 0
+        return Turn(
+            asked.conversation_id, owner, number, asked.invocation_id, asked.text, asked.system, asked.tone,
+            asked.options, asked.plugins, asked.image, self.now(), request_id=asked.request_id or str(uuid.uuid4()),
+        )  # fmt: skip
+
+    def _behaviour(self, turn: Turn) -> tuple[dict[str, float | None], str]:
+        """Return how the answer comes and what becomes of the turn, by rules, then by words.
+
+        Raises: ValueError for a word that nobody knows, or that cannot hold for a turn.
+        """
+        scenarios = self.state.scenarios
+        words = [self._in_chat(one) for one in _find_words(turn.text)]
+        ruled, knob = scenarios.choose(AT_TURN, turn.account), scenarios.choose(AT_ANSWER, turn.account)
+        knobs = {one.scenario.name: one.number for one in words if one.scenario.stage is Stage.ANSWER}
+        if knob is not None:
+            knobs[knob.scenario.name] = knob.number
+        if ruled is not None:
+            return knobs, ruled.scenario.name
+        for one in words:
+            if one.scenario.stage is Stage.TURN and scenarios.still_refuses(turn.text, one):
+                return knobs, one.scenario.name
+        return knobs, ANSWERED
+
+    @staticmethod
+    def _in_chat(chosen: Chosen) -> Chosen:
+        name = SYNONYMS.get(chosen.scenario.name)
+        if name is not None:
+            return find_scenario(name, chosen.number)
+        if chosen.scenario.stage not in (Stage.TURN, Stage.ANSWER):
+            raise Misplaced(f"the scenario {chosen.scenario.name} cannot be asked for by a chat's words")
+        return chosen
+
+    def _natural_outcome(self, asked: Invocation, conversation: Conversation, socket: ChatSocket) -> str:
+        options, account = self.state.options, self.state.account(conversation.owner)
+        if conversation.is_closed:
+            self.violation(socket, "closed", "a turn of a conversation that Bing has closed")
+            return "invalid-session"
+        if self.now() - conversation.created_at >= options.chat_expiry:
+            return "invalid-session"
+        if account.chat_turns is not None:
+            if account.chat_turns <= 0:
+                return "throttled"
+            account.chat_turns -= 1
+        if conversation.turns >= options.chat_max_turns:
+            return "turn-limit"
+        if max(len(asked.text), len(asked.system or "")) > options.chat_limit:
+            return "too-long"
+        return ANSWERED
+
+    def _steps(
+        self, turn: Turn, conversation: Conversation, knobs: dict[str, float | None], faults: list[str]
+    ) -> Iterator[Step]:
+        options = self.state.options
+        records = Records(
+            conversation_id=turn.conversation, invocation_id=turn.invocation_id, request_id=turn.request_id,
+            now=self.now(), expires=conversation.created_at + options.chat_expiry,
+        )  # fmt: skip
+        records.limit = options.chat_max_turns
+        if faults:
+            return iter([records.refusal("BadRequest", "sandbox: " + "; ".join(faults)) + records.completion()])
+        if turn.outcome not in UNCOUNTED:
+            conversation.turns = options.chat_max_turns if turn.outcome == "last-turn" else conversation.turns + 1
+            conversation.told = turn.system if turn.system is not None else conversation.told
+            conversation.said.append(("user", turn.text))
+        conversation.tone = turn.tone or conversation.tone
+        conversation.name = conversation.name or turn.text[:40]
+        conversation.is_closed |= turn.outcome in DISENGAGING
+        records.used = conversation.turns
+        answer = chathub_answers.compose(turn, conversation, knobs, options.chat_words)
+        turn.answer = answer.text
+        return Script(records, turn, answer, knobs, outcome=turn.outcome, gap=options.chat_gap).steps()
+
+    def end_turn(self, socket: ChatSocket) -> None:
+        """Take note that a turn is over; what was answered belongs to the conversation."""
+        turn = socket.turn
+        if turn is None:
+            return
+        conversation = socket.chat.conversations.get(turn.conversation)
+        if conversation is not None and turn.outcome == ANSWERED and not turn.left:
+            conversation.said.append(("bot", turn.answer))
+        socket.chat.end(turn, conversation)
+
+
+def token_conversation(request: Request) -> str | None:
+    """Return the conversation a socket's token was made for, after the one decoding a server does."""
+    fields = dict(parse_qsl(request.query_string.decode("latin-1"), keep_blank_values=True))
+    return read_token(fields.get("sec_access_token", ""))
+
+
+def _find_words(text: str) -> list[Chosen]:
+    try:
+        return find_words(text)
+    except UnknownScenarioError as error:
+        raise ValueError(f"there is no scenario {error}") from None
+
+
+def _result(value: str, message: str) -> Reply:
+    return Reply.json({"result": {"value": value, "message": message}})

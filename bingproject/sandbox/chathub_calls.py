@@ -1,0 +1,184 @@
+"""The chat's side calls: pictures and files sent up, and one conversation read, renamed or deleted."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Callable
+from email.message import Message
+from email.parser import BytesParser
+from typing import Any
+
+from bingproject.sandbox import answers
+from bingproject.sandbox.catalogue import Stage
+from bingproject.sandbox.chathub_state import Conversation, Upload
+from bingproject.sandbox.exchange import Reply, Request
+from bingproject.sandbox.state import Account, State
+
+LARGEST_UPLOAD = 16 << 20
+AT_UPLOAD = frozenset({Stage.UPLOAD})
+KINDS = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"RIFF": "image/webp"}
+SUCCESS = {"value": "Success", "message": None}
+
+
+class SideCalls:
+    """The routes beside the socket; one object per sandbox."""
+
+    def __init__(self, state: State, identify: Callable[[Request], Account | None]) -> None:
+        self.state = state
+        self.identify = identify
+        self.routes: dict[tuple[str, str], Callable[[Request, bytes], Reply]] = {
+            ("POST", "/images/kblob"): self.kblob,
+            ("GET", "/images/blob"): self.blob,
+            ("POST", "/sydney/UploadFile"): self.upload_file,
+            ("POST", "/sydney/DeleteSingleConversation"): self.delete,
+            ("POST", "/sydney/RenameChat"): self.rename,
+            ("GET", "/sydney/GetConversation"): self.get_conversation,
+        }
+
+    # -- pictures ------------------------------------------------------------------------------------------------
+
+    def kblob(self, request: Request, body: bytes) -> Reply:
+        """Take a picture; what is no picture is refused as Bing does, by an empty id."""
+        account = self.identify(request)
+        self.state.chat.uploads_asked += 1
+        chosen = self.state.scenarios.choose(AT_UPLOAD, account.name if account else "")
+        if chosen is not None and chosen.scenario.name == "kblob-no-id":
+            return Reply.json({"processedBlobId": ""})
+        if chosen is not None and chosen.scenario.name != "kblob-refused":
+            return answers.answer(chosen.scenario, account)
+        parts = self._parts(request, body, account)
+        wanted = self._knowledge(parts.get("knowledgeRequest", b""), request, account)
+        content = _decoded(parts.get("imageBase64", b""))
+        kind = next((kind for magic, kind in KINDS.items() if content.startswith(magic)), "")
+        url = wanted.get("imageInfo", {}).get("url", "") if isinstance(wanted.get("imageInfo"), dict) else ""
+        if chosen is not None or not (kind or url):
+            return Reply.json({"blobId": "", "processedBlobId": ""})
+        name = hashlib.sha256(content or str(url).encode()).hexdigest()[:24]
+        conversation = str(_at(wanted, "knowledgeRequest", "convoData", "convoid") or "")
+        for blob in (name, name + "-p"):
+            self.state.chat.uploads[blob] = Upload(blob, account.name if account else "", content, kind, conversation)
+        return Reply.json({"blobId": name, "processedBlobId": name + "-p"})
+
+    def blob(self, request: Request, _body: bytes) -> Reply:
+        """Show a picture that was sent."""
+        upload = self.state.chat.uploads.get(request.query().get("bcid", ""))
+        if upload is None:
+            return Reply(status=404)
+        return Reply(upload.content, content_type=upload.media_type or "image/jpeg", page=False)
+
+    def _knowledge(self, text: bytes, request: Request, account: Account | None) -> dict[str, Any]:
+        try:
+            wanted = json.loads(text)
+        except ValueError:
+            wanted = None
+        if not isinstance(wanted, dict):
+            return self._blame("knowledgeRequest is not a JSON object", request, account)
+        skills = _at(wanted, "knowledgeRequest", "invokedSkills")
+        subscription = _at(wanted, "knowledgeRequest", "subscriptionId")
+        if skills != ["ImageById"] or subscription != "Bing.Chat.Multimodal":
+            self._blame("knowledgeRequest asks for something else", request, account)
+        conversation = self.state.chat.conversations.get(_at(wanted, "knowledgeRequest", "convoData", "convoid") or "")
+        if conversation is not None and account is not None and conversation.owner != account.name:
+            self._blame("the picture is for another account's conversation", request, account)
+        return wanted
+
+    # -- files and conversations ---------------------------------------------------------------------------------
+
+    def upload_file(self, request: Request, body: bytes) -> Reply:
+        """Take a file; who may is told by the signature of its conversation."""
+        account = self.identify(request)
+        parts = self._parts(request, body, account)
+        conversation = self._conversation(parts.get("conversationId", b"").decode(errors="replace"))
+        bearer = (request.header(b"authorization") or b"").decode("latin-1")
+        if conversation is None or bearer != f"Bearer {conversation.signature}":
+            return Reply.json({"result": {"value": "UnauthorizedRequest", "message": "No such signature."}}, status=401)
+        content = parts.get("file", b"")
+        return Reply.json(
+            {"fileName": "upload.txt", "fileType": "txt", "docId": hashlib.sha256(content).hexdigest()[:24],
+             "isLongContext": True, "userId": conversation.client_id, "result": SUCCESS}
+        )  # fmt: skip
+
+    def delete(self, request: Request, body: bytes) -> Reply:
+        """Forget a conversation."""
+        conversation, reply, _wanted = self._own(request, body)
+        if conversation is not None:
+            del self.state.chat.conversations[conversation.id]
+        return reply
+
+    def rename(self, request: Request, body: bytes) -> Reply:
+        """Give a conversation another name."""
+        conversation, reply, wanted = self._own(request, body)
+        if conversation is not None:
+            conversation.name = str(wanted.get("chatName", ""))
+        return reply
+
+    def get_conversation(self, request: Request, _body: bytes) -> Reply:
+        """Show what was said."""
+        query = request.query()
+        conversation = self._conversation(query.get("conversationId", ""))
+        bearer = (request.header(b"authorization") or b"").decode("latin-1").removeprefix("Bearer ")
+        if conversation is None or not _is_signed(conversation, query.get("conversationSignature", bearer)):
+            return Reply.json({"result": {"value": "InvalidSession", "message": "There is no such conversation."}})
+        messages = [{"author": author, "text": text} for author, text in conversation.said]
+        return Reply.json({"conversationId": conversation.id, "messages": messages, "result": SUCCESS})
+
+    def _own(self, request: Request, body: bytes) -> tuple[Conversation | None, Reply, dict[str, Any]]:
+        account = self.identify(request)
+        try:
+            wanted = json.loads(body)
+        except ValueError:
+            wanted = None
+        if not isinstance(wanted, dict):
+            wanted = self._blame("the body is not a JSON object", request, account)
+        conversation = self._conversation(str(wanted.get("conversationId", "")))
+        participant = _at(wanted, "participant", "id")
+        signature = str(wanted.get("conversationSignature", ""))
+        if conversation is None or participant != conversation.client_id or not _is_signed(conversation, signature):
+            missing = {"value": "InvalidSession", "message": "There is no such conversation."}
+            return None, Reply.json({"result": missing}), wanted
+        return conversation, Reply.json({"result": SUCCESS}), wanted
+
+    def _conversation(self, conversation_id: str) -> Conversation | None:
+        return self.state.chat.conversations.get(conversation_id)
+
+    # -- bodies --------------------------------------------------------------------------------------------------
+
+    def _parts(self, request: Request, body: bytes, account: Account | None) -> dict[str, bytes]:
+        """Return the parts of a multipart body by their names."""
+        content_type = request.header(b"content-type") or b""
+        if not content_type.startswith(b"multipart/form-data") or b"boundary=" not in content_type:
+            self._blame("the body is not multipart with a boundary", request, account)
+            return {}
+        whole: Message = BytesParser().parsebytes(b"content-type: " + content_type + b"\r\n\r\n" + body)
+        parts: dict[str, bytes] = {}
+        for part in whole.get_payload() if whole.is_multipart() else []:
+            name = part.get_param("name", header="content-disposition") if isinstance(part, Message) else None
+            if isinstance(part, Message) and isinstance(name, str):
+                payload = part.get_payload(decode=True)
+                parts[name] = payload if isinstance(payload, bytes) else b""
+        return parts
+
+    def _blame(self, detail: str, request: Request, account: Account | None) -> dict[str, Any]:
+        self.state.violation("chat-call", detail, path=request.path, account=account)
+        return {}
+
+
+def _decoded(text: bytes) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return b""
+
+
+def _is_signed(conversation: Conversation, signature: str) -> bool:
+    return signature in (conversation.signature, conversation.token)
+
+
+def _at(value: Any, *names: str) -> Any:
+    """Return what stands under these names, None where one is missing."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
