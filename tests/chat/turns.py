@@ -1,0 +1,59 @@
+"""Holding turns in tests as a view would, and looking at what the sandbox saw of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+
+from bingproject.sandbox.server import SandboxServer
+from chat import services
+from chat.protocol.catalogue import find_model
+from chat.protocol.events import Event, Finished, Prompt, Said
+
+
+def ask(
+    newest: str, history: Sequence[Said] = (), system: str = "", model: str = "balanced", **fields: Any
+) -> list[Event]:
+    """One turn to its end: all its events. Raises what the turn raises."""
+    return asyncio.run(ask_async(newest, history, system, model, **fields))
+
+
+async def ask_async(
+    newest: str, history: Sequence[Said] = (), system: str = "", model: str = "balanced", **fields: Any
+) -> list[Event]:
+    """The same within a loop."""
+    holder = fields.pop("holder", "open")
+    request = services.TurnRequest(holder, find_model(model), Prompt(system, tuple(history), newest), **fields)
+    return [event async for event in services.stream_reply(request)]
+
+
+def answer_of(events: Sequence[Event]) -> str:
+    """The answer as it finally stands."""
+    end = events[-1]
+    assert isinstance(end, Finished)
+    return end.text
+
+
+def said(*pairs: tuple[str, str]) -> list[Said]:
+    """A history of questions and answers."""
+    return [turn for question, answer in pairs for turn in (Said("user", question), Said("assistant", answer))]
+
+
+def seen(hub: SandboxServer) -> dict[str, Any]:
+    """What the sandbox counted of the chat, once its sockets are closed."""
+    state = httpx.get(f"{hub.url}/_sandbox/state").json()
+    assert state["violations"] == []
+    return dict(state["chat"])
+
+
+def turns(hub: SandboxServer) -> list[dict[str, Any]]:
+    """The turns that reached the sandbox."""
+    return list(httpx.get(f"{hub.url}/_sandbox/turns").json())
+
+
+def play(hub: SandboxServer, scenario: str, **rule: Any) -> None:
+    """Have the sandbox play a scenario from now on."""
+    httpx.post(f"{hub.url}/_sandbox/scenario", json={"scenario": scenario, **rule}).raise_for_status()
