@@ -147,10 +147,11 @@ def test_searches_bring_sources_and_suggestions(hub: SandboxServer) -> None:
     assert not any(isinstance(event, Searching) for event in events)
 
 
-@pytest.mark.parametrize(
-    "scenario",
-    ["cut-before", "close-before", "fail-before", "type7-before", "error3-before", "empty-answer", "bare-type3"],
-)
+EARLY = ["cut-before", "close-before", "fail-before", "type7-before", "error3-before", "empty-answer", "bare-type3"]
+LATE = ["cut-after", "close-after", "fail-after", "type7-after", "error3-after", "silent-after"]
+
+
+@pytest.mark.parametrize("scenario", EARLY)
 def test_what_breaks_before_the_first_text_is_tried_again_unseen(hub: SandboxServer, scenario: str) -> None:
     """Once over a new conversation: the caller gets a whole answer."""
     make_account()
@@ -174,9 +175,7 @@ def test_what_breaks_again_is_tried_once_on_another_account(hub: SandboxServer) 
     assert _at_rest()
 
 
-@pytest.mark.parametrize(
-    "scenario", ["cut-after", "close-after", "fail-after", "type7-after", "error3-after", "silent-after"]
-)
+@pytest.mark.parametrize("scenario", LATE)
 def test_what_breaks_after_the_first_text_is_an_error_and_never_tried_again(hub: SandboxServer, scenario: str) -> None:
     """The text so far was shown; then the failure. The conversation is not used again."""
     make_account()
