@@ -81,8 +81,9 @@ class Stream:
 
     def _closing(self) -> bytes:
         annotations, suggestions = self._choice.annotations(), self._choice.suggestions
-        extras = {"annotations": annotations} if annotations else {}
-        extras |= {"suggested_responses": list(suggestions)} if suggestions else {}
+        extras: dict[str, Any] = {"annotations": annotations} if annotations else {}
+        if suggestions:
+            extras["suggested_responses"] = list(suggestions)
         reason = self._choice.finish_reason.encode()
         last = self._head + b'{},"logprobs":null,"finish_reason":"' + reason + b'"}]' + self._end
         counted = b""

@@ -222,7 +222,7 @@ class Reply:
             self._search(message, events)
         elif kind == "InternalSearchResult":
             self._find(message, events)
-        elif kind not in IDLE_TYPES:
+        elif not isinstance(kind, str) or kind not in IDLE_TYPES:
             self.skipped += 1
 
     def _answer(self, message: Message, events: list[Event], *, is_last: bool) -> None:

@@ -1,0 +1,131 @@
+"""Creating a conversation: both eras of signatures, each refusal, and the socket's address."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bingproject.errors import ServiceError
+from chat.protocol.sydney import (
+    SOCKET_HEADERS,
+    Credentials,
+    build_create_request,
+    build_socket_url,
+    parse_create_response,
+    parse_upgrade_refusal,
+)
+
+IDS = {"conversationId": "51D|BingProd|AB", "clientId": "914", "result": {"value": "Success", "message": None}}
+ERA_2 = {"X-Sydney-Conversationsignature": "SIG", "X-Sydney-Encryptedconversationsignature": "ENC+/="}
+
+
+def create(status: int = 200, body: Any = None, headers: dict[str, str] | None = None) -> Credentials:
+    """Read an answer of the create call."""
+    return parse_create_response(status, headers or {}, body if isinstance(body, str) else json.dumps(body))
+
+
+def refusal(status: int, body: Any = "", headers: dict[str, str] | None = None) -> ServiceError:
+    """The error an answer of the create call means."""
+    with pytest.raises(ServiceError) as caught:
+        create(status, body, headers)
+    return caught.value
+
+
+def test_the_request() -> None:
+    """A GET without a body, with the headers of a browser's chat page."""
+    request = build_create_request()
+    assert (request.method, request.body) == ("GET", None)
+    assert request.path.startswith("/turing/conversation/create")
+    assert request.headers["Referer"].startswith("https://www.bing.com/search")
+    assert SOCKET_HEADERS["Origin"] == "https://www.bing.com"
+
+
+def test_era_1_has_the_signature_in_the_body() -> None:
+    """The socket's address then has no token."""
+    credentials = create(body=IDS | {"conversationSignature": "OLD"})
+    assert credentials == Credentials("51D|BingProd|AB", "914", "OLD", "")
+    assert build_socket_url("wss://s.test/ChatHub", credentials) == "wss://s.test/ChatHub"
+
+
+@pytest.mark.parametrize("change", [str, str.lower, str.upper])
+def test_era_2_has_the_signatures_in_headers(change: Any) -> None:
+    """In any letter case; the token is encoded to the last character."""
+    credentials = create(body=IDS, headers={change(name): value for name, value in ERA_2.items()})
+    assert credentials == Credentials("51D|BingProd|AB", "914", "SIG", "ENC+/=")
+    assert build_socket_url("wss://s.test/ChatHub", credentials) == "wss://s.test/ChatHub?sec_access_token=ENC%2B%2F%3D"
+
+
+def test_an_answer_without_a_result_counts_by_its_ids() -> None:
+    """What is needed is there, so it is a success."""
+    assert create(body=IDS | {"result": None}, headers=ERA_2).token == "ENC+/="
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(401, "cookie_expired"), (403, "upstream_refused"), (404, "upstream_overloaded"), (429, "throttled"),
+     (500, "upstream_unreachable"), (503, "upstream_unreachable"), (301, "upstream_refused"), (302, "upstream_refused"),
+     (418, "upstream_protocol_error"), (204, "upstream_protocol_error")],
+)  # fmt: skip
+def test_rows_2_to_4_statuses(status: int, code: str) -> None:
+    """Each status has its row, and the log says which call it was."""
+    error = refusal(status)
+    assert (error.code, error.detail) == (code, f"create answered with status {status}")
+
+
+def test_row_2_waits_half_a_minute_unless_bing_says_otherwise() -> None:
+    """A 404 is a slow-down."""
+    assert refusal(404).retry_after == 30
+    assert refusal(404, headers={"Retry-After": "7"}).retry_after == 7
+
+
+@pytest.mark.parametrize("page", ["<!doctype html><p>Bing</p>", "", "[" * 100_000])
+def test_row_3_a_page_is_a_refusal(page: str) -> None:
+    """Anything but JSON comes from a region or login wall."""
+    assert refusal(200, page).code == "upstream_refused"
+
+
+@pytest.mark.parametrize(
+    ("value", "message", "code"),
+    [
+        ("UnauthorizedRequest", "Sorry, you need to login first to access this service.", "cookie_expired"),
+        ("UnauthorizedRequest", "Cannot retrieve user status.", "cookie_expired"),
+        ("Forbidden", None, "account_blocked"),
+        ("Throttled", "Request is throttled.", "throttled"),
+        ("CaptchaChallenge", "User needs to solve CAPTCHA to continue.", "challenge_required"),
+        ("Odd", "", "upstream_protocol_error"),
+        (7, "", "upstream_protocol_error"),
+    ],
+)
+def test_rows_4_and_5_results(value: Any, message: Any, code: str) -> None:
+    """A result that is not Success names what is wrong with the account."""
+    assert refusal(200, {"result": {"value": value, "message": message}}).code == code
+
+
+@pytest.mark.parametrize(
+    "body",
+    [IDS, IDS | {"conversationSignature": None}, {"conversationSignature": "S"}, IDS | {"clientId": 9}, [1], 7, None],
+)
+def test_row_6_what_is_missing_is_a_protocol_error(body: Any) -> None:
+    """No signature in body nor headers, no ids, or another shape."""
+    assert refusal(200, json.dumps(body)).code == "upstream_protocol_error"
+
+
+def test_details_name_keys_and_no_secrets() -> None:
+    """The log of an answer without ids has its keys only."""
+    error = refusal(200, {"conversationSignature": "SECRET", "clientId": "914"})
+    assert "conversationSignature" in error.detail
+    assert "SECRET" not in error.detail
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(401, "cookie_expired"), (403, "upstream_refused"), (200, "upstream_refused"), (301, "upstream_refused"),
+     (429, "throttled"), (500, "upstream_unreachable"), (503, "upstream_unreachable")],
+)  # fmt: skip
+def test_rows_4_7_8_refused_upgrades(status: int, code: str) -> None:
+    """A socket that is not opened says why by its status and how long to wait by its header."""
+    error = parse_upgrade_refusal(status, {"retry-after": "11"})
+    assert error.code == code
+    assert error.retry_after == (11 if status in (429, 500, 503) else None)
