@@ -239,6 +239,13 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpRespons
     return response
 
 
+def error_body(exc: Exception, contract: Contract) -> dict[str, Any]:
+    """The body of a failure that comes when the status is out already; logged like every other."""
+    error = translate(exc)
+    _log(error, exc)
+    return contract.error(error).body
+
+
 def _log(error: ServiceError, exc: Exception) -> None:
     """A bug with its stack; a failure of ours or Bing's as a warning; a caller's mistake for those who look closely."""
     if isinstance(error, InternalError):

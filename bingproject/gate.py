@@ -38,13 +38,18 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 logger = logging.getLogger(__name__)
 
 ADMIN_PATH = "/admin"
+# Under several prefixes; its bodies may hold pictures.
+CHAT_PATH = "/chat/completions"
 # Read on after a 413, so that a client which sends everything before it reads still finds the answer.
 LINGER_BYTES = 4 * 1024 * 1024
 LINGER_SECONDS = 2.0
 # For Django's own bookkeeping and for files; requests run in lanes.
 SPARE_THREADS = 2
 PREFLIGHT_SECONDS = 600
-EXPOSED = "X-Request-ID, Location, Retry-After, Preference-Applied, Idempotent-Replayed, x-should-retry"
+EXPOSED = (
+    "X-Request-ID, Location, Retry-After, Preference-Applied, Idempotent-Replayed, x-should-retry, "
+    "x-bing-ignored, x-bing-history-dropped"
+)
 ALWAYS = ((b"x-content-type-options", b"nosniff"), (b"x-frame-options", b"DENY"))
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _HEADER_NAMES = re.compile(r"[A-Za-z0-9-]+(?:\s*,\s*[A-Za-z0-9-]+)*")
@@ -96,6 +101,9 @@ class ApiHandler(ASGIHandler):
         finally:
             for closer in response._resource_closers:  # type: ignore[attr-defined] # close() would send a signal too
                 closer()
+            # Also when the caller left before the first byte: nobody else would close what a stream holds then.
+            if hasattr(response, "aclose"):
+                await response.aclose()
 
 
 class Gate:
@@ -165,7 +173,8 @@ class Gate:
         if method == "OPTIONS" and not is_admin:
             await reply.preflight(allowed_methods(path))
             return
-        body = await read_body(headers, receive, settings.BODY_LIMIT_BYTES)
+        limit_bytes = settings.CHAT_BODY_LIMIT_BYTES if path.endswith(CHAT_PATH) else settings.BODY_LIMIT_BYTES
+        body = await read_body(headers, receive, limit_bytes)
         async with ThreadSensitiveContext(executor=self._lanes.pick()):
             if is_admin:
                 await self._admin(scope, Replay(body, receive), reply)

@@ -132,6 +132,8 @@ TASK_RETENTION_DAYS = env.whole("TASK_RETENTION_DAYS", 90, least=1)
 CHAT_FIRST_RECORD_SECONDS = env.seconds("CHAT_FIRST_RECORD_SECONDS", 30)
 CHAT_GAP_SECONDS = env.seconds("CHAT_GAP_SECONDS", 60)
 CHAT_TURN_SECONDS = env.seconds("CHAT_TURN_SECONDS", 300)
+CHAT_HOLD_SECONDS = 15.0  # a stream's status is held back at most so long, for a failure to become the status
+CHAT_QUIET_SECONDS = 15.0  # a stream as quiet as this is kept alive by a chunk that says nothing
 CHAT_INLINE_EXTRAS = env.flag("CHAT_INLINE_EXTRAS")
 CHAT_STORE_TEXT = env.flag("CHAT_STORE_TEXT", True)
 CHAT_RETENTION_DAYS = env.whole("CHAT_RETENTION_DAYS", 30, least=1)
@@ -242,7 +244,8 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 BODY_LIMIT_BYTES = 1024 * 1024
-DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT_BYTES
+CHAT_BODY_LIMIT_BYTES = 8 * 1024 * 1024  # pictures come within the body
+DATA_UPLOAD_MAX_MEMORY_SIZE = CHAT_BODY_LIMIT_BYTES  # the largest of them; the gate keeps each route's own
 # Atomic requests stay off: a request that waits for a worker would wait for its own commit.
 ATOMIC_REQUESTS = False
 

@@ -12,11 +12,13 @@ from bingproject.api import error_response, mark_logged
 from bingproject.errors import InternalError, NotFoundError
 from bingproject.gate import ADMIN_PATH
 from bingproject.health import AliveView, ReadyView
+from chat.urls import urlpatterns as chat_paths
 from creator.urls import urlpatterns as creator_paths
 
 # API paths are written without their last slash: the gate takes it off, so that both forms work.
 urlpatterns: list[URLPattern | URLResolver] = [
     *creator_paths,
+    *chat_paths,
     path("healthz", AliveView.as_view(), name="healthz"),
     path("readyz", ReadyView.as_view(), name="readyz"),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),

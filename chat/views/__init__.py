@@ -1,0 +1,12 @@
+"""The chat routes: OpenAI's, and the two-call contract's; one service each."""
+
+from chat.views.openai import ChatCompletionViewSet, ModelViewSet, OpenConversationViewSet
+from chat.views.two_call import AskViewSet, CreateConversationViewSet
+
+__all__ = [
+    "AskViewSet",
+    "ChatCompletionViewSet",
+    "CreateConversationViewSet",
+    "ModelViewSet",
+    "OpenConversationViewSet",
+]

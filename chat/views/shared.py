@@ -1,0 +1,56 @@
+"""What the routes that ask Bing something share: who asks, and answering once per Idempotency-Key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from accounts.services import Caller
+from bingproject.api import AsyncContractViewSet, idempotency_key, json_response
+from chat.services import Answered, KeptKey, answer_once
+
+
+class AskingViewSet(AsyncContractViewSet):
+    """A route that costs Bing's work, and is paid once per Idempotency-Key."""
+
+    route: ClassVar = ""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Admit the caller and read what they want: all in one thread hop."""
+        super().initial(request, *args, **kwargs)
+        if self.action:
+            self.key = idempotency_key(request)
+            self.read(request)
+
+    def read(self, request: Request) -> None:
+        """Check the body, and find what it names."""
+        raise NotImplementedError
+
+    async def answer(self, request: Request, produce: Callable[[], Awaitable[dict[str, Any]]]) -> HttpResponse:
+        """What is produced, as JSON; with a key it is produced once, to its end even if the caller leaves."""
+        if self.key is None:
+            return json_response(await produce())
+
+        async def once() -> Answered:
+            return Answered(200, await produce())
+
+        body = json.dumps(request.data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        answered = await answer_once(KeptKey(holder_of(request), self.route, self.key, body), once)
+        replayed = {"Idempotent-Replayed": "true"} if answered.is_replayed else {}
+        return json_response(answered.body, answered.status, replayed)
+
+
+def caller_of(request: Request) -> Caller:
+    """Who asks."""
+    caller: Any = request.user
+    assert isinstance(caller, Caller)
+    return caller
+
+
+def holder_of(request: Request) -> str:
+    """Whose conversations these are."""
+    return caller_of(request).holder

@@ -1,0 +1,106 @@
+"""The two-call contract: open a conversation, then ask in it."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from bingproject import request_id
+from bingproject.contracts import TWO_CALL
+from bingproject.errors import PromptRejectedError
+from chat import schema
+from chat.models import Origin
+from chat.protocol.catalogue import find_model
+from chat.protocol.events import Finished, Prompt, Refused
+from chat.serializers import AskSerializer, CreateConversationSerializer, show_two_call
+from chat.services import (
+    TurnRequest,
+    check_whitelisted,
+    find_two_call,
+    start_conversation,
+    stream_reply,
+    two_call_holder,
+    two_call_model,
+)
+from chat.views.shared import AskingViewSet, caller_of
+
+
+class CreateConversationViewSet(AskingViewSet):
+    """`POST /create_conversation`."""
+
+    contract = TWO_CALL
+    route = "create_conversation"
+
+    def read(self, request: Request) -> None:
+        """Who asks, and whether they may."""
+        body = CreateConversationSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        self.user_id = body.user_id
+        check_whitelisted(self.user_id, own_user_id(request))
+
+    @schema.CREATE_CONVERSATION
+    async def create(self, request: Request) -> HttpResponse:
+        """Open a conversation with Bing for a whitelisted user."""
+
+        async def produce() -> dict[str, Any]:
+            holder = two_call_holder(self.user_id)
+            opened = await start_conversation(holder, two_call_model(), Origin.TWO_CALL, self.user_id)
+            return show_two_call(opened)
+
+        return await self.answer(request, produce)
+
+
+class AskViewSet(AskingViewSet):
+    """`POST /chatgpt`."""
+
+    contract = TWO_CALL
+    route = "chatgpt"
+
+    def read(self, request: Request) -> None:
+        """What is asked, in which conversation, and whether its user still may."""
+        body = AskSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        asked = body.validated_data
+        names = (asked["conversationId"], asked["clientId"], asked["conversationSignature"])
+        conversation = find_two_call(*names)
+        check_whitelisted(conversation.user_id, own_user_id(request))
+        self.invocation_id = asked["invocationId"]
+        self.turn = TurnRequest(
+            conversation.holder,
+            find_model(conversation.model),
+            Prompt("", (), asked["prompt"]),
+            Origin.TWO_CALL,
+            conversation,
+            request_id=request_id.current.get(),
+        )
+
+    @schema.ASK
+    async def create(self, request: Request) -> HttpResponse:
+        """Ask; turns of one conversation wait for each other."""
+        return await self.answer(request, self.ask)
+
+    async def ask(self) -> dict[str, Any]:
+        """The whole answer.
+
+        Raises: PromptRejectedError `blocked` when Bing declines, or takes its answer back.
+        """
+        message, is_refused = "", False
+        async with aclosing(stream_reply(self.turn)) as events:
+            async for event in events:
+                if isinstance(event, Finished):
+                    message = event.text
+                is_refused = is_refused or isinstance(event, Refused)
+        if is_refused:
+            raise PromptRejectedError(code="blocked")
+        conversation = self.turn.conversation
+        return {"message": message, "conversationId": str(conversation), "invocationId": self.invocation_id + 1}
+
+
+def own_user_id(request: Request) -> str | None:
+    """The only user whom this caller may name; None where the whitelist alone decides."""
+    user = caller_of(request).user
+    return user.user_id if settings.ACCESS == "keys" and user is not None else None
