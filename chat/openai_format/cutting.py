@@ -45,11 +45,12 @@ class Cutter:
         return self._measure(rest) if not self.reason else ""
 
     def _before_stop(self, text: str) -> str:
-        places = [place for stop in self._stops if (place := text.find(stop)) >= 0]
-        if places:
+        # The stop text that is complete first ends the answer, as it does when the answer comes letter by letter.
+        found = [(place + len(stop), place) for stop in self._stops if (place := text.find(stop)) >= 0]
+        if found:
             self.reason = "stop"
             self._held = ""
-            return text[: min(places)]
+            return text[: min(found)[1]]
         held_count = max(_overlap(text, stop) for stop in self._stops)
         self._held = text[len(text) - held_count :]
         return text[: len(text) - held_count]

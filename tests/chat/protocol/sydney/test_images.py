@@ -21,9 +21,7 @@ def parts(request: HttpRequest) -> dict[str, Message]:
     """The parts of a form by name, read by another parser than ours."""
     head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
     form = message_from_bytes(head + (request.body or b""))
-    listed = form.get_payload()
-    assert isinstance(listed, list)
-    return {str(part.get_param("name", header="content-disposition")): part for part in listed}  # type: ignore[union-attr] # of messages
+    return {str(part.get_param("name", header="content-disposition")): part for part in form.walk() if part is not form}
 
 
 def test_the_form_of_a_picture_with_bytes() -> None:
