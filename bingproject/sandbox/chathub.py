@@ -210,7 +210,8 @@ class ChatHub:
     def _in_chat(chosen: Chosen) -> Chosen:
         name = SYNONYMS.get(chosen.scenario.name)
         if name is not None:
-            return find_scenario(name, chosen.number)
+            # A number that nobody wrote is the image creator's, which means nothing here.
+            return find_scenario(name, None if chosen.number == chosen.scenario.number else chosen.number)
         if chosen.scenario.stage not in (Stage.TURN, Stage.ANSWER):
             raise Misplaced(f"the scenario {chosen.scenario.name} cannot be asked for by a chat's words")
         return chosen

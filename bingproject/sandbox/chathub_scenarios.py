@@ -114,5 +114,5 @@ ANSWER: dict[str, tuple[str, str, float | None]] = {
     "no-type3": ("knob", "type 2 ends it, no type 3 comes", None),
     "late-type3": ("knob", "type 3 comes N (1) seconds after type 2", 1),
 }
-# Words that the image creator made known mean their likes here.
-SYNONYMS = {"reject": "disengaged", "throttle": "throttled", "slow": "delay", "cut": "cut-after", "stall": "silent"}
+# Words that the image creator made known mean their likes here; `reject` is its `block`, `throttle` its `busy`.
+SYNONYMS = {"block": "disengaged", "busy": "throttled", "slow": "delay", "cut": "cut-after", "stall": "silent"}

@@ -360,4 +360,4 @@ def _fragmented(steps: Iterator[Step]) -> Iterator[Step]:
         content = step.encode()
         cuts = [index for index, byte in enumerate(content) if byte & 0xC0 == 0x80]
         first, last = (cuts[0], cuts[-1]) if cuts else (len(content) // 2, len(content) // 2)
-        yield Fragments((content[:first], content[first:last], content[last:]))
+        yield Fragments(tuple(part for part in (content[:first], content[first:last], content[last:]) if part))

@@ -9,8 +9,10 @@ import pytest
 
 from bingproject.sandbox.options import Options, change_options
 from bingproject.sandbox.server import SandboxServer
+from tests.bingproject.sandbox.chatters import Chatter
 
 Visit = Callable[..., "Browser"]
+Talk = Callable[..., Chatter]
 
 
 class Browser:
@@ -76,3 +78,18 @@ def visit(server: SandboxServer) -> Iterator[Visit]:
     yield open_browser
     for browser in browsers:
         browser.http.close()
+
+
+@pytest.fixture
+def talk(server: SandboxServer) -> Iterator[Talk]:
+    """Chat clients by their cookie, each with a conversation; closed afterwards."""
+    chatters: list[Chatter] = []
+
+    def open_chatter(cookie: str = "alice") -> Chatter:
+        chatters.append(Chatter(server, cookie))
+        chatters[-1].create()
+        return chatters[-1]
+
+    yield open_chatter
+    for chatter in chatters:
+        chatter.close()

@@ -100,8 +100,8 @@ async def test_a_stall_ends_with_the_caller() -> None:
     assert await call("/images/create", b"q=sandbox:stall&FORM=GENCRE&rt=4&mdl=0&ar=1") == []
 
 
-async def test_sockets_are_closed() -> None:
-    """Nothing here speaks over sockets yet, so a handshake is refused."""
+async def test_a_socket_elsewhere_is_closed() -> None:
+    """Where no chat is, a handshake is refused and counted."""
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:
@@ -110,8 +110,10 @@ async def test_sockets_are_closed() -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await create_app()({"type": "websocket"}, receive, send)
+    app = create_app()
+    await app({"type": "websocket", "path": "/elsewhere"}, receive, send)
     assert sent == [{"type": "websocket.close", "code": 1000}]
+    assert app.state.counts.violations == 1
 
 
 def test_options_have_names() -> None:
