@@ -9,14 +9,15 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Collection
+from contextvars import Context
 from datetime import datetime, timedelta
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import DatabaseError, InterfaceError, close_old_connections, transaction
 from django.db.models import Count
 from django.utils import timezone
 
-from accounts.models import Account, AccountCapability, Lease
+from accounts.models import AccountCapability, Lease
 
 logger = logging.getLogger(__name__)
 
@@ -31,36 +32,41 @@ def take_lease(
 
     Shape: the lease's `account` is loaded. Exact under concurrency: the load is counted under the row's lock.
     """
-    with transaction.atomic():
-        rows = AccountCapability.objects.usable(capability, now).exclude(account__in=excluding)
-        if only is not None:
-            rows = rows.filter(account=only)
-        loads = _loads(capability, now)
-        for row in sorted(rows, key=lambda row: loads[row.account_id]):
-            if loads[row.account_id] < row.limit and _has_room(row, now):
-                AccountCapability.objects.filter(pk=row.pk).update(served_at=now)
-                lease = Lease.objects.create(
-                    account_id=row.account_id,
-                    capability=capability,
-                    holder=holder[:120],
-                    until=now + timedelta(seconds=LEASE_SECONDS),
-                )
-                lease.account = Account.objects.get(pk=row.account_id)
+    rows = AccountCapability.objects.usable(capability, now).exclude(account__in=excluding)
+    if only is not None:
+        rows = rows.filter(account=only)
+    loads = _loads(capability, now)
+    for row in sorted(rows, key=lambda row: loads[row.account_id]):
+        if loads[row.account_id] < row.limit:
+            lease = _take(row, holder, now)
+            if lease is not None:
                 return lease
     return None
+
+
+def _take(row: AccountCapability, holder: str, now: datetime) -> Lease | None:
+    """A lease on this account if it still has room.
+
+    One row's lock to a transaction: two that hold one each and want the other's would stand still.
+    """
+    with transaction.atomic():
+        locked = AccountCapability.objects.select_for_update(of=("self",)).select_related("account").get(pk=row.pk)
+        held = Lease.objects.filter(account=row.account_id, capability=row.capability, until__gt=now)
+        if held.count() >= locked.limit:
+            return None
+        AccountCapability.objects.filter(pk=row.pk).update(served_at=now)
+        lease = Lease.objects.create(
+            account=locked.account,
+            capability=row.capability,
+            holder=holder[:120],
+            until=now + timedelta(seconds=LEASE_SECONDS),
+        )
+    return lease
 
 
 def _loads(capability: str, now: datetime) -> Counter[int]:
     rows = Lease.objects.filter(capability=capability, until__gt=now).order_by()
     return Counter(dict(rows.values_list("account_id").annotate(count=Count("pk"))))
-
-
-def _has_room(row: AccountCapability, now: datetime) -> bool:
-    """Counted again under the row's lock; SQLite's IMMEDIATE transaction already has the only write lock."""
-    if connection.vendor != "postgresql":
-        return True
-    limit = AccountCapability.objects.select_for_update().get(pk=row.pk).limit
-    return Lease.objects.filter(account=row.account_id, capability=row.capability, until__gt=now).count() < limit
 
 
 def drop_lease(lease_id: int) -> None:
@@ -84,7 +90,8 @@ class Renewer:
         """Renew it from now on."""
         self._held.add(lease_id)
         if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._run())
+            # In a context of its own: that of a request leads to its thread, which is not to be had after its end.
+            self._task = asyncio.get_running_loop().create_task(self._run(), context=Context())
 
     def release(self, lease_id: int) -> None:
         """Renew it no more."""
@@ -100,4 +107,5 @@ class Renewer:
 
 
 def _renew(lease_ids: list[int]) -> None:
+    close_old_connections()  # this thread serves no request, after which it would be done
     Lease.objects.filter(pk__in=lease_ids).update(until=timezone.now() + timedelta(seconds=LEASE_SECONDS))

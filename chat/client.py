@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import cache
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI, ProxyError
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from bingproject.upstream import USER_AGENT, Answer, NotSentError, exchange
 from chat.protocol.events import Dialect, Event
 from chat.protocol.requests import HttpRequest
 
-OPEN_SECONDS = 10.0
 WRITE_SECONDS = 10.0
-CREATE_SECONDS = 15.0
 CLOSE_SECONDS = 1.0
 MAX_FRAME_BYTES = 32 * 1024 * 1024  # a final frame with search results is far above the library's 1 MiB
 KEEPALIVE_SECONDS = 15.0
@@ -34,8 +34,9 @@ class UpgradeRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Timers:
-    """How long a turn may be quiet, in seconds, by the dialect's phase, and in all."""
+    """How long a turn may be quiet, in seconds, while its socket opens, by the dialect's phase, and in all."""
 
+    opening: float
     handshake: float
     waiting: float
     answering: float
@@ -56,7 +57,7 @@ class Address:
     user_agent: str = ""
 
 
-async def call(http: httpx.AsyncClient, base_url: str, request: HttpRequest) -> Answer:
+async def call(http: httpx.AsyncClient, base_url: str, request: HttpRequest, *, seconds: float) -> Answer:
     """One call beside the socket: opening a conversation, an image upload.
 
     Raises: NotSentError, OutcomeUnknownError, UnexpectedResponseError.
@@ -67,7 +68,7 @@ async def call(http: httpx.AsyncClient, base_url: str, request: HttpRequest) -> 
         base_url + request.path,
         headers=request.headers,
         content=request.body,
-        timeout_seconds=CREATE_SECONDS,
+        timeout_seconds=seconds,
     )
 
 
@@ -77,7 +78,7 @@ async def stream(address: Address, dialect: Dialect, timers: Timers) -> AsyncGen
     Raises: UpgradeRefusedError, NotSentError, and what the dialect raises. Closing the generator closes the socket.
     """
     end = asyncio.get_running_loop().time() + timers.turn
-    socket = await _open(address)
+    socket = await _open(address, timers.opening)
     try:
         async with aclosing(_exchange(socket, dialect, timers, end)) as events:
             async for event in events:
@@ -86,9 +87,23 @@ async def stream(address: Address, dialect: Dialect, timers: Timers) -> AsyncGen
         await _close(socket)
 
 
-async def _open(address: Address) -> ClientConnection:
+class _Opening(connect):
+    """Follows no redirect: where an account's cookies go is not for an answer to say."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """The refusal that it is."""
+        return exc
+
+
+@cache
+def _ssl_context() -> ssl.SSLContext:
+    """One for the process: each costs 20 ms and half a megabyte."""
+    return ssl.create_default_context()
+
+
+async def _open(address: Address, seconds: float) -> ClientConnection:
     try:
-        return await connect(
+        return await _Opening(
             address.url,
             additional_headers=dict(address.headers),
             user_agent_header=address.user_agent or USER_AGENT,
@@ -96,13 +111,14 @@ async def _open(address: Address) -> ClientConnection:
             compression=None,  # 40 µs a frame for nothing: the frames are small
             max_size=MAX_FRAME_BYTES,
             ping_interval=None,
-            open_timeout=OPEN_SECONDS,
+            ssl=_ssl_context() if address.url.startswith("wss:") else None,
+            open_timeout=seconds,
             close_timeout=CLOSE_SECONDS,
         )
     except InvalidStatus as refusal:
         headers = {name.lower(): value for name, value in refusal.response.headers.raw_items()}
         raise UpgradeRefusedError(refusal.response.status_code, headers) from refusal
-    except (OSError, TimeoutError, InvalidHandshake, InvalidURI, ProxyError) as error:
+    except (OSError, TimeoutError, WebSocketException) as error:
         raise NotSentError(detail=f"the socket did not open: {type(error).__name__}") from error
 
 

@@ -90,8 +90,9 @@ class Conversation(models.Model):
         return unseal(self.sealed_system)
 
     def take(self, claim: str, now: datetime) -> bool:
-        """Claim it for one turn, by one conditional UPDATE; whether nobody else had."""
-        taken = Conversation.objects.idle(now).filter(pk=self.pk).update(claim=claim, claimed_until=claim_end(now))
+        """Claim it for one turn, by one conditional UPDATE; whether nobody else had, nor has since it was read."""
+        mine = Conversation.objects.idle(now).filter(pk=self.pk, used_at=self.used_at)
+        taken = mine.update(claim=claim, claimed_until=claim_end(now))
         return bool(taken)
 
     def release(self, claim: str, **changes: Any) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
+from functools import partial
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -33,7 +34,7 @@ async def start_conversation(holder: str, model: ModelSpec, origin: Origin, user
     Raises: any ServiceError of opening one; nothing is kept then.
     """
     request = rows.TurnRequest(holder, model, Prompt("", (), ""), origin)
-    held = await sync_to_async(rows.claim_new)(request, user_id)
+    held = await rows.claim(partial(rows.claim_new, request, user_id=user_id))
     try:
         await rows.lease_account(held, ())
         held.opened(sessions.pack(await sessions.open_session(held.account)))

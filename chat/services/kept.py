@@ -8,23 +8,27 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.conf import settings
-from django.db import IntegrityError, models, transaction
+from django.db import DatabaseError, IntegrityError, InterfaceError, close_old_connections, models, transaction
 from django.utils import timezone
 
+from bingproject import request_id
 from bingproject.errors import InvalidRequestError, SubmitOutcomeUnknownError, UpstreamTimeoutError
 from bingproject.seals import seal, unseal
 from chat.models import KeptAnswer
 
+logger = logging.getLogger(__name__)
+
 KEPT_HOURS = 24
 LOOK_SECONDS = 0.2
-MARGIN_SECONDS = 30.0
+ALIVE_SECONDS, RENEW_SECONDS = 30.0, 10.0
 _running: set[asyncio.Task[Any]] = set()
 
 
@@ -59,22 +63,42 @@ async def answer_once(key: KeptKey, produce: Callable[[], Awaitable[Answered]]) 
     """
     row = await sync_to_async(_begin)(key, timezone.now())
     if row is None:
-        task = asyncio.get_running_loop().create_task(_run(key, produce))
-        _running.add(task)
-        task.add_done_callback(_running.discard)
-        return await asyncio.shield(task)  # the caller may leave; the turn goes on
+        return await asyncio.shield(_start(key, produce))  # the caller may leave; the turn goes on
     return await _wait(key)
 
 
+def _start(key: KeptKey, produce: Callable[[], Awaitable[Answered]]) -> asyncio.Task[Answered]:
+    """In a context of its own: that of the request leads to its thread, which is not to be had after its end."""
+    context = Context()
+    context.run(request_id.current.set, request_id.current.get())
+    task = asyncio.get_running_loop().create_task(_run(key, produce), context=context)
+    _running.add(task)
+    task.add_done_callback(_running.discard)
+    return task
+
+
 async def _run(key: KeptKey, produce: Callable[[], Awaitable[Answered]]) -> Answered:
+    await sync_to_async(close_old_connections)()  # no request ends in this thread, after which it would be done
+    staying = asyncio.create_task(_stay_alive(key))
     try:
         answered = await produce()
     except BaseException:
         await sync_to_async(_rows(key).delete)()
         raise
+    finally:
+        staying.cancel()
     sealed = seal(json.dumps(answered.body, ensure_ascii=False))
     await sync_to_async(_rows(key).update)(status=answered.status, sealed_answer=sealed)
     return answered
+
+
+async def _stay_alive(key: KeptKey) -> None:
+    while True:
+        await asyncio.sleep(RENEW_SECONDS)
+        try:
+            await sync_to_async(_rows(key).update)(alive_until=timezone.now() + timedelta(seconds=ALIVE_SECONDS))
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("a kept answer's row was not renewed: %s", type(error).__name__)
 
 
 async def _wait(key: KeptKey) -> Answered:
@@ -96,7 +120,6 @@ async def _wait(key: KeptKey) -> Answered:
 def _begin(key: KeptKey, now: datetime) -> KeptAnswer | None:
     """The row of an earlier request with this key; None when this one is the first, whose row is made."""
     _rows(key).filter(created_at__lt=now - timedelta(hours=KEPT_HOURS)).delete()
-    alive_until = now + timedelta(seconds=settings.CHAT_TURN_SECONDS + MARGIN_SECONDS)
     try:
         with transaction.atomic():
             KeptAnswer.objects.create(
@@ -104,7 +127,7 @@ def _begin(key: KeptKey, now: datetime) -> KeptAnswer | None:
                 route=key.route,
                 key=key.key,
                 body_hash=key.body_hash,
-                alive_until=alive_until,
+                alive_until=now + timedelta(seconds=ALIVE_SECONDS),
                 created_at=now,
             )
     except IntegrityError:

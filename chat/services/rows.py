@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -25,6 +26,7 @@ from bingproject.errors import (
     ConflictError,
     CookieExpiredError,
     NoAccountError,
+    NotFoundError,
     ServiceError,
 )
 from bingproject.seals import seal
@@ -37,6 +39,7 @@ from chat.protocol.transcript import hash_history
 AGE_MARGIN_SECONDS = 300.0  # an upstream conversation this close to its end is not begun on
 LOOK_SECONDS = 0.1
 CANDIDATES = 4
+Held = TypeVar("Held", bound="HeldTurn | None")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +139,10 @@ async def begin_turn(request: TurnRequest) -> HeldTurn:
     A conversation named by the caller is waited for: its turns come one after the other.
     """
     if request.conversation is None:
-        return await sync_to_async(_claim_or_insert)(request)
+        return await claim(partial(_claim_or_insert, request))
     end = asyncio.get_running_loop().time() + settings.CHAT_TURN_SECONDS
     while True:
-        held = await sync_to_async(_claim_named)(request, request.conversation.pk)
+        held = await claim(partial(_claim_named, request, request.conversation.pk))
         if held is not None:
             return held
         if asyncio.get_running_loop().time() > end:
@@ -147,27 +150,46 @@ async def begin_turn(request: TurnRequest) -> HeldTurn:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def _claim_named(request: TurnRequest, conversation_id: uuid.UUID) -> HeldTurn | None:
-    now, claim = timezone.now(), str(uuid.uuid4())
-    row = Conversation.objects.select_related("account").get(pk=conversation_id)
+async def claim(find: Callable[[str], Held]) -> Held:
+    """What `find` makes of a fresh claim, in a thread; a caller who leaves meanwhile leaves nothing claimed."""
+    mark = str(uuid.uuid4())
+    try:
+        return await sync_to_async(find)(mark)
+    except asyncio.CancelledError:
+        # The thread does one thing after the other: by then it has claimed one, or never will.
+        await asyncio.shield(asyncio.ensure_future(sync_to_async(_give_back)(mark)))
+        raise
+
+
+def _give_back(mark: str) -> None:
+    rows = Conversation.objects.filter(claim=mark)
+    rows.filter(create_count=0, turns=None).delete()  # made for this turn
+    rows.update(claim="", claimed_until=None)
+
+
+def _claim_named(request: TurnRequest, conversation_id: uuid.UUID, claim: str) -> HeldTurn | None:
+    now = timezone.now()
+    row = Conversation.objects.select_related("account").filter(pk=conversation_id).first()
+    if row is None:
+        raise NotFoundError("Conversation not found. Create a new one.")
     return _held(request, row, claim, now) if row.take(claim, now) else None
 
 
-def _claim_or_insert(request: TurnRequest) -> HeldTurn:
+def _claim_or_insert(request: TurnRequest, claim: str) -> HeldTurn:
     """One conversation per continued history: of two callers with the same one the second gets a new one."""
-    now, claim = timezone.now(), str(uuid.uuid4())
+    now = timezone.now()
     if request.prompt.history:
         key = hash_history(request.holder, request.model.id, request.prompt.system, request.prompt.history)
         rows = Conversation.objects.idle(now).filter(history_key=key, holder=request.holder, model=request.model.id)
         for row in rows.select_related("account").order_by("-used_at")[:CANDIDATES]:
             if row.take(claim, now):
                 return _held(request, row, claim, now)
-    return claim_new(request)
+    return claim_new(request, claim)
 
 
-def claim_new(request: TurnRequest, user_id: str = "") -> HeldTurn:
+def claim_new(request: TurnRequest, claim: str, *, user_id: str = "") -> HeldTurn:
     """A new conversation's row, claimed at once."""
-    now, claim = timezone.now(), str(uuid.uuid4())
+    now = timezone.now()
     system = request.prompt.system if settings.CHAT_STORE_TEXT else ""
     row = Conversation.objects.create(
         holder=request.holder,
@@ -239,9 +261,9 @@ async def lease_account(held: HeldTurn, excluded: Collection[int]) -> Lease:
     """
     end = asyncio.get_running_loop().time() + settings.CHAT_FIRST_RECORD_SECONDS
     while True:
-        held.lease = await sync_to_async(_take)(held, excluded)
-        if held.lease is not None:
-            return held.lease
+        lease = await sync_to_async(_take)(held, excluded)
+        if lease is not None:
+            return lease
         if asyncio.get_running_loop().time() > end:
             raise AccountThrottledError(code="too_many_running", retry_after=30)
         await asyncio.sleep(LOOK_SECONDS)
@@ -251,13 +273,11 @@ def _take(held: HeldTurn, excluded: Collection[int]) -> Lease | None:
     now = timezone.now()
     row = held.conversation
     only = row.account_id if row.sealed_credentials else None
-    lease = take_lease(Capability.CHAT, f"chat {row.pk}", now, only=only, excluding=excluded)
-    if (
-        lease is None
-        and not AccountCapability.objects.usable(Capability.CHAT, now).exclude(account__in=excluded).exists()
-    ):
+    # Noted here, in the thread: a caller who leaves meanwhile would never learn that there is one to let go of.
+    held.lease = take_lease(Capability.CHAT, f"chat {row.pk}", now, only=only, excluding=excluded)
+    if held.lease is None and not has_other_account(excluded):
         raise why_no_account(now)
-    return lease
+    return held.lease
 
 
 def has_other_account(excluded: Collection[int]) -> bool:

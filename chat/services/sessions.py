@@ -9,11 +9,13 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import Account
-from bingproject.upstream import Door, cookie_domain, jar_cookies
+from bingproject.upstream import BROWSER_HEADERS, Door, cookie_domain, jar_cookies
 from chat import client
 from chat.protocol import sydney
 from chat.protocol.events import Prompt
 from chat.protocol.sydney import Credentials, UploadedImage
+
+CALL_SECONDS, OPEN_SECONDS = 15.0, 10.0
 
 
 async def open_session(account: Account) -> Credentials:
@@ -23,7 +25,9 @@ async def open_session(account: Account) -> Credentials:
     """
     async with Door() as door:
         http = door.client(account.cookies | account.jar, proxy=account.proxy, user_agent=account.user_agent)
-        answer = await client.call(http, settings.BING_URL, sydney.build_create_request())
+        answer = await client.call(
+            http, settings.BING_URL, sydney.build_create_request(), seconds=_at_most(CALL_SECONDS)
+        )
         credentials = sydney.parse_create_response(answer.status, answer.headers, answer.text)
         fresh = jar_cookies(http)
     if fresh:
@@ -38,13 +42,13 @@ async def upload_image(account: Account, prompt: Prompt, credentials: Credential
     async with Door() as door:
         http = door.client(account.cookies | account.jar, proxy=account.proxy, user_agent=account.user_agent)
         request = sydney.build_image_request(prompt.images[0], credentials.conversation_id)
-        answer = await client.call(http, settings.BING_URL, request)
+        answer = await client.call(http, settings.BING_URL, request, seconds=_at_most(CALL_SECONDS))
     return sydney.parse_image_response(answer.status, answer.headers, answer.text, bing_url=settings.BING_URL)
 
 
 def socket_address(account: Account, credentials: Credentials) -> client.Address:
     """Where the turn is held, and as whom; cookies go along only to the domain they belong to."""
-    headers = dict(sydney.SOCKET_HEADERS)
+    headers = sydney.SOCKET_HEADERS | {"Accept-Language": BROWSER_HEADERS["accept-language"]}
     if cookie_domain(settings.SYDNEY_URL) == cookie_domain(settings.BING_URL):
         cookies = account.cookies | account.jar
         headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
@@ -55,11 +59,17 @@ def socket_address(account: Account, credentials: Credentials) -> client.Address
 def timers() -> client.Timers:
     """The timers of a turn, from the settings."""
     return client.Timers(
-        handshake=sydney.HANDSHAKE_SECONDS,
+        opening=_at_most(OPEN_SECONDS),
+        handshake=_at_most(sydney.HANDSHAKE_SECONDS),
         waiting=settings.CHAT_FIRST_RECORD_SECONDS,
         answering=settings.CHAT_GAP_SECONDS,
         turn=settings.CHAT_TURN_SECONDS,
     )
+
+
+def _at_most(seconds: float) -> float:
+    """What is one exchange over HTTP keeps to the limit of all of them."""
+    return min(seconds, settings.UPSTREAM_TIMEOUT_SECONDS)
 
 
 def pack(credentials: Credentials) -> dict[str, str]:
