@@ -63,6 +63,11 @@ def parse_result(value: str, message: str) -> ServiceError:
     return unexpected("unknown result", detail)
 
 
+def is_page(text: str) -> bool:
+    """Whether an answer is markup where something else was asked for."""
+    return text.lstrip("\ufeff \t\r\n").startswith("<")
+
+
 def header(headers: Mapping[str, str], name: str) -> str:
     """A header's value in whatever letter case it came; "" when absent."""
     found = headers.get(name)

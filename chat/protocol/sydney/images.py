@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from bingproject.errors import InvalidRequestError, UpstreamRefusedError
 from chat.protocol.events import Prompt, PromptImage
-from chat.protocol.failures import unexpected
+from chat.protocol.failures import is_page, unexpected
 from chat.protocol.requests import HttpRequest
 from chat.protocol.sydney.session import parse_upgrade_refusal
 
@@ -75,6 +75,8 @@ def parse_image_response(status: int, headers: Mapping[str, str], text: str, *, 
     try:
         answer = json.loads(text)
     except (ValueError, RecursionError):
+        if not is_page(text):
+            raise unexpected("image upload answered with what is no JSON", text) from None
         raise UpstreamRefusedError(detail=f"image upload answered with a page: {text[:500]}") from None
     if not isinstance(answer, dict):
         raise unexpected("image upload answered with JSON of another shape", text)

@@ -200,7 +200,7 @@ class Reply:
                 self._note_throttling(update.throttling, events)
                 for message in update.messages or []:
                     self._hear(message, events)
-        elif record.type == signalr.COMPLETION and record.item is not None:
+        elif record.type == signalr.COMPLETION and record.item is not None and _has_result(record.item):
             self._complete(record.item, events)
         elif record.type == signalr.DONE:
             self._close_stream(record, events)
@@ -265,10 +265,9 @@ class Reply:
 
     def _complete(self, item: Item, events: list[Event]) -> None:
         """Take the record that ends a turn, well or badly."""
-        result = item.result if isinstance(item.result, dict) else {}
-        value = result.get("value")
+        value = item.result["value"]
         if value != "Success":
-            raise parse_result(str(value), str(result.get("message") or result.get("error") or ""))
+            raise parse_result(str(value), str(item.result.get("message") or item.result.get("error") or ""))
         messages = item.messages or []
         self._note_throttling(item.throttling, events)
         answers = [message for message in messages if message.author == "bot" and message.message_type is None]
@@ -307,6 +306,11 @@ class Reply:
         retire = self._is_full or is_spent or self._refusal.is_final
         events.append(Finished(self._text.final, self._text.streamed, retire, self.skipped))
         return events
+
+
+def _has_result(item: Item) -> bool:
+    """Whether a final item says how it ended; one that does not is no end."""
+    return isinstance(item.result, dict) and item.result.get("value") is not None
 
 
 def _key(message: Message) -> str:

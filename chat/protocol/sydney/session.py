@@ -18,7 +18,7 @@ from bingproject.errors import (
     UpstreamRefusedError,
     UpstreamUnavailableError,
 )
-from chat.protocol.failures import header, parse_result, parse_retry_after, unexpected
+from chat.protocol.failures import header, is_page, parse_result, parse_retry_after, unexpected
 from chat.protocol.requests import HttpRequest
 
 CREATE_PATH = "/turing/conversation/create?bundleVersion=1.1809.0"
@@ -118,7 +118,9 @@ def _read(text: str) -> dict[str, Any]:
     try:
         answer = json.loads(text)
     except (ValueError, RecursionError):
-        # A page instead of JSON: a region, a login wall, a host that does not know the call.
+        if not is_page(text):
+            raise unexpected("create answered with what is no JSON", text) from None
+        # A region, a login wall, a host that does not know the call.
         raise UpstreamRefusedError(detail=f"create answered with a page: {text[:500]}") from None
     if not isinstance(answer, dict):
         raise unexpected("create answered with JSON of another shape", text)

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from bingproject.errors import CookieExpiredError, UnexpectedResponseError
-from chat.protocol.failures import SessionEndedError, header, interrupted, parse_result, parse_retry_after, unexpected
+from chat.protocol.failures import (
+    SessionEndedError,
+    header,
+    interrupted,
+    is_page,
+    parse_result,
+    parse_retry_after,
+    unexpected,
+)
 
 
 def test_details_are_short() -> None:
@@ -46,6 +54,12 @@ def test_an_expired_token_is_not_an_expired_account() -> None:
     assert isinstance(parse_result("UnauthorizedRequest", "(IDX10223: Lifetime validation failed)"), SessionEndedError)
     assert isinstance(parse_result("UnauthorizedRequest", "Lifetime validation failed"), SessionEndedError)
     assert isinstance(parse_result("UnauthorizedRequest", "Sorry, you need to login first"), CookieExpiredError)
+
+
+def test_pages_are_known_by_their_markup() -> None:
+    """Whatever stands before it that cannot be seen."""
+    assert all(is_page(text) for text in ("<html>", " \r\n<p>", "\ufeff<!doctype html>"))
+    assert not any(is_page(text) for text in ("", "{}", "Bad <b>Request</b>"))
 
 
 def test_headers_in_any_case() -> None:

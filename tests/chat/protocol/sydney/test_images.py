@@ -64,6 +64,7 @@ def test_the_answer_names_the_picture() -> None:
         (413, "", "image_rejected"),
         (200, "[]", "upstream_protocol_error"),
         (200, "<p>Bing</p>", "upstream_refused"),
+        (200, '{"blobId":', "upstream_protocol_error"),
         (401, "", "cookie_expired"),
         (403, "", "upstream_refused"),
         (302, "", "upstream_refused"),

@@ -80,10 +80,16 @@ def test_row_2_waits_half_a_minute_unless_bing_says_otherwise() -> None:
     assert refusal(404, headers={"Retry-After": "7"}).retry_after == 7
 
 
-@pytest.mark.parametrize("page", ["<!doctype html><p>Bing</p>", "", "[" * 100_000])
+@pytest.mark.parametrize("page", ["<!doctype html><p>Bing</p>", "\ufeff\r\n<html>"])
 def test_row_3_a_page_is_a_refusal(page: str) -> None:
-    """Anything but JSON comes from a region or login wall."""
+    """It comes from a region or login wall."""
     assert refusal(200, page).code == "upstream_refused"
+
+
+@pytest.mark.parametrize("text", ["", '{"conversationId":', "[" * 100_000, "Bad Request"])
+def test_row_6_what_is_neither_page_nor_json_is_a_protocol_error(text: str) -> None:
+    """Something broke on the way; the network is not refused."""
+    assert refusal(200, text).code == "upstream_protocol_error"
 
 
 @pytest.mark.parametrize(
