@@ -9,7 +9,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from asgiref.sync import sync_to_async
 from django.utils import timezone
@@ -137,11 +137,10 @@ class _Turn:
     async def _prompt(self) -> tuple[Prompt, int]:
         """What goes to Bing: the newest words, or on a new upstream conversation all that was said."""
         prompt = self._request.prompt
-        if self._held.conversation.upstream_turn_count:
-            return replace(prompt, system="", history=()), 0
-        if self._request.conversation is not None:
+        is_continued = self._held.conversation.upstream_turn_count > 0
+        if self._request.conversation is not None and not is_continued:
             prompt = await sync_to_async(rows.with_stored_history)(self._held.conversation, prompt)
-        fitted = fit(prompt, LIMIT)
+        fitted = fit(prompt, LIMIT, replays=not is_continued)
         return fitted.prompt, fitted.dropped
 
     def _note(self, event: Event) -> None:
