@@ -124,10 +124,12 @@ class ChatHub:
             self.state.chat.sockets.refused += 1
             await refuse(decided, scope, receive, send)
         else:
-            chat = self.state.chat
-            await ChatSocket(
-                self, chat, scope, receive, send, account=name, token_for=token_for, handshake=decided
-            ).serve()
+            options = self.state.options
+            socket = ChatSocket(
+                self, self.state.chat, scope, receive, send, account=name, token_for=token_for, handshake=decided,
+                open_seconds=options.chat_open_seconds, leave_seconds=options.chat_leave_seconds,
+            )  # fmt: skip
+            await socket.serve()
 
     def _upgrade(self, request: Request, account: str, token_for: str | None) -> Reply | str:
         """Refuse a socket, or say which scenario its handshake has ("": none)."""

@@ -17,8 +17,6 @@ from bingproject.sandbox.exchange import Fault, Receive, Reply, Scope, Send
 TRANSPORT = "sandbox.transport"
 CONNECTION = "sandbox.connection"
 HANDSHAKE = {"protocol": "json", "version": 1}
-OPEN_SECONDS = 10.0
-LEAVE_SECONDS = 2.0
 
 
 class Hub(Protocol):
@@ -42,7 +40,7 @@ class ChatSocket:
 
     def __init__(
         self, hub: Hub, chat: ChatState, scope: Scope, receive: Receive, send: Send,
-        *, account: str, token_for: str | None, handshake: str,
+        *, account: str, token_for: str | None, handshake: str, open_seconds: float, leave_seconds: float,
     ) -> None:  # fmt: skip
         self.hub = hub
         self.chat = chat
@@ -52,12 +50,14 @@ class ChatSocket:
         self.account = account
         self.token_for = token_for
         self.handshake = handshake
+        self.open_seconds = open_seconds
+        self.leave_seconds = leave_seconds
         self.turn: Turn | None = None
         self._is_shaken = False
         self._has_ended = False
         self._rest = ""
         self._playing: asyncio.Task[None] | None = None
-        self._patience = asyncio.timeout(OPEN_SECONDS)
+        self._patience = asyncio.timeout(open_seconds)
 
     async def serve(self) -> None:
         """Live until the client goes, or is sent away."""
@@ -157,7 +157,7 @@ class ChatSocket:
         self._has_ended = True
         if self.turn is not None:
             self.turn.ended_at = self.hub.now()
-        self._patience.reschedule(asyncio.get_running_loop().time() + LEAVE_SECONDS)
+        self._patience.reschedule(asyncio.get_running_loop().time() + self.leave_seconds)
 
     async def _end(self, step: Close | End) -> bool:
         """End as the step says; False: the socket stays open, and it is for the client to go."""
@@ -207,9 +207,9 @@ class ChatSocket:
 
     async def _lose_patience(self) -> None:
         if self._has_ended:
-            self._blame("socket-kept", f"the socket was not closed within {LEAVE_SECONDS:g} s of the end")
+            self._blame("socket-kept", f"the socket was not closed within {self.leave_seconds:g} s of the end")
         else:
-            self._blame("handshake", f"no invocation came within {OPEN_SECONDS:g} s")
+            self._blame("handshake", f"no invocation came within {self.open_seconds:g} s")
         with contextlib.suppress(OSError):
             await self.send({"type": "websocket.close", "code": 1000})
 

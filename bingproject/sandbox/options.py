@@ -9,7 +9,7 @@ from typing import Any
 
 Range = tuple[float, float]
 RANGES = frozenset({"image_seconds", "video_seconds", "submit_seconds"})
-NUMBERS = frozenset({"chat_gap"})
+NUMBERS = frozenset({"chat_gap", "chat_open_seconds", "chat_leave_seconds"})
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class Options:
     """How this sandbox behaves when no scenario says otherwise.
 
     Units: the three `_seconds` are inclusive ranges; a generation's own figure is drawn from its prompt. `chat_gap`
-    and `chat_expiry` are seconds, `chat_limit` characters; `chat_words` 0 means as long as the answer is.
+    and `chat_expiry` are seconds, `chat_open_seconds` is how long a socket may wait with its question,
+    `chat_leave_seconds` with its close after the end; `chat_limit` characters; `chat_words` 0 means as long as the answer is.
     """
 
     image_seconds: Range = (2.0, 3.0)
@@ -34,6 +35,8 @@ class Options:
     chat_expiry: int = 6 * 3600
     chat_era: int = 2
     chat_limit: int = 32_000
+    chat_open_seconds: float = 10.0
+    chat_leave_seconds: float = 2.0
     journal: Path | None = None
 
 
@@ -115,9 +118,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     for name, text in counts.items():
         flag = "--" + name.replace("_", "-")
         parser.add_argument(flag, type=int, default=getattr(default, name), metavar="N", help=text)
-    parser.add_argument(
-        "--chat-gap", type=float, default=default.chat_gap, metavar="SECONDS", help="between two chunks of a chat (0)"
-    )
+    seconds = {
+        "chat_gap": "between two chunks of a chat (0)",
+        "chat_open_seconds": "a chat's socket may be open without a question (10)",
+        "chat_leave_seconds": "a chat's socket may be open after the end (2)",
+    }
+    for name, text in seconds.items():
+        flag = "--" + name.replace("_", "-")
+        parser.add_argument(flag, type=float, default=getattr(default, name), metavar="SECONDS", help=text)
     parser.add_argument("--journal", type=Path, metavar="FILE", help="remember submits here, over a restart or a kill")
 
 

@@ -28,12 +28,15 @@ def test_what_is_no_range_is_refused(value: object) -> None:
 
 def test_options_change_by_name() -> None:
     """Each kind of option is read as its own kind."""
-    options = change_options(Options(), {"image_seconds": "1-2", "boosts": 3, "journal": "here"})
+    options = change_options(Options(), {"image_seconds": "1-2", "boosts": 3, "journal": "here", "chat_gap": 0.5})
     assert (options.image_seconds, options.boosts, options.journal) == ((1.0, 2.0), 3, Path("here"))
+    assert options.chat_gap == 0.5
     assert change_options(options, {"journal": None}).journal is None
 
 
-@pytest.mark.parametrize("changes", [{"nothing": 1}, {"boosts": -1}, {"boosts": "3"}, {"boosts": True}])
+@pytest.mark.parametrize(
+    "changes", [{"nothing": 1}, {"boosts": -1}, {"boosts": "3"}, {"boosts": True}, {"chat_gap": -1}]
+)
 def test_unknown_or_unfit_options_are_refused(changes: dict[str, object]) -> None:
     """A name that does not exist or a value that does not fit is a ValueError."""
     with pytest.raises(ValueError):
@@ -44,8 +47,8 @@ def test_the_command_line_gives_the_same_options(capsys: pytest.CaptureFixture[s
     """Arguments become options; a bad range ends the program with a line that says why."""
     parser = ArgumentParser()
     add_arguments(parser)
-    arguments = parser.parse_args(["--image-seconds", "30-60", "--boosts", "7", "--journal", "j"])
-    assert options_from(arguments) == Options(image_seconds=(30, 60), boosts=7, journal=Path("j"))
+    arguments = parser.parse_args(["--image-seconds", "30-60", "--boosts", "7", "--journal", "j", "--chat-gap", "0.5"])
+    assert options_from(arguments) == Options(image_seconds=(30, 60), boosts=7, journal=Path("j"), chat_gap=0.5)
     assert options_from(parser.parse_args([])) == Options()
     with pytest.raises(SystemExit):
         parser.parse_args(["--image-seconds", "9-1"])
