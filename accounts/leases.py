@@ -80,9 +80,10 @@ def prune_leases(now: datetime) -> int:
 
 
 class Renewer:
-    """Keeps the leases of one process alive: one task and one UPDATE for all of them."""
+    """Keeps the leases of one process alive: one task and one UPDATE for all of them, every `seconds`."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = RENEW_SECONDS) -> None:
+        self._seconds = seconds
         self._held: set[int] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -99,7 +100,7 @@ class Renewer:
 
     async def _run(self) -> None:
         while self._held:
-            await asyncio.sleep(RENEW_SECONDS)
+            await asyncio.sleep(self._seconds)
             try:
                 await sync_to_async(_renew)(list(self._held))
             except (DatabaseError, InterfaceError) as error:

@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from django.db import connection
+from asgiref.sync import SyncToAsync
+from django.db import connection, connections
 from django.test import AsyncClient
 from rest_framework.test import APIClient
 
@@ -33,6 +34,13 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
         connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """The test database; what asynchronous tests opened in asgiref's own thread is closed before it goes."""
+    yield
+    SyncToAsync.single_thread_executor.submit(connections.close_all).result()
+
+
 @pytest.fixture(autouse=True)
 def plain_static_files(settings: Any) -> None:
     """Pages link static files by their plain names: nothing has been collected for tests."""
@@ -55,6 +63,15 @@ def sandbox(sandbox_server: SandboxServer, settings: Any) -> SandboxServer:
     httpx.post(f"{sandbox_server.url}/_sandbox/options", json=SANDBOX_OPTIONS).raise_for_status()
     settings.BING_URL = settings.BING_MEDIA_URL = sandbox_server.url
     return sandbox_server
+
+
+@pytest.fixture
+def hub(sandbox: SandboxServer, settings: Any) -> SandboxServer:
+    """The sandbox in place of Bing's chat too, with short timers."""
+    settings.SYDNEY_URL = sandbox.url.replace("http", "ws", 1) + "/sydney/ChatHub"
+    settings.CHAT_FIRST_RECORD_SECONDS = 2.0
+    settings.CHAT_GAP_SECONDS = 2.0
+    return sandbox
 
 
 @pytest.fixture(scope="session")
