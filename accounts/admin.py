@@ -72,7 +72,6 @@ class AccountForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
     """An account, and the one way in for its cookies."""
 
     new_cookies = forms.CharField(
-        label="Cookies",
         required=False,
         strip=True,
         max_length=100_000,
@@ -105,6 +104,8 @@ class AccountForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        if self.instance.pk is None:
+            self.fields["new_cookies"].label = "Cookies"
         self.initial["proxy"] = mask_proxy(self.instance.proxy)
 
     def clean_new_cookies(self) -> dict[str, str] | None:
