@@ -140,8 +140,12 @@ def _batch_of_repeat(origin: Origin, now: datetime) -> list[Task] | None:
     if newest is None:
         return None
     tasks = list(Task.objects.filter(batch=newest.batch).order_by("batch_index"))
-    is_mendable = all(task.state == State.FAILED and task.error_code in MENDABLE for task in tasks)
-    return None if is_mendable else tasks
+    return None if all(_is_mendable(task) for task in tasks) else tasks
+
+
+def _is_mendable(task: Task) -> bool:
+    """Whether asking again is worth it and cannot pay twice: Bing certainly has nothing of it."""
+    return task.state == State.FAILED and task.error_code in MENDABLE and task.slot_until is None
 
 
 def _refuse_if_full(holder: str, count: int) -> None:
