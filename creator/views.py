@@ -36,6 +36,7 @@ from creator.serializers import (
     build_cursor,
     image_urls,
     show_accepted,
+    show_condition,
     show_generation,
     show_images,
     show_task,
@@ -132,15 +133,7 @@ class SiteViewSet(ContractViewSet):
             response = self.failure(InternalError("The database does not answer. Try again later.", retry_after=30))
             response.status_code = 503
             return response
-        return self.success(
-            {
-                "status": "ok",
-                "cookie": "set" if condition.has_account else "not set",
-                "session": "active" if condition.has_session else "inactive",
-                "activeTasks": condition.unfinished_count,
-                "worker": "running" if condition.has_worker else "none",
-            }
-        )
+        return self.success(show_condition(condition))
 
     @schema.OPTIONS
     def list_options(self, request: Request) -> HttpResponse:
