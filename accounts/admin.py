@@ -184,7 +184,7 @@ class AccountAdmin(ModelAdmin):
         "its state."
     )
     list_before_template = LIST_HINT
-    list_display = ("state_shown", "name", "reason", "resting", "cookies_shown", "checked_at", "enabled")
+    list_display = ("state_shown", "name", "reason", "resting", "cookie_shown", "checked_at", "enabled")
     list_display_links = ("state_shown", "name")
     list_filter = ("state", "is_enabled", CoolingDownFilter)
     search_fields = ("name", "notes")
@@ -233,13 +233,18 @@ class AccountAdmin(ModelAdmin):
         """Whether it is given work."""
         return account.is_enabled
 
-    @display(description="cookies", ordering="cookies_at")
-    def cookies_shown(self, account: Account) -> str:
-        """The end of `_U` and when it was pasted."""
+    @display(description="cookie", ordering="cookies_at")
+    def cookie_shown(self, account: Account) -> str:
+        """The end of `_U`, by which an operator knows it again."""
         if account.cookies_at is None:
             return "none"
-        tail = f"…{account.cookies_tail}, " if account.cookies_tail else ""
-        return f"{tail}pasted {date_format(account.cookies_at, 'DATETIME_FORMAT')}"
+        return f"…{account.cookies_tail}" if account.cookies_tail else "set"
+
+    @display(description="cookies")
+    def cookies_shown(self, account: Account) -> str:
+        """The same, and when they were pasted."""
+        pasted = date_format(account.cookies_at, "DATETIME_FORMAT") if account.cookies_at else ""
+        return f"{self.cookie_shown(account)}, pasted {pasted}" if pasted else "none"
 
     @display(description="cooling down")
     def resting(self, account: Account) -> str:

@@ -125,6 +125,8 @@ class TaskAdmin(ModelAdmin):
         silent = {name for name in OFTEN_EMPTY if obj is not None and not getattr(obj, name)}
         if obj is not None and obj.kind == Kind.VIDEO:
             silent |= {"model", "aspect"}
+        if obj is not None and obj.is_finished:
+            silent |= {"next_at", "deadline_at"}
         return [
             (title, {**options, "fields": [name for name in options["fields"] if name not in silent]})
             for title, options in super().get_fieldsets(request, obj)

