@@ -101,9 +101,8 @@ MAY_MAKE_SECRETS = IS_SQLITE and not REDIS_URL
 def _secret(name: str, create: Any) -> str:
     found = env.secret(name)
     if not found and not MAY_MAKE_SECRETS:
-        raise SettingError(
-            f"{name} or {name}_FILE must be given with PostgreSQL or Redis, e.g. {name}_FILE=/run/secrets/{name.lower()}."
-        )
+        example = f"{name}_FILE=/run/secrets/{name.lower()}"
+        raise SettingError(f"{name} or {name}_FILE must be given with PostgreSQL or Redis, e.g. {example}.")
     return found or stored_secret(DATA_DIR / name.lower(), create)
 
 

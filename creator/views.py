@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -273,9 +274,9 @@ class CreationViewSet(AsyncContractViewSet):
         """Whether all have come as far as the caller waits for."""
         return all(task.state in self.states for task in tasks)
 
+    @abstractmethod
     async def show(self, tasks: Sequence[Task]) -> HttpResponse:
         """What became of them."""
-        raise NotImplementedError
 
     def promise(self, request: Request, task: Task) -> HttpResponse:
         """202: the task goes on, and is found at `Location`."""
