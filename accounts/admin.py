@@ -72,7 +72,6 @@ class AccountForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
     """An account, and the one way in for its cookies."""
 
     new_cookies = forms.CharField(
-        label="Cookies",
         required=False,
         strip=True,
         max_length=100_000,
@@ -105,6 +104,8 @@ class AccountForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        if self.instance.pk is None:
+            self.fields["new_cookies"].label = "Cookies"
         self.initial["proxy"] = mask_proxy(self.instance.proxy)
 
     def clean_new_cookies(self) -> dict[str, str] | None:
@@ -183,7 +184,7 @@ class AccountAdmin(ModelAdmin):
         "its state."
     )
     list_before_template = LIST_HINT
-    list_display = ("state_shown", "name", "reason", "resting", "cookies_shown", "checked_at", "enabled")
+    list_display = ("state_shown", "name", "reason", "resting", "cookie_shown", "checked_at", "enabled")
     list_display_links = ("state_shown", "name")
     list_filter = ("state", "is_enabled", CoolingDownFilter)
     search_fields = ("name", "notes")
@@ -232,13 +233,18 @@ class AccountAdmin(ModelAdmin):
         """Whether it is given work."""
         return account.is_enabled
 
-    @display(description="cookies", ordering="cookies_at")
-    def cookies_shown(self, account: Account) -> str:
-        """The end of `_U` and when it was pasted."""
+    @display(description="cookie", ordering="cookies_at")
+    def cookie_shown(self, account: Account) -> str:
+        """The end of `_U`, by which an operator knows it again."""
         if account.cookies_at is None:
             return "none"
-        tail = f"…{account.cookies_tail}, " if account.cookies_tail else ""
-        return f"{tail}pasted {date_format(account.cookies_at, 'DATETIME_FORMAT')}"
+        return f"…{account.cookies_tail}" if account.cookies_tail else "set"
+
+    @display(description="cookies")
+    def cookies_shown(self, account: Account) -> str:
+        """The same, and when they were pasted."""
+        pasted = date_format(account.cookies_at, "DATETIME_FORMAT") if account.cookies_at else ""
+        return f"{self.cookie_shown(account)}, pasted {pasted}" if pasted else "none"
 
     @display(description="cooling down")
     def resting(self, account: Account) -> str:

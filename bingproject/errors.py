@@ -179,7 +179,7 @@ class SubmitOutcomeUnknownError(UpstreamError):
 
 MESSAGES: dict[str, str] = {
     "internal": "Something went wrong on this server. Try again; if it stays, give the operator the request id.",
-    "no_worker": "No worker is running, so nothing can be generated. Start one (manage.py serve, or manage.py cluster).",
+    "no_worker": "No worker is running, so nothing can be made. Start one (manage.py serve, or manage.py cluster).",
     "invalid_value": "The request is not valid.",
     "method_not_allowed": "This path does not take this method. See the Allow header.",
     "too_large": "The request body is too large.",
@@ -204,7 +204,7 @@ MESSAGES: dict[str, str] = {
     "rate_limit_exceeded": "Too many tasks are waiting. Try again when some have finished.",
     "quota_exceeded": "Your daily quota is used up. Try again tomorrow.",
     "cookie_expired": "Authentication failed. _U cookie is invalid or expired. The operator must paste a new one.",
-    "challenge_required": "Bing wants a human to pass a check. The operator must sign in with the account in a browser.",
+    "challenge_required": "Bing wants a human to pass a check. The operator must sign in with it in a browser.",
     "account_blocked": "Microsoft has blocked the account. The operator must look at it in a browser.",
     "throttled": "Bing asks to slow down. Try again after the time in Retry-After.",
     "too_many_running": "Bing has too many creations of this account running. Try again when they have ended.",
@@ -219,7 +219,7 @@ MESSAGES: dict[str, str] = {
     "upstream_protocol_error": "Bing answered with something this server cannot read. Tell the operator.",
     "upstream_interrupted": "Bing stopped answering while it was working. Start a new task.",
     "submit_outcome_unknown": (
-        "It is not known whether Bing took the request, so it was not sent again. Start a new task if you want another try."
+        "It is not known whether Bing took the request, so it was not sent again. Start a new task for another try."
     ),
 }
 

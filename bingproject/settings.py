@@ -26,7 +26,7 @@ env = Environment()
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
 
-# --- where we listen, who gets in ---------------------------------------------------------------------------------
+# --- where we listen, who gets in ---
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.whole("PORT", 7860, least=1, most=65534)
 PUBLIC_URL = env.url("PUBLIC_URL")
@@ -46,7 +46,7 @@ SESSION_COOKIE_HTTPONLY = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
-# --- the sandbox or the real Bing -----------------------------------------------------------------------------------
+# --- the sandbox or the real Bing ---
 SANDBOX = env.flag("SANDBOX")
 SANDBOX_HOST, SANDBOX_PORT = "127.0.0.1", PORT + 1
 SANDBOX_URL = f"http://{SANDBOX_HOST}:{SANDBOX_PORT}"
@@ -57,7 +57,7 @@ UPSTREAM_TIMEOUT_SECONDS = env.seconds("UPSTREAM_TIMEOUT_SECONDS", 30)
 _SYDNEY = env.url("SYDNEY_URL", "wss://sydney.bing.com/sydney/ChatHub", schemes=("wss", "ws"))
 SYDNEY_URL = f"ws://{SANDBOX_HOST}:{SANDBOX_PORT}/sydney/ChatHub" if SANDBOX else _SYDNEY
 
-# --- secrets and rows -------------------------------------------------------------------------------------------------
+# --- secrets and rows ---
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "data"))).resolve()
 DATABASE_URL = env.secret("DATABASE_URL")
 REDIS_URL = env.secret("REDIS_URL")
@@ -103,16 +103,15 @@ MAY_MAKE_SECRETS = IS_SQLITE and not REDIS_URL
 def _secret(name: str, create: Any) -> str:
     found = env.secret(name)
     if not found and not MAY_MAKE_SECRETS:
-        raise SettingError(
-            f"{name} (or {name}_FILE) must be given with PostgreSQL or Redis, e.g. {name}_FILE=/run/secrets/{name.lower()}."
-        )
+        example = f"{name}_FILE=/run/secrets/{name.lower()}"
+        raise SettingError(f"{name} or {name}_FILE must be given with PostgreSQL or Redis, e.g. {example}.")
     return found or stored_secret(DATA_DIR / name.lower(), create)
 
 
 SECRET_KEY = _secret("SECRET_KEY", new_secret_key)
 SEAL_KEYS = check_seal_keys([key.strip() for key in _secret("SEAL_KEYS", new_seal_key).split(",") if key.strip()])
 
-# --- tasks --------------------------------------------------------------------------------------------------------------
+# --- tasks ---
 IMAGE_WAIT_SECONDS = env.seconds("IMAGE_WAIT_SECONDS", 300)
 QUEUE_DEADLINE_SECONDS = env.seconds("QUEUE_DEADLINE_SECONDS", 3600)
 IMAGE_DEADLINE_SECONDS = env.seconds("IMAGE_DEADLINE_SECONDS", 900)
@@ -138,7 +137,7 @@ CHAT_INLINE_EXTRAS = env.flag("CHAT_INLINE_EXTRAS")
 CHAT_STORE_TEXT = env.flag("CHAT_STORE_TEXT", True)
 CHAT_RETENTION_DAYS = env.whole("CHAT_RETENTION_DAYS", 30, least=1)
 
-# --- the queue: engine figures, see docs/decisions.md ---------------------------------------------------------------------
+# --- the queue: engine figures, see docs/decisions.md ---
 MACHINE_ID = env.text("MACHINE_ID", socket.gethostname())
 if env.text("Q_CLUSTER_NAME"):  # django-q2's own variable would give the queue another name behind our back
     raise SettingError("Q_CLUSTER_NAME must not be set: the queue is named by MACHINE_ID, e.g. MACHINE_ID=worker-1.")
@@ -183,7 +182,7 @@ CLUSTER_PERIODIC = {
     "bingproject.jobs.prune_queue_records": 3600,
 }
 
-# --- Django -----------------------------------------------------------------------------------------------------------
+# --- Django ---
 DEBUG = False
 INSTALLED_APPS = [
     "unfold",
@@ -236,7 +235,7 @@ LANGUAGE_CODE = "en-us"
 USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
-DATETIME_FORMAT = "Y-m-d H:i:s T"  # operators compare pages with logs and with people elsewhere
+FORMAT_MODULE_PATH = ["bingproject.formats"]
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.text("STATIC_ROOT", str(BASE_DIR / "staticfiles")))
 STORAGES = {

@@ -25,6 +25,12 @@ from creator.models import FINISHED, Kind, Runner, State, Task
 from creator.protocol import MODELS
 
 SHORT_PROMPT_CHARACTERS = 70
+LINK_CLASSES = "text-primary-600 dark:text-primary-500"
+# Left out of a task's page as long as they say nothing.
+OFTEN_EMPTY = (
+    "error_code", "error_message", "error_detail", "accepted_at", "finished_at", "lane", "request_id", "revised_prompt",
+    "slot_until", "cancel_requested", "runner", "submit_at",
+)  # fmt: skip
 STATE_COLOURS = {
     State.QUEUED: "info",
     State.SUBMITTING: "info",
@@ -114,6 +120,18 @@ class TaskAdmin(ModelAdmin):
     )  # fmt: skip
     readonly_fields = ("duration", "results_shown", "account_link", "asked_by")
 
+    def get_fieldsets(self, request: HttpRequest, obj: Task | None = None) -> list[Any]:
+        """Only what there is to say of this task."""
+        silent = {name for name in OFTEN_EMPTY if obj is not None and not getattr(obj, name)}
+        if obj is not None and obj.kind == Kind.VIDEO:
+            silent |= {"model", "aspect"}
+        if obj is not None and obj.is_finished:
+            silent |= {"next_at", "deadline_at"}
+        return [
+            (title, {**options, "fields": [name for name in options["fields"] if name not in silent]})
+            for title, options in super().get_fieldsets(request, obj)
+        ]
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Task], search_term: str
     ) -> tuple[QuerySet[Task], bool]:
@@ -143,12 +161,12 @@ class TaskAdmin(ModelAdmin):
         """Where it stands."""
         return task.state, task.get_state_display()
 
-    @display(description="why", ordering="error_code")
+    @display(description="why")
     def why(self, task: Task) -> str:
         """The code it failed with; its page has the words."""
         return task.error_code
 
-    @display(description="asked by", ordering="holder")
+    @display(description="asked by")
     def asked_by(self, task: Task) -> str:
         """The key's user; all who ask without a key are one."""
         return "no key" if task.holder == "open" else task.holder.removeprefix("user:")
@@ -171,21 +189,23 @@ class TaskAdmin(ModelAdmin):
         if task.account is None:
             return "none"
         return format_html(
-            '<a href="{}">{}</a>', reverse("admin:accounts_account_change", args=[task.account_id]), task.account
+            '<a class="{}" href="{}">{}</a>',
+            LINK_CLASSES,
+            reverse("admin:accounts_account_change", args=[task.account_id]),
+            task.account,
         )
 
     @display(description="results")
     def results_shown(self, task: Task) -> str:
         """Pictures as they are at Bing, or the video's address."""
-        link = '<a href="{}" target="_blank" rel="noopener noreferrer">{}</a> '
+        link = '<a class="{}" href="{}" target="_blank" rel="noopener noreferrer">{}</a> '
         if task.video_url:
-            player = format_html(
-                '<video src="{}" controls preload="none" style="height:240px"></video>', task.video_url
-            )
-            return format_html("{}<br>{}", player, format_html(link, task.video_url, task.video_url))
+            video = '<video src="{}" controls preload="metadata" style="height:240px"></video>'
+            player = format_html(video, task.video_url)
+            return format_html("{}{}", player, format_html(link, LINK_CLASSES, task.video_url, task.video_url))
         image = '<img src="{}" alt="" loading="lazy" referrerpolicy="no-referrer" style="display:inline;height:160px">'
         urls = [result.url for result in task.results.all()]
-        return format_html_join("", link, ((url, format_html(image, url)) for url in urls)) or "none"
+        return format_html_join("", link, ((LINK_CLASSES, url, format_html(image, url)) for url in urls)) or "none"
 
     @admin.action(description="Cancel", permissions=["change"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -36,6 +37,7 @@ from creator.serializers import (
     build_cursor,
     image_urls,
     show_accepted,
+    show_condition,
     show_generation,
     show_images,
     show_task,
@@ -132,15 +134,7 @@ class SiteViewSet(ContractViewSet):
             response = self.failure(InternalError("The database does not answer. Try again later.", retry_after=30))
             response.status_code = 503
             return response
-        return self.success(
-            {
-                "status": "ok",
-                "cookie": "set" if condition.has_account else "not set",
-                "session": "active" if condition.has_session else "inactive",
-                "activeTasks": condition.unfinished_count,
-                "worker": "running" if condition.has_worker else "none",
-            }
-        )
+        return self.success(show_condition(condition))
 
     @schema.OPTIONS
     def list_options(self, request: Request) -> HttpResponse:
@@ -280,9 +274,9 @@ class CreationViewSet(AsyncContractViewSet):
         """Whether all have come as far as the caller waits for."""
         return all(task.state in self.states for task in tasks)
 
+    @abstractmethod
     async def show(self, tasks: Sequence[Task]) -> HttpResponse:
         """What became of them."""
-        raise NotImplementedError
 
     def promise(self, request: Request, task: Task) -> HttpResponse:
         """202: the task goes on, and is found at `Location`."""

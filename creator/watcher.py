@@ -106,7 +106,8 @@ class Watcher:
             is_workerless = self._is_workerless()
         if not is_full and not self._has_changed():
             return [], is_workerless
-        states = _states_of({task_id for task_id, _ in watches})
+        wanted = {state for _, states in watches for state in states}
+        states = _states_of({task_id for task_id, _ in watches}, wanted)
         reached = [watch for watch in watches if states.get(watch[0]) in watch[1]]
         rows = {task.pk: task for task in _read(list({task_id for task_id, _ in reached}))}
         return [(watch, rows[watch[0]]) for watch in reached if watch[0] in rows], is_workerless
@@ -135,13 +136,19 @@ def _read(task_ids: list[uuid.UUID]) -> list[Task]:
     return [task for start in steps for task in read_rows(task_ids[start : start + READ_AT_ONCE])]
 
 
-def _states_of(task_ids: set[uuid.UUID]) -> dict[uuid.UUID, str]:
+def _states_of(task_ids: set[uuid.UUID], wanted: set[str]) -> dict[uuid.UUID, str]:
+    """Which of the tasks have come to one of the states: most have not, and are not worth a row each time."""
     with connection.cursor() as cursor:
+        sql = "SELECT id, state FROM creator_task WHERE "
         if connection.vendor == "postgresql":
-            cursor.execute("SELECT id, state FROM creator_task WHERE id = ANY(%s)", [list(task_ids)])
+            cursor.execute(sql + "id = ANY(%s) AND state = ANY(%s)", [list(task_ids), list(wanted)])
             return dict(cursor.fetchall())
         ids = json.dumps([task_id.hex for task_id in task_ids])
-        cursor.execute("SELECT id, state FROM creator_task WHERE id IN (SELECT value FROM json_each(%s))", [ids])
+        states = json.dumps(list(wanted))
+        cursor.execute(
+            sql + "id IN (SELECT value FROM json_each(%s)) AND +state IN (SELECT value FROM json_each(%s))",
+            [ids, states],
+        )
         return {uuid.UUID(hex=task_id): state for task_id, state in cursor.fetchall()}
 
 

@@ -36,7 +36,7 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None) -> Iterator[None]:
-    """The test database; what asynchronous tests opened in asgiref's own thread is closed before it goes."""
+    """The test database; at the end asgiref's own thread lets go of it, or PostgreSQL would not drop it."""
     yield
     SyncToAsync.single_thread_executor.submit(connections.close_all).result()
 

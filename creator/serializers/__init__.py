@@ -1,6 +1,13 @@
 """Bodies and queries ⇄ values, tasks → answers, in the contract's words."""
 
-from creator.serializers.answers import image_urls, show_accepted, show_generation, show_images, show_task
+from creator.serializers.answers import (
+    image_urls,
+    show_accepted,
+    show_condition,
+    show_generation,
+    show_images,
+    show_task,
+)
 from creator.serializers.bodies import (
     CreateImageSerializer,
     CreateVideoSerializer,
@@ -22,6 +29,7 @@ __all__ = [
     "build_cursor",
     "image_urls",
     "show_accepted",
+    "show_condition",
     "show_generation",
     "show_images",
     "show_task",

@@ -8,7 +8,18 @@ from typing import Any
 
 from bingproject.contracts import BING_CREATE, iso
 from creator.models import Kind, State, Task
-from creator.services import failure_of
+from creator.services import Condition, failure_of
+
+
+def show_condition(condition: Condition) -> dict[str, Any]:
+    """What `GET /health` says."""
+    return {
+        "status": "ok",
+        "cookie": "set" if condition.has_account else "not set",
+        "session": "active" if condition.has_session else "inactive",
+        "activeTasks": condition.unfinished_count,
+        "worker": "running" if condition.has_worker else "none",
+    }
 
 
 def image_urls(task: Task) -> list[str]:

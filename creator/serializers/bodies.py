@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 from rest_framework import serializers
@@ -30,9 +31,9 @@ class CreationSerializer(serializers.Serializer[Any]):
     """A body that asks for something to be made."""
 
     @property
+    @abstractmethod
     def wish(self) -> Wish:
         """What is asked for; `is_valid()` comes first."""
-        raise NotImplementedError
 
 
 class CreateImageSerializer(CreationSerializer):

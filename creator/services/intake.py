@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from bingproject.errors import ConflictError, InvalidRequestError, NotFoundError, RateLimitError
-from creator.models import FINISHED, IdempotencyKey, State, Task, read_pictures, read_rows
+from creator.models import FINISHED, IdempotencyKey, Runner, State, Task, read_pictures, read_rows
 from creator.services.availability import refuse_if_hopeless
 from creator.services.records import slot_end
 
@@ -140,8 +140,12 @@ def _batch_of_repeat(origin: Origin, now: datetime) -> list[Task] | None:
     if newest is None:
         return None
     tasks = list(Task.objects.filter(batch=newest.batch).order_by("batch_index"))
-    is_mendable = all(task.state == State.FAILED and task.error_code in MENDABLE for task in tasks)
-    return None if is_mendable else tasks
+    return None if all(_is_mendable(task) for task in tasks) else tasks
+
+
+def _is_mendable(task: Task) -> bool:
+    """Whether asking again is worth it and cannot pay twice: Bing certainly has nothing of it."""
+    return task.state == State.FAILED and task.error_code in MENDABLE and task.slot_until is None
 
 
 def _refuse_if_full(holder: str, count: int) -> None:
@@ -216,7 +220,11 @@ def cancel_task(task_id: str, holder: str | None, now: datetime) -> Task:
     if mine.filter(state=State.QUEUED).update(**ended):
         return find_task(task_id, holder)
     # Bing may go on with it: the account's slot stays taken for as long as such a job usually runs.
-    if mine.filter(state=State.POLLING).update(**ended, slot_until=slot_end(task.kind, task.submit_at or now)):
+    slot_until = slot_end(task.kind, task.submit_at or now)
+    # A runner that lives lets go of the row by itself; one that died cannot.
+    polling = mine.filter(state=State.POLLING)
+    has_runner = polling.filter(runner__in=Runner.objects.values("id"))
+    if has_runner.update(**ended, slot_until=slot_until) or polling.update(**ended, slot_until=slot_until, runner=None):
         return find_task(task_id, holder)
     mine.filter(state__in=(State.SUBMITTING, State.UNCERTAIN)).update(cancel_requested=True)
     task = find_task(task_id, holder)

@@ -13,18 +13,26 @@ from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from django_q.models import OrmQ
+from django.utils.html import escape
 
+from accounts.admin import WHAT_TO_DO
 from accounts.jobs import check_account
 from accounts.models import Account, AccountState, ApiKey, Capability, WhitelistedUser
 from accounts.services import find_api_key, issue_api_key
 from bingproject.errors import InvalidApiKeyError
 from bingproject.sandbox.server import SandboxServer
 from tests.factories import make_account, make_user, set_capability
+from tests.waiting_jobs import forget_jobs, waiting_jobs
 
 pytestmark = pytest.mark.django_db
 SECRET = "the-secret-cookie-value-of-anna-wxyz"
 Commit = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def empty_queue() -> None:
+    """No job of another test."""
+    forget_jobs()
 
 
 @pytest.fixture
@@ -115,7 +123,7 @@ def test_adding_an_account(operator: Client, pasted: str, django_capture_on_comm
     account = Account.objects.get()
     assert account.cookies["_U"] == SECRET
     assert account.capabilities.count() == 3
-    assert OrmQ.objects.get().args() == (account.pk,)
+    assert [job["args"] for job in waiting_jobs()] == [(account.pk,)]
     assert SECRET not in text
 
 
@@ -135,7 +143,7 @@ def test_a_wrong_form_comes_back_without_the_cookie(operator: Client, changed: d
     text = send(operator, "account_add", **form(**changed))
     assert message in text
     assert SECRET not in text
-    assert not Account.objects.exists() and not OrmQ.objects.exists()
+    assert not Account.objects.exists() and not waiting_jobs()
 
 
 def test_the_change_page_shows_no_secret(operator: Client) -> None:
@@ -157,6 +165,64 @@ def test_changing_an_account_keeps_cookies_and_state(operator: Client) -> None:
     assert found.cookies["_U"] == SECRET and found.check_wanted_at is None
 
 
+PROXY = "http://anna:hunter2@proxy:3128"
+
+
+def test_the_change_page_shows_no_proxy_password(operator: Client) -> None:
+    """Saved as it is shown, the page keeps the stored address."""
+    account = make_account("anna", proxy=PROXY)
+    sealed = account.sealed_proxy
+    text = page(operator, "account_change", account.pk)
+    assert "http://anna:•••@proxy:3128" in text and "hunter2" not in text
+    text = send(operator, "account_change", account.pk, **form(account, proxy="http://anna:•••@proxy:3128"))
+    assert "changed successfully" in text and "hunter2" not in text
+    assert Account.objects.get().sealed_proxy == sealed
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("http://anna:other@proxy:3128", "http://anna:other@proxy:3128"),
+        ("http://elsewhere:1", "http://elsewhere:1"),
+        ("", ""),
+        ("http://anna:•••@elsewhere:3128", PROXY),
+        ("http://anna:hunter2@elsewhere", "http://anna:hunter2@elsewhere"),
+    ],
+)
+def test_changing_a_proxy(operator: Client, typed: str, stored: str) -> None:
+    """A new address replaces the old one; a stored password does not move to another host unseen."""
+    account = make_account("anna", proxy=PROXY)
+    text = send(operator, "account_change", account.pk, **form(account, proxy=typed))
+    assert Account.objects.get().proxy == stored
+    assert ("Type the whole address" in text) == ("•••@elsewhere" in typed)
+
+
+def test_a_wrong_form_comes_back_without_the_proxys_password(operator: Client) -> None:
+    """Whatever else is wrong with it."""
+    text = send(operator, "account_add", **form(new_cookies="", proxy=PROXY))
+    assert "An account needs its cookies." in text
+    assert "hunter2" not in text
+
+
+def test_the_pages_say_what_to_do(operator: Client) -> None:
+    """Each state has its next step, the list its reason, the index the number of accounts that wait for somebody."""
+    assert set(WHAT_TO_DO) == set(AccountState)
+    for state, step in WHAT_TO_DO.items():
+        account = make_account(state, state=state)
+        assert escape(step) in page(operator, "account_change", account.pk)
+    assert "Paste its cookies below." in page(operator, "account_change", Account.objects.create(name="bare").pk)
+    make_account("off", is_enabled=False, state=AccountState.EXPIRED)
+    make_account("fine").note_failed_check("Bing is overloaded.", timezone.now())
+    text = page(operator, "account_changelist")
+    assert "Disabled by an operator." in text and "Last check failed: Bing is overloaded." in text
+    badges = {
+        item["title"]: item["badge"]
+        for group in operator.get(reverse("admin:index")).context["sidebar_navigation"]
+        for item in group["items"]
+    }
+    assert badges["Accounts"] == "3" and badges["Tasks"] == ""
+
+
 def test_changing_a_limit(operator: Client) -> None:
     """The limit is the operator's; other columns of the row stay as workers wrote them."""
     account = make_account("anna")
@@ -176,7 +242,7 @@ def test_pasting_new_cookies_starts_afresh(operator: Client, django_capture_on_c
     found = Account.objects.get()
     assert (found.state, found.cookies["_U"]) == (AccountState.UNCHECKED, SECRET)
     assert not found.capabilities.exclude(cooldown_until=None).exists()
-    assert OrmQ.objects.count() == 1
+    assert len(waiting_jobs()) == 1
 
 
 @pytest.mark.parametrize("way", ["action", "button"])
@@ -193,9 +259,9 @@ def test_check_now(
             text = send(operator, "account_change", account.pk, **form(account, **button))
     assert "Reload the page" in text
     assert Account.objects.get().check_wanted_at is not None
-    job = OrmQ.objects.get()
-    assert (job.func(), job.args()) == ("accounts.jobs.check_account", (account.pk,))
-    check_account(*job.args())
+    (job,) = waiting_jobs()
+    assert (job["func"], job["args"]) == ("accounts.jobs.check_account", (account.pk,))
+    check_account(*job["args"])
     assert re.search(r">\s*OK\s*<", page(operator, "account_change", account.pk))
 
 

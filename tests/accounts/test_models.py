@@ -51,6 +51,16 @@ def test_a_short_cookie_shows_no_tail() -> None:
     assert make_account("anna", cookie="short").cookies_tail == ""
 
 
+def test_a_proxy_is_stored_sealed() -> None:
+    """Nobody who reads the table learns its password; without a proxy there is nothing to unseal."""
+    account = make_account(proxy="http://anna:hunter2@proxy:1")
+    found = Account.objects.get(pk=account.pk)
+    assert found.proxy == "http://anna:hunter2@proxy:1"
+    assert found.sealed_proxy and "hunter2" not in found.sealed_proxy
+    found.proxy = ""
+    assert found.sealed_proxy == found.proxy == ""
+
+
 def test_rotation_forgets_what_was_known_of_the_old_cookies() -> None:
     """State, session, cool-downs and the last error go; what the operator chose stays."""
     now = timezone.now()

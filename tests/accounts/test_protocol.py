@@ -13,6 +13,7 @@ from accounts.protocol import (
     format_cookies,
     hash_api_key,
     is_api_key,
+    mask_proxy,
     parse_cookies,
     parse_session,
 )
@@ -292,3 +293,23 @@ def test_api_keys_are_stored_as_a_hash() -> None:
     assert hash_api_key("bp_x") == "57b3ceec83d18fa9f5958df8eb4b2ae878ecf531656143571f908104d4da1b1b"
     assert len(hash_api_key("\ud800")) == 64
     assert hash_api_key("bp_x") != hash_api_key("bp_y")
+
+
+# --- proxies
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://anna:secret@proxy:3128", "http://anna:•••@proxy:3128"),
+        ("http://anna:se:c@r/e?t://@proxy:3128", "http://anna:•••@proxy:3128"),
+        ("http://:secret@[::1]:3128/", "http://:•••@[::1]:3128/"),
+        ("anna:secret@proxy", "anna:•••@proxy"),
+        ("http://anna@proxy:3128", "http://anna@proxy:3128"),
+        ("https://proxy:3128", "https://proxy:3128"),
+        ("", ""),
+    ],
+)
+def test_a_proxys_password_is_masked(address: str, shown: str) -> None:
+    """Whatever stands between the name and the last @; the rest stays, and a masked address stays as it is."""
+    assert mask_proxy(address) == shown == mask_proxy(shown)

@@ -10,7 +10,6 @@ import httpx
 import pytest
 from asgiref.sync import async_to_sync
 from django.utils import timezone
-from django_q.models import OrmQ
 
 from accounts import services
 from accounts.models import USABLE_STATES, Account, AccountState, Capability
@@ -22,6 +21,7 @@ from bingproject.errors import (
 from bingproject.sandbox.server import SandboxServer
 from bingproject.upstream import Door, jar_cookies
 from tests.factories import make_account, set_capability
+from tests.waiting_jobs import forget_jobs, waiting_jobs
 
 pytestmark = pytest.mark.django_db
 Commit = Callable[..., Any]
@@ -47,14 +47,15 @@ def homes(sandbox: SandboxServer) -> int:
 
 def test_new_cookies_are_checked_once_committed(django_capture_on_commit_callbacks: Commit) -> None:
     """Any pasted form is taken; the job is queued after the commit and not before."""
+    forget_jobs()
     account = make_account("anna", state=AccountState.EXPIRED)
     with django_capture_on_commit_callbacks(execute=True):
         services.rotate_cookies(account, "Cookie: _U=new-cookie; MUID=1", timezone.now())
-        assert not OrmQ.objects.exists()
+        assert not waiting_jobs()
     found = Account.objects.get(pk=account.pk)
     assert (found.state, found.cookies) == (AccountState.UNCHECKED, {"_U": "new-cookie", "MUID": "1"})
-    job = OrmQ.objects.get()
-    assert (job.func(), job.args()) == ("accounts.jobs.check_account", (account.pk,))
+    (job,) = waiting_jobs()
+    assert (job["func"], job["args"]) == ("accounts.jobs.check_account", (account.pk,))
 
 
 def test_unusable_cookies_change_nothing() -> None:

@@ -1,6 +1,7 @@
 """`python -m tests.benchmarks [names…] [--quick] [--database sqlite|postgres|both] [--runs N] [--output FOLDER]`.
 
-Databases take turns in every run. Names: see BENCHMARKS.
+Databases take turns in every run. Each benchmark leaves a JSON file; the table is made of all that lie in the folder,
+so that they can be run one by one. `--write-docs` puts it into docs/performance.md.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import tempfile
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tests.benchmarks import answer, carry, lifecycle, read, recover, submit
 from tests.benchmarks.figures import DATABASES, Figure, as_markdown, summarise
+from tests.rig.documents import put_block
 from tests.rig.processes import machine
 from tests.rig.servers import MissingServerError
 
@@ -25,54 +28,73 @@ BENCHMARKS = {
     "answer": (answer.run, 5),
     "submit": (submit.run, 5),
     "read": (read.run, 1),
-    "lifecycle": (lifecycle.run, 1),
     "recover": (recover.run, 1),
+    "lifecycle": (lifecycle.run, 1),
 }
 
 
-def _measure(names: list[str], databases: tuple[str, ...], runs: int | None, is_quick: bool) -> list[Figure]:
+def _measure(name: str, databases: tuple[str, ...], runs: int | None, is_quick: bool) -> dict[str, Any]:
+    """One benchmark: its figures, when, and how busy the machine was before each run."""
+    run, usual_runs = BENCHMARKS[name]
     figures: list[Figure] = []
-    for name in names:
-        run, usual_runs = BENCHMARKS[name]
-        for number in range(1 if is_quick else runs or usual_runs):
-            for database in databases:
-                print(f"== {name}, {database}, run {number + 1}, load {os.getloadavg()[0]:.1f}", flush=True)
-                try:
-                    found = run(database, is_quick=is_quick)
-                except MissingServerError as error:
-                    print(f"left out: {error}", flush=True)
-                    continue
-                for figure in found:
-                    print(f"   {figure.group}: {figure.name} {figure.value:.3f} {figure.unit}", flush=True)
-                figures += found
-    return figures
+    loads: list[float] = []
+    for number in range(1 if is_quick else runs or usual_runs):
+        for database in databases:
+            loads.append(round(os.getloadavg()[0], 1))
+            print(f"== {name}, {database}, run {number + 1}, load {loads[-1]}", flush=True)
+            try:
+                found = run(database, is_quick=is_quick)
+            except MissingServerError as error:
+                print(f"left out: {error}", flush=True)
+                continue
+            for figure in found:
+                print(f"   {figure.group}: {figure.name} {figure.value:.3f} {figure.unit}", flush=True)
+            figures += found
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "is_quick": is_quick,
+        "load_before_each_run": loads,
+        "figures": [asdict(figure) for figure in figures],
+    }
+
+
+def _page(folder: Path) -> str:
+    """The table of everything measured so far, and where and when."""
+    reports = {name: json.loads(path.read_text()) for name in BENCHMARKS if (path := folder / f"{name}.json").exists()}
+    figures = [Figure(**figure) for report in reports.values() for figure in report["figures"]]
+    lines = [as_markdown(summarise(figures)), "", "| benchmark | measured | load average before each run | machine |"]
+    lines += ["|---|---|---|---|"]
+    lines += [
+        f"| `python -m tests.benchmarks {name}{' --quick' if report['is_quick'] else ''}` | {report['date'][:10]} "
+        f"| {', '.join(map(str, report['load_before_each_run']))} | {report['machine']} |"
+        for name, report in reports.items()
+    ]
+    return "\n".join(lines)
 
 
 def main() -> int:
     """Measure, print the table, write table and JSON."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
-    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS], help=f"some of {', '.join(BENCHMARKS)}")
+    parser.add_argument("names", nargs="*", help=f"some of {', '.join(BENCHMARKS)}; all without one")
     parser.add_argument("--quick", action="store_true", help="one small run of each: shows that they work")
     parser.add_argument("--database", choices=("sqlite", "postgres", "both"), default="both")
     parser.add_argument("--runs", type=int, help="instead of each benchmark's own number")
     parser.add_argument("--output", type=Path, default=Path(tempfile.gettempdir()) / "bingproject-benchmarks")
+    parser.add_argument("--write-docs", action="store_true", help="put the table into docs/performance.md")
     wanted = parser.parse_args()
-    databases = DATABASES if wanted.database == "both" else (wanted.database,)
-    names = wanted.names or list(BENCHMARKS)
-    figures = _measure(names, databases, wanted.runs, wanted.quick)
-    summaries = summarise(figures)
-    table = as_markdown(summaries)
-    report = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine(),
-        "command": "python -m tests.benchmarks " + " ".join(sys.argv[1:]),
-        "figures": [asdict(summary) | {"median": summary.median} for summary in summaries],
-    }
+    if unknown := set(wanted.names) - set(BENCHMARKS):
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
     wanted.output.mkdir(parents=True, exist_ok=True)
-    stem = "-".join(names) if wanted.names else "all"
-    (wanted.output / f"{stem}.json").write_text(json.dumps(report, indent=1, default=str) + "\n")
-    (wanted.output / f"{stem}.md").write_text(table + "\n")
-    print(f"\n{report['machine']}, {report['date']}\n\n{table}\n\nreports: {wanted.output}")
+    databases = DATABASES if wanted.database == "both" else (wanted.database,)
+    for name in wanted.names or BENCHMARKS:
+        report = _measure(name, databases, wanted.runs, wanted.quick)
+        (wanted.output / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n")
+    page = _page(wanted.output)
+    (wanted.output / "table.md").write_text(page + "\n")
+    if wanted.write_docs:
+        put_block("performance.md", "figures", page)
+    print(f"\n{page}\n\nreports: {wanted.output}")
     return 0
 
 

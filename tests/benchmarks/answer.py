@@ -1,6 +1,6 @@
 """A row is finished, its waiting caller is answered: 1,000 callers wait, rows are finished one after the other by SQL.
 
-The sandbox never gets ready here, so that nothing but the harness finishes rows, and the moment of each commit is known.
+The sandbox never gets ready here: nothing but the harness finishes rows, and the moment of each commit is known.
 """
 
 from __future__ import annotations

@@ -12,12 +12,12 @@ import httpx
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.sampling import MEBIBYTE, pids_of
 from tests.rig.parts import ROOT, inherited_environment
-from tests.rig.processes import cpu_seconds, pss_bytes
+from tests.rig.processes import exact_cpu_seconds, pss_bytes
 from tests.rig.servers import is_listening, wait_for
 from tests.rig.system import Plan, System
 
 RUNS, IN_FLIGHT = 5, 150
-REST_SECONDS, QUICK_REST_SECONDS = 20.0, 5.0
+REST_SECONDS, QUICK_REST_SECONDS, SETTLING_SECONDS = 20.0, 5.0, 6.0
 
 
 def run(database: str, *, is_quick: bool) -> list[Figure]:
@@ -61,11 +61,11 @@ def _answers(system: System) -> bool:
 
 def _rest(database: str, system: System, seconds: float) -> list[Figure]:
     """CPU and memory with nothing to do, the supervisor included."""
-    time.sleep(3)
+    time.sleep(SETTLING_SECONDS)
     pids = [process.pid for process in system.parts[0].processes()]
-    before, began = cpu_seconds(pids), time.monotonic()
+    before, began = exact_cpu_seconds(pids), time.monotonic()
     time.sleep(seconds)
-    used = (cpu_seconds(pids) - before) / (time.monotonic() - began)
+    used = (exact_cpu_seconds(pids) - before) / (time.monotonic() - began)
     return [
         Figure("idle", "CPU of web and cluster", database, used * 100, "% of a core", 3.0),
         Figure("idle", "memory of web and cluster (PSS)", database, pss_bytes(pids) / MEBIBYTE, "MiB", 250),

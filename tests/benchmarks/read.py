@@ -8,7 +8,7 @@ import httpx
 
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.sampling import pids_of
-from tests.rig.processes import cpu_seconds
+from tests.rig.processes import exact_cpu_seconds
 from tests.rig.system import Plan, System
 
 FEW, MANY, QUICK_MANY = 1_000, 1_000_000, 50_000
@@ -43,7 +43,7 @@ def _cpu_microseconds(system: System, path: str) -> float:
     with httpx.Client(base_url=system.url, headers=headers, trust_env=False) as client:
         for _ in range(100):
             client.get(path).raise_for_status()
-        before = cpu_seconds(web)
+        before = exact_cpu_seconds(web)
         for _ in range(REQUESTS):
             client.get(path)
-        return (cpu_seconds(web) - before) / REQUESTS * 1e6
+        return (exact_cpu_seconds(web) - before) / REQUESTS * 1e6

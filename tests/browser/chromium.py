@@ -132,6 +132,13 @@ class Page:
     def __exit__(self, *_error: object) -> None:
         self._chromium.forget(self._context, self._session)
 
+    def forget(self) -> None:
+        """Like new, but still logged in: the usual screen and colours, nothing noted."""
+        self.resize(*WIDE)
+        self.prefer("light")
+        for noted in (self.requests, self.failures, self.faults):
+            noted.clear()
+
     def prepare(self) -> None:
         """Hear of what happens in the page."""
         for domain in ("Page", "Runtime", "Network", "Log"):

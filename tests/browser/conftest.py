@@ -98,11 +98,19 @@ def page(chromium: Chromium) -> Iterator[Page]:
         yield fresh
 
 
+@pytest.fixture(scope="session")
+def logged_in(chromium: Chromium, server: Site) -> Iterator[Page]:
+    """A page on which the operator has logged in, once for all tests: passwords are slow to check."""
+    with chromium.new_page() as page:
+        log_in(page, server)
+        yield page
+
+
 @pytest.fixture
-def operator(page: Page, server: Site) -> Page:
-    """A page on which the operator has logged in."""
-    log_in(page, server)
-    return page
+def operator(logged_in: Page) -> Page:
+    """The operator's page."""
+    logged_in.forget()
+    return logged_in
 
 
 def log_in(page: Page, server: Site) -> None:

@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from tests.browser.chromium import Page
-from tests.browser.conftest import Site, log_in
+from tests.browser.conftest import Site
 from tests.rig.servers import wait_for
 
 pytestmark = pytest.mark.browser
@@ -100,9 +100,9 @@ def test_images_and_frames_are_refused(page: Page, server: Site, stranger: str) 
     wait_for(lambda: page.evaluate("true") and "net::ERR_BLOCKED_BY_RESPONSE" in page.failures, "the refusal")
 
 
-def test_the_operators_session_is_of_no_use_to_others(page: Page, server: Site, stranger: str) -> None:
+def test_the_operators_session_is_of_no_use_to_others(operator: Page, server: Site, stranger: str) -> None:
     """Logged in or not: a stranger's form cannot change an account, and its scripts read no page of the admin."""
-    log_in(page, server)
+    page = operator
     page.open(f"{server.url}/admin/accounts/account/")
     row = page.evaluate("document.querySelector('[name=_selected_action]').value")
     page.open(stranger)

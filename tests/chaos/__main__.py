@@ -1,4 +1,5 @@
-"""`python -m tests.chaos [--short] [--rounds N] [--database sqlite|postgres|both] [--seed N] [--output FOLDER]`.
+"""`python -m tests.chaos [--short] [--rounds N] [--database sqlite|postgres|both] [--seed N] [--output FOLDER]
+[--write-docs]`.
 
 Exits with 1 when anything that must hold did not.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 from tests.chaos.campaign import Campaign, Driver, plan_for, read_calls
 from tests.chaos.report import as_json, as_markdown
 from tests.chaos.verdict import count
+from tests.rig.documents import put_block
 from tests.rig.servers import MissingServerError
 from tests.rig.system import System
 
@@ -22,7 +24,7 @@ FULL_ROUNDS, SHORT_ROUNDS = 100, 5
 RATE = 6.0
 
 
-def _run(database: str, rounds: int, seed: int, output: Path) -> bool:
+def _run(database: str, rounds: int, seed: int, output: Path, *, writes_docs: bool) -> bool:
     print(f"== {database}: {rounds} rounds, seed {seed}", flush=True)
     campaign = Campaign(database, seed)
     with System(plan_for(database)) as system:
@@ -39,7 +41,10 @@ def _run(database: str, rounds: int, seed: int, output: Path) -> bool:
     report = as_json(campaign, verdict, command)
     output.mkdir(parents=True, exist_ok=True)
     (output / f"chaos-{database}.json").write_text(json.dumps(report, indent=1) + "\n")
-    print(as_markdown(report))
+    text = as_markdown(report)
+    print(text)
+    if writes_docs:
+        put_block("reliability.md", database, text)
     print("\n".join(verdict.examples), flush=True)
     return verdict.is_good
 
@@ -52,6 +57,7 @@ def main() -> int:
     parser.add_argument("--database", choices=("sqlite", "postgres", "both"), default="both")
     parser.add_argument("--seed", type=int, help="of victims and moments; random unless given")
     parser.add_argument("--output", type=Path, default=Path(tempfile.gettempdir()) / "bingproject-chaos")
+    parser.add_argument("--write-docs", action="store_true", help="put the results into docs/reliability.md")
     wanted = parser.parse_args()
     rounds = wanted.rounds or (SHORT_ROUNDS if wanted.short else FULL_ROUNDS)
     seed = wanted.seed if wanted.seed is not None else random.SystemRandom().randrange(10**6)
@@ -59,7 +65,7 @@ def main() -> int:
     outcomes = []
     for database in databases:
         try:
-            outcomes.append(_run(database, rounds, seed, wanted.output))
+            outcomes.append(_run(database, rounds, seed, wanted.output, writes_docs=wanted.write_docs))
         except MissingServerError as error:
             print(f"== {database}: left out, {error}", flush=True)
     print(f"reports: {wanted.output}")

@@ -112,6 +112,16 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return total / _TICKS
 
 
+def exact_cpu_seconds(pids: Iterable[int]) -> float:
+    """CPU time of the living threads of the processes, to the nanosecond: for little work over a short time."""
+    nanoseconds = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                nanoseconds += int(thread.joinpath("schedstat").read_text().split()[0])
+    return nanoseconds / 1e9
+
+
 def thread_count(pid: int) -> int:
     """Threads of one process; 0 when it is gone."""
     with contextlib.suppress(OSError):

@@ -58,6 +58,13 @@ def _program(name: str) -> str:
     return found
 
 
+def _postgres_user() -> int:
+    try:
+        return pwd.getpwnam("postgres").pw_uid
+    except KeyError:
+        raise MissingServerError("root needs the system's user postgres to run PostgreSQL") from None
+
+
 class OwnServer:
     """A server of ours that can be killed, stopped and started again on the same port and files."""
 

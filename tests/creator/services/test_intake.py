@@ -124,6 +124,16 @@ def test_a_clients_own_retry_joins_unless_another_try_can_mend(state: str, code:
     assert _create(is_repeat=True).is_replayed is joins
 
 
+def test_a_retry_joins_a_failure_that_bing_may_have_made_into_a_picture() -> None:
+    """A server error on the submit keeps the slot: a repeat gets that answer again instead of a second picture."""
+    make_account()
+    (task,) = _create().tasks
+    Task.objects.filter(pk=task.pk).update(
+        state=State.FAILED, error_code="upstream_unreachable", slot_until=timezone.now() - timedelta(seconds=5)
+    )
+    assert _create(is_repeat=True).is_replayed
+
+
 def test_a_retry_joins_only_its_own_newest_request() -> None:
     """Another body, another holder, or a start more than 15 minutes ago is no reason to join."""
     make_account()

@@ -1,0 +1,1 @@
+"""How the admin writes times, whatever Django's own habits in a language are."""
