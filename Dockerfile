@@ -15,13 +15,14 @@ RUN pip install --require-hashes --only-binary=:all: -r requirements-prod.txt
 COPY manage.py ./
 COPY bingproject ./bingproject
 COPY accounts ./accounts
+COPY chat ./chat
 COPY creator ./creator
 
 # Collected at build: no part writes into the image when it runs. The keys that settings make for this one command go
 # with the folder.
 RUN DATA_DIR=/tmp/build python manage.py collectstatic --noinput --verbosity 0 \
     && rm -rf /tmp/build \
-    && python -m compileall -q manage.py bingproject accounts creator \
+    && python -m compileall -q manage.py bingproject accounts chat creator \
     && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin bingproject \
     && install -d -o bingproject -g bingproject -m 0700 /data
 

@@ -4,7 +4,7 @@
 VENV ?= .venv
 PY := $(VENV)/bin/python
 SETUP := VENV="$(VENV)" ./.ci/setup
-SOURCES := manage.py accounts bingproject creator tests
+SOURCES := manage.py accounts bingproject chat creator tests
 
 .PHONY: help install run demo test test-browser test-live bench chaos lint format types check
 
