@@ -6,14 +6,13 @@ from chat.services.conversations import (
     find_two_call,
     prune_conversations,
     sign_conversation,
-    start_conversation,
     two_call_client_id,
     two_call_holder,
     two_call_model,
 )
 from chat.services.kept import Answered, KeptKey, answer_once
 from chat.services.rows import TurnRequest, why_no_account
-from chat.services.turns import stream_reply
+from chat.services.turns import start_conversation, stream_reply
 
 __all__ = [
     "Answered",

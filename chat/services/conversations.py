@@ -1,4 +1,4 @@
-"""Conversations that callers hold by a token: opened by POST create or by the two-call contract, found again, pruned.
+"""Conversations that callers hold by a token: signed, found again, pruned.
 
 The tokens are ours, signed, and bound to the caller; Bing's never leave the server.
 """
@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
-from functools import partial
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.signing import Signer
-from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from accounts.leases import prune_leases
@@ -20,30 +17,11 @@ from accounts.models import WhitelistedUser
 from bingproject.errors import NotFoundError, NotWhitelistedError
 from chat.models import Conversation, KeptAnswer, Origin
 from chat.protocol.catalogue import ModelSpec, find_model
-from chat.protocol.events import Prompt
-from chat.services import rows, sessions
 
 DEFAULT_TWO_CALL_MODEL = "balanced"
 KEPT_HOURS = 24
 PRUNED_AT_ONCE = 200
 _signer = Signer(salt="chat.conversation")
-
-
-async def start_conversation(holder: str, model: ModelSpec, origin: Origin, user_id: str = "") -> Conversation:
-    """Open an upstream conversation and keep it for the caller's first turn.
-
-    Raises: any ServiceError of opening one; nothing is kept then.
-    """
-    request = rows.TurnRequest(holder, model, Prompt("", (), ""), origin)
-    held = await rows.claim(partial(rows.claim_new, request, user_id=user_id))
-    try:
-        await rows.lease_account(held, ())
-        held.opened(sessions.pack(await sessions.open_session(held.account)))
-    except BaseException:
-        await sync_to_async(rows.discard)(held)
-        raise
-    await sync_to_async(rows.keep_open)(held, timezone.now())
-    return held.conversation
 
 
 def sign_conversation(conversation: Conversation) -> str:

@@ -56,30 +56,32 @@ class Answered:
     is_replayed: bool = False
 
 
-async def answer_once(key: KeptKey, produce: Callable[[], Awaitable[Answered]]) -> Answered:
+async def answer_once(
+    key: KeptKey, produce: Callable[[], Awaitable[Answered]], *, renew_seconds: float = RENEW_SECONDS
+) -> Answered:
     """Produce the answer, or hand out the one that was or is being produced for the same request.
 
     Raises: InvalidRequestError (`idempotency_mismatch`); SubmitOutcomeUnknownError when the process that ran it died.
     """
     row = await sync_to_async(_begin)(key, timezone.now())
     if row is None:
-        return await asyncio.shield(_start(key, produce))  # the caller may leave; the turn goes on
+        return await asyncio.shield(_start(key, produce, renew_seconds))  # the caller may leave; the turn goes on
     return await _wait(key)
 
 
-def _start(key: KeptKey, produce: Callable[[], Awaitable[Answered]]) -> asyncio.Task[Answered]:
+def _start(key: KeptKey, produce: Callable[[], Awaitable[Answered]], renew_seconds: float) -> asyncio.Task[Answered]:
     """In a context of its own: that of the request leads to its thread, which is not to be had after its end."""
     context = Context()
     context.run(request_id.current.set, request_id.current.get())
-    task = asyncio.get_running_loop().create_task(_run(key, produce), context=context)
+    task = asyncio.get_running_loop().create_task(_run(key, produce, renew_seconds), context=context)
     _running.add(task)
     task.add_done_callback(_running.discard)
     return task
 
 
-async def _run(key: KeptKey, produce: Callable[[], Awaitable[Answered]]) -> Answered:
+async def _run(key: KeptKey, produce: Callable[[], Awaitable[Answered]], renew_seconds: float) -> Answered:
     await sync_to_async(close_old_connections)()  # no request ends in this thread, after which it would be done
-    staying = asyncio.create_task(_stay_alive(key))
+    staying = asyncio.create_task(_stay_alive(key, renew_seconds))
     try:
         answered = await produce()
     except BaseException:
@@ -92,9 +94,9 @@ async def _run(key: KeptKey, produce: Callable[[], Awaitable[Answered]]) -> Answ
     return answered
 
 
-async def _stay_alive(key: KeptKey) -> None:
+async def _stay_alive(key: KeptKey, renew_seconds: float) -> None:
     while True:
-        await asyncio.sleep(RENEW_SECONDS)
+        await asyncio.sleep(renew_seconds)
         try:
             await sync_to_async(_rows(key).update)(alive_until=timezone.now() + timedelta(seconds=ALIVE_SECONDS))
         except (DatabaseError, InterfaceError) as error:

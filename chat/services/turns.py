@@ -10,6 +10,7 @@ import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 
 from asgiref.sync import sync_to_async
 from django.utils import timezone
@@ -29,8 +30,9 @@ from bingproject.errors import (
     UpstreamUnavailableError,
 )
 from chat import client
+from chat.models import Conversation, Origin
 from chat.protocol import sydney
-from chat.protocol.catalogue import LIMIT_CHARACTERS
+from chat.protocol.catalogue import LIMIT_CHARACTERS, ModelSpec
 from chat.protocol.events import SHOWN, Event, Finished, HistoryDropped, Prompt, Refused
 from chat.protocol.failures import SessionEndedError
 from chat.protocol.sydney import Credentials
@@ -71,6 +73,22 @@ async def stream_reply(request: TurnRequest) -> AsyncGenerator[Event, None]:
         await asyncio.shield(asyncio.ensure_future(turn.end()))
 
 
+async def start_conversation(holder: str, model: ModelSpec, origin: Origin, user_id: str = "") -> Conversation:
+    """Open an upstream conversation and keep it for the caller's first turn.
+
+    Raises: any ServiceError of opening one, after what can be tried again was; nothing is kept then.
+    """
+    request = TurnRequest(holder, model, Prompt("", (), ""), origin)
+    turn = _Turn(request, await rows.claim(partial(rows.claim_new, request, user_id=user_id)))
+    is_open = False
+    try:
+        row = await turn.open()
+        is_open = True
+    finally:
+        await asyncio.shield(asyncio.ensure_future(turn.leave(is_open=is_open)))
+    return row
+
+
 class _Turn:
     """A turn under way."""
 
@@ -93,6 +111,25 @@ class _Turn:
                 if self._has_text or not await self._recover(error):
                     self._held.record.fail(error)
                     raise
+
+    async def open(self) -> Conversation:
+        """The upstream conversation alone, for turns to come."""
+        while True:
+            try:
+                await self._take_account()
+                await self._session(self._held.account)
+                return self._held.conversation
+            except ServiceError as error:
+                if not await self._recover(error):
+                    raise
+
+    async def leave(self, *, is_open: bool) -> None:
+        """Let go of a conversation that was opened; forget one that could not be."""
+        self._renew_no_more()
+        if is_open:
+            await sync_to_async(rows.keep_open)(self._held, timezone.now())
+        else:
+            await sync_to_async(rows.discard)(self._held)
 
     async def _take_account(self) -> None:
         if self._held.lease is None:
@@ -189,14 +226,16 @@ class _Turn:
         await sync_to_async(accounts.settle)(account, Capability.CHAT, error, timezone.now(), rest_seconds=rest)
 
     async def _let_go(self) -> None:
+        self._renew_no_more()
+        await sync_to_async(rows.let_go)(self._held)
+
+    def _renew_no_more(self) -> None:
         if self._held.lease is not None:
             renewer.release(self._held.lease.pk)
-            await sync_to_async(rows.let_go)(self._held)
 
     async def end(self) -> None:
         """Write down what came of it; account and conversation are free again."""
-        if self._held.lease is not None:
-            renewer.release(self._held.lease.pk)
+        self._renew_no_more()
         await sync_to_async(rows.end_turn)(self._held, timezone.now())
 
 

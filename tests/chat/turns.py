@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import httpx
+from django.utils import timezone
 
 from bingproject.sandbox.server import SandboxServer
+from bingproject.seals import seal
 from chat import services
+from chat.models import Conversation, Turn, TurnState
 from chat.protocol.catalogue import find_model
 from chat.protocol.events import Event, Finished, Prompt, Said
 
@@ -57,3 +60,23 @@ def turns(hub: SandboxServer) -> list[dict[str, Any]]:
 def play(hub: SandboxServer, scenario: str, **rule: Any) -> None:
     """Have the sandbox play a scenario from now on."""
     httpx.post(f"{hub.url}/_sandbox/scenario", json={"scenario": scenario, **rule}).raise_for_status()
+
+
+def make_conversation(*, system: str = "", credentials: dict[str, str] | None = None, **columns: Any) -> Conversation:
+    """A conversation of the open caller, not being held."""
+    now = timezone.now()
+    row = Conversation(**({"holder": "open", "model": "balanced", "created_at": now, "used_at": now} | columns))
+    row.sealed_system = seal(system) if system else ""
+    count = row.upstream_turn_count
+    if credentials:
+        row.set_credentials(credentials, columns.get("opened_at", now))
+    row.upstream_turn_count = count
+    row.save()
+    return row
+
+
+def make_turn(conversation: Conversation, **columns: Any) -> Turn:
+    """A finished turn."""
+    now = timezone.now()
+    defaults = {"index": 0, "state": TurnState.FINISHED, "prompt": "hello", "answer": "hi", "started_at": now}
+    return Turn.objects.create(conversation=conversation, **(defaults | {"finished_at": now} | columns))

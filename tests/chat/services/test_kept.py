@@ -1,0 +1,225 @@
+"""Answers that are kept: produced once per key, to their end, whoever waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from django.utils import timezone
+
+from bingproject.errors import (
+    InvalidRequestError,
+    SubmitOutcomeUnknownError,
+    UpstreamTimeoutError,
+    UpstreamUnavailableError,
+)
+from chat.models import KeptAnswer
+from chat.services.kept import Answered, KeptKey, answer_once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+KEY = KeptKey("open", "chat/completions", "key-1", '{"a": 1}')
+
+
+class Work:
+    """What a view does for an answer: counts how often it was done, ends when it may."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.begun = self.ended = 0
+        self.may_end = asyncio.Event()
+        self._failure = failure
+
+    async def __call__(self) -> Answered:
+        """The answer, or the failure."""
+        self.begun += 1
+        await self.may_end.wait()
+        await sync_to_async(KeptAnswer.objects.count)()  # a thread is needed up to the end
+        self.ended += 1
+        if self._failure is not None:
+            raise self._failure
+        return Answered(200, {"number": self.begun, "text": "ä “quoted”"})
+
+
+def run(story: Callable[[], Awaitable[Any]]) -> Any:
+    """The story in an event loop."""
+
+    async def told() -> Any:
+        return await asyncio.wait_for(story(), 20)
+
+    return asyncio.run(told())
+
+
+async def begun(work: Work) -> None:
+    """Wait until it is being done."""
+    for _ in range(1000):
+        if work.begun:
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("nobody began")
+
+
+def test_the_same_request_gets_the_same_answer() -> None:
+    """Produced once; the repeat says that it is one. Sealed in the table."""
+
+    async def story() -> None:
+        work = Work()
+        work.may_end.set()
+        first, second = await answer_once(KEY, work), await answer_once(KEY, work)
+        assert (first.status, first.body, first.is_replayed) == (200, {"number": 1, "text": "ä “quoted”"}, False)
+        assert (second.status, second.body, second.is_replayed) == (200, first.body, True)
+        assert work.begun == 1
+
+    run(story)
+    assert "quoted" not in KeptAnswer.objects.get().sealed_answer
+
+
+def test_a_repeat_waits_for_the_answer_that_is_being_produced() -> None:
+    """Three at once: one is asked, all are answered."""
+
+    async def story() -> None:
+        work = Work()
+        asking = [asyncio.create_task(answer_once(KEY, work)) for _ in range(3)]
+        await begun(work)
+        work.may_end.set()
+        answers = await asyncio.gather(*asking)
+        assert [answer.body["number"] for answer in answers] == [1, 1, 1]
+        assert sorted(answer.is_replayed for answer in answers) == [False, True, True]
+
+    run(story)
+
+
+def test_another_holder_route_or_key_is_another_request() -> None:
+    """Each is answered for itself."""
+
+    async def story() -> None:
+        work = Work()
+        work.may_end.set()
+        for key in (KEY, KeptKey("b", KEY.route, KEY.key, KEY.body), KeptKey(KEY.holder, "chatgpt", KEY.key, KEY.body)):
+            assert not (await answer_once(key, work)).is_replayed
+        assert work.begun == 3
+
+    run(story)
+
+
+def test_another_body_under_the_same_key_is_refused() -> None:
+    """idempotency_mismatch, also while the first runs; nothing is produced."""
+
+    async def story() -> None:
+        work, other = Work(), Work()
+        asking = asyncio.create_task(answer_once(KEY, work))
+        await begun(work)
+        with pytest.raises(InvalidRequestError) as refusal:
+            await answer_once(KeptKey(KEY.holder, KEY.route, KEY.key, '{"a": 2}'), other)
+        assert (refusal.value.code, refusal.value.param) == ("idempotency_mismatch", "Idempotency-Key")
+        work.may_end.set()
+        await asking
+        assert other.begun == 0
+
+    run(story)
+
+
+def test_what_was_begun_runs_to_its_end_though_the_caller_leaves() -> None:
+    """Also when the request's own thread is gone; the repeat finds the answer."""
+
+    async def story() -> None:
+        work = Work()
+        with ThreadPoolExecutor(1) as thread:
+            async with ThreadSensitiveContext(executor=thread):
+                asking = asyncio.create_task(answer_once(KEY, work))
+                await begun(work)
+                asking.cancel()
+                await asyncio.wait({asking})
+                assert asking.cancelled()
+        work.may_end.set()
+        assert (await answer_once(KEY, work)).is_replayed
+        assert (work.begun, work.ended) == (1, 1)
+
+    run(story)
+
+
+def test_a_failure_is_not_kept() -> None:
+    """Its caller gets it, whoever waits along is told to try again, and the next one asks anew."""
+
+    async def story() -> None:
+        failing, good = Work(UpstreamUnavailableError()), Work()
+        asking = asyncio.create_task(answer_once(KEY, failing))
+        await begun(failing)
+        joining = asyncio.create_task(answer_once(KEY, good))
+        await asyncio.sleep(0.05)
+        failing.may_end.set()
+        with pytest.raises(UpstreamUnavailableError):
+            await asking
+        with pytest.raises(UpstreamTimeoutError):
+            await joining
+        assert not await KeptAnswer.objects.aexists()
+        good.may_end.set()
+        assert not (await answer_once(KEY, good)).is_replayed
+
+    run(story)
+
+
+def test_a_request_whose_process_died_is_not_asked_again() -> None:
+    """Nobody knows what became of it: submit_outcome_unknown, at once."""
+    now = timezone.now()
+    KeptAnswer.objects.create(
+        holder=KEY.holder,
+        route=KEY.route,
+        key=KEY.key,
+        body_hash=KEY.body_hash,
+        alive_until=now - timedelta(seconds=1),
+        created_at=now - timedelta(seconds=40),
+    )
+
+    async def story() -> None:
+        work = Work()
+        with pytest.raises(SubmitOutcomeUnknownError):
+            await answer_once(KEY, work)
+        assert work.begun == 0
+
+    run(story)
+
+
+def test_who_produces_says_that_it_lives() -> None:
+    """The row is renewed while the answer is being produced, however long that takes."""
+
+    async def story() -> None:
+        work = Work()
+        asking = asyncio.create_task(answer_once(KEY, work, renew_seconds=0.02))
+        await begun(work)
+        first = (await KeptAnswer.objects.aget()).alive_until
+        for _ in range(1000):
+            if (await KeptAnswer.objects.aget()).alive_until > first:
+                break
+            await asyncio.sleep(0.01)
+        else:
+            pytest.fail("it was not renewed")
+        work.may_end.set()
+        await asking
+
+    run(story)
+
+
+def test_after_a_day_a_key_is_free() -> None:
+    """What was kept is forgotten; the next request with it is a new one."""
+
+    async def story() -> None:
+        work = Work()
+        work.may_end.set()
+        await answer_once(KEY, work)
+        await KeptAnswer.objects.aupdate(created_at=timezone.now() - timedelta(hours=25))
+        assert not (await answer_once(KEY, work)).is_replayed
+        assert work.begun == 2
+
+    run(story)
+
+
+def test_bodies_are_told_apart_by_their_hash() -> None:
+    """Never kept themselves."""
+    assert len(KEY.body_hash) == 64
+    assert KEY.body_hash != KeptKey("open", KEY.route, KEY.key, json.dumps({"a": 2})).body_hash
