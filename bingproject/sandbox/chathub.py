@@ -258,11 +258,8 @@ class ChatHub:
         turn.answer = answer.text
         return Script(records, turn, answer, knobs, outcome=turn.outcome, gap=options.chat_gap).steps()
 
-    def end_turn(self, socket: ChatSocket) -> None:
+    def end_turn(self, socket: ChatSocket, turn: Turn) -> None:
         """Take note that a turn is over; what was answered belongs to the conversation."""
-        turn = socket.turn
-        if turn is None:
-            return
         conversation = socket.chat.conversations.get(turn.conversation)
         if conversation is not None and turn.outcome == ANSWERED and not turn.left:
             conversation.said.append(("bot", turn.answer))

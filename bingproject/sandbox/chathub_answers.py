@@ -46,7 +46,7 @@ def wants_search(turn: Turn, knobs: Knobs) -> bool:
 
 def query(turn: Turn) -> str:
     """Return what is searched for, or drawn: the message without words of the sandbox's, cut short."""
-    return SANDBOX_WORD.sub("", turn.text).strip()[:80]
+    return SANDBOX_WORD.sub("", turn.text).strip()[:80] or "sandbox"
 
 
 def compose(turn: Turn, conversation: Conversation, knobs: Knobs, words: int) -> Answer:

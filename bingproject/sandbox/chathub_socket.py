@@ -25,7 +25,7 @@ class Hub(Protocol):
     def start_turn(self, socket: ChatSocket, record: dict[str, Any]) -> Iterator[Step]:
         """Take a type-4 record and say what happens."""
 
-    def end_turn(self, socket: ChatSocket) -> None:
+    def end_turn(self, socket: ChatSocket, turn: Turn) -> None:
         """Take note that the turn is over."""
 
     def now(self) -> float:
@@ -74,8 +74,9 @@ class ChatSocket:
         except TimeoutError:
             await self._lose_patience()
         finally:
-            sockets.open -= 1
+            # Who sees that no socket is open also sees what became of its turn.
             await self._finish()
+            sockets.open -= 1
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -223,7 +224,7 @@ class ChatSocket:
             self.turn.closed_at = self.hub.now()
             self.turn.left = not self._has_ended
             self.chat.sockets.left += self.turn.left
-            self.hub.end_turn(self)
+            self.hub.end_turn(self, self.turn)
 
     def _blame(self, kind: str, detail: str) -> None:
         self.hub.violation(self, kind, detail)
@@ -240,3 +241,6 @@ async def refuse(reply: Reply, scope: Scope, receive: Receive, send: Send) -> No
     else:
         await send({**reply.start, "type": "websocket.http.response.start"})
         await send({"type": "websocket.http.response.body", "body": reply.body})
+        # The server calls it an error to return before the line is closed: its first word says that it will be.
+        await receive()
+        await receive()

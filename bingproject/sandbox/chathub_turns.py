@@ -57,7 +57,7 @@ REFUSALS: dict[str, tuple[str, str, bool]] = {
 }
 BREAKS = frozenset({"cut", "close", "fail", "type7", "error3"})
 # Such turns do not count against a conversation's limit.
-UNCOUNTED = frozenset({*REFUSALS, "turn-limit", "too-long", "no-result", "bare-type3", "silent"})
+UNCOUNTED = frozenset({*REFUSALS, "turn-limit", "too-long", "no-result", "bare-type3", "silent", "pings-only"})
 DISENGAGING = frozenset({"disengaged", "disengaged-only", "disengaged-after"})
 PINGS_A_SECOND = 10
 SPLITS = (1, 2, 3, 5, 8, 13, 21, 34, 55)
@@ -120,6 +120,8 @@ class Script:
     def _at_once(self) -> Step:
         if self.outcome == "silent":
             return End.SILENCE
+        if self.outcome == "pings-only":
+            return End.PINGS
         if self.outcome == "too-long":
             return Close(1000)
         shown = self.records.without_result() if self.outcome == "no-result" else ""
@@ -147,9 +149,6 @@ class Script:
 
     def _without_text(self) -> Iterator[Step]:
         records, name = self.records, self.outcome
-        if name == "pings-only":
-            yield End.PINGS
-            return
         messages = {
             "disengaged": [records.disengaged(), records.apology(self.message_id)],
             "disengaged-only": [records.disengaged()],
@@ -306,7 +305,7 @@ class Script:
         return [self.records.message(messageType="InternalSearchResult", text=text, messageId="big", hiddenText="")]
 
 
-_AT_ONCE = frozenset({"silent", "too-long", "bare-type3", "no-result"})
+_AT_ONCE = frozenset({"silent", "pings-only", "too-long", "bare-type3", "no-result"})
 _WITHOUT_TEXT = frozenset(
     {
         "disengaged",
@@ -316,7 +315,6 @@ _WITHOUT_TEXT = frozenset(
         "card-only",
         "blank-answer",
         "empty-answer",
-        "pings-only",
     }
 )
 
@@ -328,8 +326,9 @@ def _in_one_frame(steps: Iterator[Step]) -> Iterator[Step]:
         if isinstance(step, str):
             texts.append(step)
         elif not isinstance(step, float):
-            yield "".join(texts)
-            texts.clear()
+            if texts:
+                yield "".join(texts)
+                texts.clear()
             yield step
     if texts:
         yield "".join(texts)

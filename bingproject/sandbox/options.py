@@ -16,9 +16,10 @@ NUMBERS = frozenset({"chat_gap", "chat_open_seconds", "chat_leave_seconds"})
 class Options:
     """How this sandbox behaves when no scenario says otherwise.
 
-    Units: the three `_seconds` are inclusive ranges; a generation's own figure is drawn from its prompt. `chat_gap`
-    and `chat_expiry` are seconds, `chat_open_seconds` is how long a socket may wait with its question,
-    `chat_leave_seconds` with its close after the end; `chat_limit` characters; `chat_words` 0 means as long as the answer is.
+    Units: `image_seconds`, `video_seconds`, `submit_seconds` are inclusive ranges; a generation's own figure is drawn
+    from its prompt. `chat_gap` and `chat_expiry` are seconds, `chat_limit` characters; `chat_open_seconds` is how long
+    a socket may wait with its question, `chat_leave_seconds` with its close after the end; `chat_words` 0 means as long
+    as the answer is.
     """
 
     image_seconds: Range = (2.0, 3.0)

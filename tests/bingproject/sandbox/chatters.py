@@ -109,18 +109,8 @@ class Chatter:
         )  # fmt: skip
 
     def invocation(self, text: str, **changes: Any) -> dict[str, Any]:
-        """Build a type-4 record; `changes` replace fields of its argument."""
-        request_id = str(uuid.uuid4())
-        message = {"author": "user", "inputMethod": "Keyboard", "messageType": "Chat", "text": text}
-        argument = {
-            "source": "cib", "scenario": "SERP", "tone": "Precise", "optionsSets": ["h3precise"], "plugins": [],
-            "allowedMessageTypes": ["Chat"], "isStartOfSession": self.turns == 0, "traceId": "0" * 32,
-            "requestId": request_id, "conversationId": self.conversation_id, "participant": {"id": self.client_id},
-            "previousMessages": None, "message": message | {"requestId": request_id, "messageId": request_id},
-        }  # fmt: skip
-        return {
-            "type": 4, "target": "chat", "invocationId": str(self.turns), "arguments": [argument | changes],
-        }  # fmt: skip
+        """Build this conversation's next type-4 record; `changes` replace fields of its argument."""
+        return invocation(text, self.conversation_id, self.client_id, self.turns, **changes)
 
     def ask(self, text: str, *, seconds: float = 2, **changes: Any) -> Heard:
         """Ask over a socket of its own and listen until type 3, the end, or so many seconds of silence."""
@@ -135,6 +125,19 @@ class Chatter:
     def close(self) -> None:
         """Let go of the HTTP client."""
         self.http.close()
+
+
+def invocation(text: str, conversation_id: str, client_id: str, turn: int = 0, **changes: Any) -> dict[str, Any]:
+    """Build a type-4 record; `changes` replace fields of its argument."""
+    request_id = str(uuid.uuid4())
+    message = {"author": "user", "inputMethod": "Keyboard", "messageType": "Chat", "text": text}
+    argument = {
+        "source": "cib", "scenario": "SERP", "tone": "Precise", "optionsSets": ["h3precise"], "plugins": [],
+        "allowedMessageTypes": ["Chat"], "isStartOfSession": turn == 0, "traceId": "0" * 32,
+        "requestId": request_id, "conversationId": conversation_id, "participant": {"id": client_id},
+        "previousMessages": None, "message": message | {"requestId": request_id, "messageId": request_id},
+    }  # fmt: skip
+    return {"type": 4, "target": "chat", "invocationId": str(turn), "arguments": [argument | changes]}
 
 
 def listen(socket: ClientConnection, heard: Heard, seconds: float) -> Heard:

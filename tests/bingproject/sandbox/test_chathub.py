@@ -54,6 +54,8 @@ def test_who_is_not_signed_in_opens_nothing(server: SandboxServer) -> None:
     for cookie in ("", "expired-1"):
         chatter = Chatter(server, cookie)
         assert chatter.create().json()["result"]["value"] == "UnauthorizedRequest"
+        chats = chatter.http.get("/turing/conversation/chats").json()
+        assert chats["result"]["value"] == "UnauthorizedRequest"
         chatter.close()
 
 

@@ -31,6 +31,13 @@ def test_the_message_comes_back_byte_for_byte(text: str) -> None:
     assert json.loads(f'"{made.escaped[: made.escaped_ends[0]]}"') == made.text[: made.ends[0]]
 
 
+def test_many_words_come_in_few_chunks() -> None:
+    """No more chunks than it takes to look alive, unless a number of words was asked for."""
+    made = answer("word " * 500)
+    assert 30 <= len(made.ends) <= MOST_CHUNKS
+    assert "word " * 500 in made.text
+
+
 def test_a_long_message_comes_back_shortened() -> None:
     """Its beginning and three dots."""
     assert f"“{'a' * LONGEST_ECHO}…”" in answer("a" * (LONGEST_ECHO + 1)).text
@@ -68,6 +75,7 @@ def test_searching_is_asked_for_or_seems_wanted() -> None:
     assert not wants_search(turn("a researcher"), {})
     assert not wants_search(turn("news", options=["nosearchall"]), {"search": None})
     assert query(turn("sandbox:search=1 how high? sandbox:gap=0.5")) == "how high?"
+    assert query(turn("sandbox:search")) == "sandbox"
     assert "[^1^]" in answer("news").text
 
 

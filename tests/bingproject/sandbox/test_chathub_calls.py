@@ -62,6 +62,9 @@ def test_what_is_no_picture_is_refused(server: SandboxServer, talk: Talk) -> Non
     """By an empty id, as are good ones when a rule says so; other rules give statuses or no id at all."""
     alice = talk()
     assert send_picture(alice, b"text").json()["blobId"] == ""
+    knowledge = (None, '{"knowledgeRequest":{}}', "application/json")
+    parts: Any = {"knowledgeRequest": knowledge, "imageBase64": (None, "no base64!")}
+    assert alice.http.post("/images/kblob", files=parts).json()["blobId"] == ""
     expected = {"kblob-refused": 200, "kblob-no-id": 200, "kblob-413": 413, "kblob-html": 200}
     for scenario, status in expected.items():
         httpx.post(f"{server.url}/_sandbox/scenario", json={"scenario": scenario, "next": 1}).raise_for_status()

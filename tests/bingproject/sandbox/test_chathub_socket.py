@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from bingproject.sandbox.app import create_app
 from bingproject.sandbox.server import SandboxServer
-from tests.bingproject.sandbox.chatters import HANDSHAKE, SEPARATOR, Chatter, Heard, listen
+from tests.bingproject.sandbox.chatters import HANDSHAKE, SEPARATOR, Chatter, Heard, invocation, listen
 from tests.bingproject.sandbox.conftest import Talk
 
 
@@ -224,3 +228,36 @@ def test_handshakes_go_wrong(server: SandboxServer, talk: Talk) -> None:
         socket.send(record(alice, "too early"))
     wait_for(lambda: server.state.chat.sockets.open == 0)
     assert blamed(server) == ["chat-handshake"]
+
+
+@pytest.mark.parametrize(("knob", "last"), [("split-utf8", "websocket.send"), ("cut-after", "websocket.close")])
+async def test_a_server_without_open_lines_shows_less(knob: str, last: str) -> None:
+    """Under another server a fragmented record is whole, and a cut is a close."""
+    app = create_app()
+    conversation = app.state.chat.create("alice", app.state.now())
+    question = invocation(f"sandbox:{knob}", conversation.id, conversation.client_id)
+    incoming: list[Any] = [
+        {"type": "websocket.connect"},
+        {"type": "websocket.receive", "text": HANDSHAKE + json.dumps(question) + SEPARATOR},
+    ]
+    sent: list[Any] = []
+    is_over = asyncio.Event()
+
+    async def receive() -> Any:
+        if incoming:
+            return incoming.pop(0)
+        await is_over.wait()
+        return {"type": "websocket.disconnect", "code": 1000}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+        if message["type"] == "websocket.close" or '"type":3' in message.get("text", ""):
+            is_over.set()
+
+    query = urlencode({"sec_access_token": conversation.token}).encode()
+    headers = [(b"origin", b"https://www.bing.com")]
+    scope = {"type": "websocket", "path": "/sydney/ChatHub", "query_string": query, "headers": headers}
+    await app(scope, receive, send)
+    assert sent[-1]["type"] == last
+    assert Heard([one.get("text", "") for one in sent]).texts
+    assert app.state.counts.violations == 0

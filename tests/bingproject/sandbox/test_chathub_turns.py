@@ -80,7 +80,8 @@ def test_the_ends_of_broken_turns() -> None:
     assert isinstance(closing, str)
     assert (json.loads(closing[:-1])["allowReconnect"], end) == (True, Close(1000))
     assert hear(play("error3-before")).records[-1]["error"]
-    assert [play("silent"), play("silent-after")[-1], play("pings-only")[-1]] == [[End.SILENCE], End.SILENCE, End.PINGS]
+    assert [play("silent"), play("silent-after")[-1]] == [[End.SILENCE], End.SILENCE]
+    assert [play("pings-only"), play("pings-after")[-1]] == [[End.PINGS], End.PINGS]
 
 
 def test_disengaged_and_apologies() -> None:
@@ -115,6 +116,7 @@ def test_an_anonymous_captcha_has_another_id() -> None:
 
 def test_a_search_comes_first_and_a_card_last() -> None:
     """Query, results and loader, then citations, attributions and suggestions; the last message is no answer."""
+    assert play(search=None, gap=0.1).count(0.1) == len(hear(play(search=None)).texts) + 1
     heard = hear(play(search=None))
     kinds = [one.get("messageType") for one in heard.messages]
     assert kinds[:3] == ["InternalSearchQuery", "InternalSearchResult", "InternalLoaderMessage"]
@@ -133,6 +135,7 @@ def test_chunks_of_every_kind_give_the_same_records() -> None:
     plain = hear(play()).records
     assert hear(play(many_records=None)).records == plain
     assert len(play(many_records=None)) == 1
+    assert play("silent", "many-records") == [End.SILENCE]
     cut = play(split_records=None)
     assert hear(cut).records == plain
     assert any(isinstance(step, str) and not step.endswith(SEPARATOR) for step in cut)
