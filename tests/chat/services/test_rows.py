@@ -1,0 +1,165 @@
+"""What turns hold and leave behind in the tables: claims, leases, records, and why no account is to be had."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.models import AccountState, Capability, Lease
+from bingproject.errors import ConflictError, NotFoundError, ServiceError
+from bingproject.sandbox.server import SandboxServer
+from chat.models import Conversation, Turn, TurnState
+from chat.protocol.catalogue import find_model
+from chat.protocol.events import Finished, Prompt, Said, Source, Sources, Suggestions, TextDelta
+from chat.services import rows, stream_reply
+from chat.services.rows import Record, TurnRequest
+from tests.chat.turns import answer_of, ask, ask_async, make_conversation, make_turn, said, seen
+from tests.factories import make_account, set_capability
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def request(newest: str = "hello", **fields: object) -> TurnRequest:
+    """A turn of the open caller."""
+    return TurnRequest("open", find_model("balanced"), Prompt("", (), newest), **fields)  # type: ignore[arg-type]
+
+
+def test_a_record_keeps_what_the_row_will_say() -> None:
+    """The first text's time, the last sources, the suggestions."""
+    record, now = Record(), timezone.now()
+    record.add(Sources("q", (Source("a", "https://a.example"),)), now)
+    assert record.first_text_at is None
+    record.add(TextDelta("x"), now)
+    record.add(TextDelta("y"), now + timedelta(seconds=1))
+    record.add(Suggestions(("more",)), now)
+    assert (record.first_text_at, record.suggestions) == (now, ["more"])
+    assert record.sources == [{"title": "a", "url": "https://a.example"}]
+
+
+def test_turns_of_a_named_conversation_come_one_after_the_other(hub: SandboxServer) -> None:
+    """Both are answered over the same upstream conversation, each in its turn."""
+    make_account()
+    row = make_conversation()
+
+    async def both() -> None:
+        words = ("one sandbox:delay=0.3", "two sandbox:delay=0.3")
+        await asyncio.gather(*(ask_async(text, conversation=row) for text in words))
+
+    asyncio.run(both())
+    assert seen(hub)["creates"] == 1
+    assert max(seen(hub)["max_in_flight"].values()) == 1
+    assert list(row.turns.values_list("index", flat=True)) == [0, 1]
+
+
+def test_a_named_conversation_that_stays_busy_is_a_conflict(hub: SandboxServer, settings: Settings) -> None:
+    """After the time of a whole turn the caller is told; a pruned one is not found."""
+    settings.CHAT_TURN_SECONDS = 0.3
+    make_account()
+    row = make_conversation()
+    assert row.take("somebody", timezone.now() + timedelta(hours=1))
+    with pytest.raises(ConflictError):
+        ask("hello", conversation=row)
+    assert seen(hub)["creates"] == 0
+    Conversation.objects.all().delete()
+    with pytest.raises(NotFoundError):
+        ask("hello", conversation=row)
+
+
+def test_a_named_conversation_is_rebuilt_from_its_turns(hub: SandboxServer) -> None:
+    """What was said and answered is replayed; a turn that failed was never answered."""
+    make_account()
+    row = make_conversation(system="Be kind.")
+    make_turn(row, index=0, prompt="first", answer="one")
+    make_turn(row, index=1, prompt="lost", answer="", state=TurnState.FAILED)
+    make_turn(row, index=1, prompt="second", answer="", state=TurnState.REFUSED)
+    prompt = rows.with_stored_history(row, Prompt("", (), "third"))
+    assert (prompt.system, prompt.newest) == ("Be kind.", "third")
+    assert prompt.history == (Said("user", "first"), Said("assistant", "one"), Said("user", "second"))
+    assert "Be kind." in answer_of(ask("third sandbox:recall", conversation=row))
+
+
+def test_without_texts_a_named_conversation_cannot_be_rebuilt() -> None:
+    """conflict: there is nothing to replay."""
+    row = make_conversation()
+    make_turn(row, prompt="", answer="")
+    with pytest.raises(ConflictError):
+        rows.with_stored_history(row, Prompt("", (), "again"))
+
+
+def test_who_finds_no_room_in_time_is_told_so(hub: SandboxServer, settings: Settings) -> None:
+    """All that the account may hold is held: 429 after the wait, and nothing is left."""
+    settings.CHAT_FIRST_RECORD_SECONDS = 0.3
+    account = make_account()
+    set_capability(account, Capability.CHAT, limit=1)
+    until = timezone.now() + timedelta(minutes=1)
+    Lease.objects.create(account=account, capability="chat", holder="somebody", until=until)
+    with pytest.raises(ServiceError) as failure:
+        ask("hello")
+    assert (failure.value.code, failure.value.retry_after) == ("too_many_running", 30)
+    assert Lease.objects.get().holder == "somebody"
+    assert not Conversation.objects.exclude(claim="").exists()
+
+
+def test_why_no_account_can_chat() -> None:
+    """The nearest to be mended first: one that rests, then what an operator must mend; without any, none."""
+    now = timezone.now()
+    assert rows.why_no_account(now).code == "no_account"
+    for state, code in (
+        (AccountState.BLOCKED, "account_blocked"),
+        (AccountState.CHALLENGED, "challenge_required"),
+        (AccountState.EXPIRED, "cookie_expired"),
+    ):
+        make_account(state=state)
+        assert rows.why_no_account(now).code == code
+    for minutes in (20, 10):
+        set_capability(make_account(), Capability.CHAT, cooldown_until=now + timedelta(minutes=minutes))
+    resting = rows.why_no_account(now)
+    assert (resting.code, resting.retry_after) == ("throttled", 600)
+
+
+@pytest.mark.parametrize("step", range(0, 200, 8))
+def test_a_caller_who_leaves_at_any_moment_leaves_nothing(hub: SandboxServer, step: int) -> None:
+    """While it claims, takes an account, opens, asks or reads: no claim, no lease, no socket stays."""
+    make_account()
+
+    async def leave() -> None:
+        turn = asyncio.create_task(ask_async("hello sandbox:gap=0.01"))
+        await asyncio.sleep(step / 1000)
+        turn.cancel()
+        await asyncio.wait({turn})
+
+    asyncio.run(leave())
+    assert not Lease.objects.exists()
+    assert not Conversation.objects.exclude(claim="").exists()
+    assert not Conversation.objects.filter(turns=None).exists()
+    for _ in range(200):
+        if not hub.state.chat.sockets.open:
+            break
+        asyncio.run(asyncio.sleep(0.01))
+    assert hub.state.chat.sockets.open == 0
+
+
+def test_a_turn_is_written_down_once_with_all_that_it_was(hub: SandboxServer) -> None:
+    """Numbers, times, account; the conversation counts it and is found by what was said."""
+    account = make_account()
+
+    async def run() -> Finished:
+        async for event in stream_reply(request("tides", is_streamed=True, request_id="r" * 50)):
+            last = event
+        assert isinstance(last, Finished)
+        return last
+
+    end = asyncio.run(run())
+    turn, row = Turn.objects.get(), Conversation.objects.get()
+    assert (turn.state, turn.account, turn.prompt, turn.answer) == (TurnState.FINISHED, account, "tides", end.text)
+    assert (turn.sent_characters, turn.received_characters) == (5, len(end.text))
+    assert turn.first_text_at is not None and turn.finished_at is not None
+    assert turn.started_at <= turn.first_text_at <= turn.finished_at
+    assert turn.request_id == "r" * 36
+    assert (row.turn_count, row.create_count, row.account) == (1, 1, account)
+    ask("again", said(("tides", end.streamed)))
+    assert Conversation.objects.get().turn_count == 2
