@@ -1,6 +1,6 @@
 """The records Bing Chat sends in one turn, as text; each ends with the separator 0x1E.
 
-Source: docs/wire/chat.md, its section on incoming records.
+Source: docs/wire/chathub.md, its section on incoming records.
 """
 
 from __future__ import annotations
