@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import answer, carry, lifecycle, read, recover, submit
+from tests.benchmarks import answer, carry, chat, lifecycle, read, recover, submit
 from tests.benchmarks.figures import DATABASES, Figure, as_markdown, summarise
 from tests.rig.documents import put_block
 from tests.rig.processes import machine
@@ -30,6 +30,7 @@ BENCHMARKS = {
     "read": (read.run, 1),
     "recover": (recover.run, 1),
     "lifecycle": (lifecycle.run, 1),
+    "chat": (chat.run, 5),
 }
 
 

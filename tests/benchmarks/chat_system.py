@@ -1,0 +1,71 @@
+"""What the chat benchmarks measure: web servers, the bare relay and the sandbox, each in a process of its own."""
+
+from __future__ import annotations
+
+from tests.benchmarks.chat_callers import Target
+from tests.rig.parts import Part
+from tests.rig.processes import exact_cpu_seconds, pss_bytes
+from tests.rig.servers import free_port, is_listening, wait_for
+from tests.rig.system import Plan, System
+
+GAP_SECONDS = 0.02
+
+
+def chat_plan(database: str, *, accounts: int, limit: int, gap: float = GAP_SECONDS) -> Plan:
+    """A system for streams; with keys, since looking one up is part of the cost."""
+    sandbox = ("--chat-gap", f"{gap:g}", "--chat-open-seconds", "60")
+    settings = (("ACCESS", "keys"), ("LOG_LEVEL", "ERROR"))
+    return Plan(database, sandbox=sandbox, accounts=accounts, account_limit=limit, settings=settings)
+
+
+class ChatSystem(System):
+    """Web servers alone: no chat needs a cluster. With `has_bare` there is the reference too."""
+
+    def __init__(self, plan: Plan, *, servers: int = 1, has_bare: bool = True) -> None:
+        self._server_count, self._has_bare = servers, has_bare
+        super().__init__(plan)
+
+    def _environment(self) -> dict[str, str]:
+        socket_url = self.sandbox_url.replace("http", "ws", 1) + "/sydney/ChatHub"
+        return super()._environment() | {"SYDNEY_URL": socket_url}
+
+    def _parts(self) -> list[Part]:
+        self._ports = {f"server-{number}": free_port() for number in range(self._server_count)}
+        parts = [self._web(name, "bingproject.asgi", port, "on") for name, port in self._ports.items()]
+        self.bare_port = free_port()
+        return [*parts, *([self._web("bare", "tests.benchmarks.bare_relay", self.bare_port, "off")] * self._has_bare)]
+
+    def _web(self, name: str, module: str, port: int, lifespan: str) -> Part:
+        command = [
+            "-m", "uvicorn", f"{module}:application", "--port", str(port), "--no-proxy-headers", "--lifespan",
+            lifespan, "--no-access-log", "--ws", "none", "--log-level", "error", "--timeout-graceful-shutdown", "2",
+        ]  # fmt: skip
+        return self._part(name, command)
+
+    def start(self) -> float:
+        """Start all parts; seconds until they listen."""
+        for part in self.parts:
+            part.start()
+        ports = [*self._ports.values(), *([self.bare_port] * self._has_bare)]
+        return wait_for(lambda: all(map(is_listening, ports)), "the servers to listen")
+
+    @property
+    def targets(self) -> list[Target]:
+        """The servers of ours."""
+        return [Target(name, port, self.keys[0]) for name, port in self._ports.items()]
+
+    @property
+    def bare(self) -> Target:
+        """The reference."""
+        return Target("bare", self.bare_port)
+
+    def cpu_of(self, target: Target) -> float:
+        """CPU seconds of a target's process."""
+        return exact_cpu_seconds(self._pids(target))
+
+    def memory_of(self, target: Target) -> int:
+        """Bytes of a target's process."""
+        return pss_bytes(self._pids(target))
+
+    def _pids(self, target: Target) -> list[int]:
+        return [process.pid for part in self.parts if part.name == target.name for process in part.processes()]
