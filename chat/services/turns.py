@@ -219,11 +219,9 @@ class _Turn:
 
     async def _settle(self, error: AccountError) -> None:
         account = self._held.account
-        rest = None
-        if isinstance(error, AccountThrottledError):
-            rest = await sync_to_async(_rest_seconds)(account)
-            error.retry_after = error.retry_after or rest
-        await sync_to_async(accounts.settle)(account, Capability.CHAT, error, timezone.now(), rest_seconds=rest)
+        if isinstance(error, AccountThrottledError) and error.retry_after is None:
+            error.retry_after = await sync_to_async(_rest_seconds)(account)
+        await sync_to_async(accounts.settle)(account, Capability.CHAT, error, timezone.now())
 
     async def _let_go(self) -> None:
         self._renew_no_more()
