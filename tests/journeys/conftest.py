@@ -7,7 +7,11 @@ import pytest
 from pytest_django import Settings
 
 from bingproject.sandbox.server import SandboxServer
+from tests.factories import make_account
+from tests.journeys.chat_refusals import ChatScene, make_chat_scene
+from tests.journeys.chats import Chats
 from tests.journeys.refusals import Scene, make_scene
+from tests.servers import LiveServer
 
 
 @pytest.fixture
@@ -19,3 +23,19 @@ def scene(http: httpx.Client, sandbox: SandboxServer, settings: Settings) -> Sce
     settings.UPSTREAM_TIMEOUT_SECONDS = 5.0
     settings.IMAGE_WAIT_SECONDS = 60
     return make_scene(http, sandbox)
+
+
+@pytest.fixture
+def chats(site: LiveServer, hub: SandboxServer, http: httpx.Client, settings: Settings) -> Chats:
+    """Everything between a caller and Bing's chat; silence alone ends nothing within a test."""
+    settings.CHAT_FIRST_RECORD_SECONDS = settings.CHAT_GAP_SECONDS = 60.0
+    make_account("alice")
+    return Chats(site, hub, http)
+
+
+@pytest.fixture
+def chat_scene(http: httpx.Client, hub: SandboxServer, settings: Settings) -> ChatScene:
+    """The same for chats: an account that is signed in, and patience for a busy machine."""
+    settings.UPSTREAM_TIMEOUT_SECONDS = 5.0
+    settings.CHAT_FIRST_RECORD_SECONDS = settings.CHAT_GAP_SECONDS = 10.0
+    return make_chat_scene(http, hub)
