@@ -46,6 +46,7 @@ from creator.timing import PollPlan
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.15
+BUSY_TICK_SECONDS = 0.04  # while more waits than may be sent at once: a place that gets free is soon taken
 RENEW_SECONDS = 2.0
 SWEEP_SECONDS = 1.0
 FENCE_SECONDS = 1.0
@@ -71,6 +72,7 @@ class Runner:
         self._lease_end = 0.0
         self._renew_at = self._sweep_at = 0.0
         self._is_ending = False
+        self._has_backlog = False
 
     # --- the slice ---
 
@@ -86,7 +88,7 @@ class Runner:
         try:
             while time.monotonic() < end_at and not is_stopping():
                 await self._tick()
-                await asyncio.sleep(TICK_SECONDS)
+                await asyncio.sleep(BUSY_TICK_SECONDS if self._has_backlog else TICK_SECONDS)
             await self._finish_submits()
             return "handed over"
         except LeaseLostError:
@@ -200,8 +202,11 @@ class Runner:
             return
         kinds = await sync_to_async(claims.due_kinds)(timezone.now())
         if not kinds:
+            self._has_backlog = False
             return
-        for task in await sync_to_async(claims.claim)(self.id, kinds, free):
+        claimed = await sync_to_async(claims.claim)(self.id, kinds, free)
+        self._has_backlog = len(claimed) == free
+        for task in claimed:
             if task.account is not None:
                 self._sessions.of(task.account)
                 self._submitting.add(task.pk)

@@ -262,11 +262,14 @@ def _best_seat(seats: Sequence[_Seat], task: Task) -> _Seat | None:
 
 def _fair_queue(kind: str, count: int, now: datetime) -> Sequence[Task]:
     """The next tasks in an order that is fair between key-holders: whoever has least running goes first."""
-    due: QuerySet[Task] = Task.objects.due(now).filter(kind=kind)
+    # Ids first: thousands may wait, and only the few that are chosen are worth whole rows.
+    due = Task.objects.due(now).filter(kind=kind).values_list("pk", "holder", "created_at")
     order = [F("created_at").asc(), F("id").asc()]
     ranked = due.annotate(rank=Window(RowNumber(), partition_by=F("holder"), order_by=order))
     candidates = list(ranked.filter(rank__lte=count).order_by("rank", "created_at", "id")[: count * 20])
     running = Task.objects.filter(state__in=AT_BING).order_by().values_list("holder").annotate(count=Count("pk"))
     loads: dict[str, int] = dict(running)
-    candidates.sort(key=lambda task: (loads.get(task.holder, 0) + task.rank, task.created_at))
-    return candidates[:count]
+    candidates.sort(key=lambda found: (loads.get(found[1], 0) + found[3], found[2]))
+    chosen = [task_id for task_id, *_ in candidates[:count]]
+    tasks = Task.objects.in_bulk(chosen)
+    return [tasks[task_id] for task_id in chosen if task_id in tasks]

@@ -70,6 +70,7 @@ def server(program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         password = re.search(r"password: (\S+)", _read(log))
         assert password is not None, _read(log)
         site = Site(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}", password[1])
+        wait_for(lambda: is_listening(port + 1), "the sandbox", 30)
         options = {"image_seconds": 0, "video_seconds": 0}
         site.http.post(f"{site.sandbox_url}/_sandbox/options", json=options).raise_for_status()
         wait_for(lambda: site.http.get(f"{site.url}/readyz").status_code == 200, "the worker", 30)

@@ -22,7 +22,7 @@ from tests.journeys.refusals import COOKIE, GENERATIONS, IMAGE, UNTOUCHED, VIDEO
 PASTE = "The operator must paste a new one."
 NOT_SET = Row("instant", "cookie_not_set", "Add an account in the admin, or start with BING_COOKIE_U.")
 NO_ACCOUNT = Row("instant", "no_account", "The operator finds the reason in the admin under Accounts.")
-CHALLENGED = Row("instant", "challenge_required", "sign in with the account in a browser")
+CHALLENGED = Row("instant", "challenge_required", "sign in with it in a browser")
 BLOCKED = Row("instant", "account_blocked", "look at it in a browser")
 RESTING = Row("instant", "throttled", "Retry-After", retry_after=600)
 EXPIRED = Row("instant", "cookie_expired", PASTE, submits=0, account="expired")

@@ -109,11 +109,11 @@ START_PAGE = [
 UNREADABLE_START_PAGES = ["drift", "unknown", "truncated", "empty", "no-ig", "http-400", "http-401", "http-404"]
 # Sent, and no answer: nobody can know, so nothing is sent again. The word says whether Bing took it.
 UNKNOWN = [
-    Row("cut", "submit_outcome_unknown", "Start a new task if you want another try.", keeps_slot=True),
-    Row("cut-body", "submit_outcome_unknown", "Start a new task if you want another try.", keeps_slot=True),
-    Row("stall", "submit_outcome_unknown", "Start a new task if you want another try.", keeps_slot=True),
-    Row("cut-accepted", "submit_outcome_unknown", "Start a new task if you want another try.", keeps_slot=True),
-    Row("stall-accepted", "submit_outcome_unknown", "Start a new task if you want another try.", keeps_slot=True),
+    Row("cut", "submit_outcome_unknown", "Start a new task for another try.", keeps_slot=True),
+    Row("cut-body", "submit_outcome_unknown", "Start a new task for another try.", keeps_slot=True),
+    Row("stall", "submit_outcome_unknown", "Start a new task for another try.", keeps_slot=True),
+    Row("cut-accepted", "submit_outcome_unknown", "Start a new task for another try.", keeps_slot=True),
+    Row("stall-accepted", "submit_outcome_unknown", "Start a new task for another try.", keeps_slot=True),
 ]
 # The same failures where the OpenAI route answers otherwise, and one of each kind that answers the same.
 ON_OPENAI = [*PROMPT[:1], *PROMPT[5:9], *PROMPT[-1:], *OVERLOAD[-2:], *FAULTS[:1], *FAULTS[3:4]]
