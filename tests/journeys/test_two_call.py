@@ -1,0 +1,135 @@
+"""The two-call contract as its clients live it: long chats, two calls at once, several conversations, what was lost."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.models import WhitelistedUser
+from bingproject.errors import ConflictError
+from chat import services
+from chat.models import Conversation
+from tests.chat.turns import play
+from tests.factories import make_user
+from tests.journeys.chats import Chats
+
+
+@pytest.fixture
+def user(chats: Chats) -> WhitelistedUser:
+    """A whitelisted user."""
+    return make_user("u1")
+
+
+def opened(chats: Chats, user_id: str = "u1") -> dict[str, Any]:
+    """A new conversation."""
+    return dict(chats.http.post("/create_conversation", json={"userId": user_id}).json())
+
+
+def asked(chats: Chats, conversation: dict[str, Any], prompt: str) -> httpx.Response:
+    """One turn, as the original's clients send it."""
+    return chats.http.post("/chatgpt", json={**conversation, "prompt": prompt})
+
+
+def test_a_chat_of_many_turns(chats: Chats, user: WhitelistedUser) -> None:
+    """The client hands on the number it got; one create, and the caller notices no turn limit."""
+    conversation = opened(chats)
+    for number in range(33):
+        answer = asked(chats, conversation, f"question {number}")
+        assert f"question {number}" in answer.json()["message"]
+        conversation["invocationId"] = answer.json()["invocationId"]
+    assert conversation["invocationId"] == 33
+    assert chats.counts()["creates"] == 2
+    assert Conversation.objects.get().turn_count == 33
+    chats.wait_for_rest()
+
+
+def test_a_client_that_always_says_nought(chats: Chats, user: WhitelistedUser) -> None:
+    """The gateway itself knows which turn Bing is at."""
+    conversation = opened(chats)
+    assert [asked(chats, conversation, "x").json()["invocationId"] for _ in range(3)] == [1, 1, 1]
+    assert [turn["number"] for turn in chats.turns()] == [0, 1, 2]
+
+
+def test_two_calls_at_once_wait_for_each_other(chats: Chats, user: WhitelistedUser) -> None:
+    """Both are answered, one after the other, over the one conversation."""
+    conversation = opened(chats)
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda n: asked(chats, conversation, f"call {n} sandbox:delay=0.3"), range(3)))
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert all(f"call {n} " in answer.json()["message"] for n, answer in enumerate(answers))
+    assert chats.counts()["creates"] == 1
+    assert chats.counts()["max_in_flight"] == {"alice": 1}
+
+
+def test_a_call_that_waits_in_vain_is_told(chats: Chats, user: WhitelistedUser, settings: Settings) -> None:
+    """After as long as a turn may take: 409."""
+    conversation = opened(chats)
+    row = Conversation.objects.get()
+    assert row.take("somebody", timezone.now())
+    settings.CHAT_TURN_SECONDS = 0.3
+    answer = asked(chats, conversation, "hello")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
+    assert chats.turns() == []
+
+
+def test_several_conversations_do_not_see_each_other(chats: Chats, user: WhitelistedUser) -> None:
+    """Side by side over one account."""
+    conversations = [opened(chats) for _ in range(4)]
+
+    def chat(number: int) -> list[str]:
+        prompts = [f"secret {number} sandbox:gap=0.01", "and? sandbox:recall"]
+        return [asked(chats, conversations[number], prompt).json()["message"] for prompt in prompts]
+
+    with ThreadPoolExecutor(4) as pool:
+        for number, (first, second) in enumerate(pool.map(chat, range(4))):
+            assert f"secret {number}" in first
+            assert not any(f"secret {other}" in second for other in range(4) if other != number)
+    assert chats.counts()["creates"] == 4
+
+
+@pytest.mark.parametrize("scenario", ["invalid-session", "token-expired", "turn-limit"])
+def test_what_bing_lost_is_told_again(chats: Chats, user: WhitelistedUser, scenario: str) -> None:
+    """From the stored turns; the caller notices nothing."""
+    conversation = opened(chats)
+    asked(chats, conversation, "my name is Ada")
+    play(chats.hub, scenario, next=1)
+    message = asked(chats, conversation, "who am I? sandbox:recall").json()["message"]
+    assert "my name is Ada" in message
+    assert chats.counts()["creates"] == 2
+
+
+def test_without_texts_what_bing_lost_is_lost(chats: Chats, user: WhitelistedUser, settings: Settings) -> None:
+    """409: there is nothing to tell again; a conversation without turns is simply opened anew."""
+    settings.CHAT_STORE_TEXT = False
+    conversation = opened(chats)
+    Conversation.objects.update(opened_at=timezone.now() - timedelta(hours=7))
+    assert asked(chats, conversation, "hello").status_code == 200
+    Conversation.objects.update(opened_at=timezone.now() - timedelta(hours=7))
+    answer = asked(chats, conversation, "again")
+    assert answer.status_code == 409
+    assert answer.json()["error"]["code"] == ConflictError.codes[0]
+    assert answer.headers["x-should-retry"] == "false"
+    chats.wait_for_rest()
+
+
+def test_a_pruned_conversation_is_not_found(chats: Chats, user: WhitelistedUser) -> None:
+    """As one that never was."""
+    conversation = opened(chats)
+    Conversation.objects.update(used_at=timezone.now() - timedelta(days=31))
+    assert services.prune_conversations(timezone.now()) == 1
+    assert asked(chats, conversation, "hello").status_code == 404
+
+
+def test_a_caller_who_leaves_frees_the_conversation(chats: Chats, user: WhitelistedUser) -> None:
+    """The one who waited behind gets their turn."""
+    conversation = opened(chats)
+    with chats.asked("/chatgpt", {**conversation, "prompt": "first sandbox:silent"}):
+        chats.wait_until(lambda: chats.counts()["turns"])
+    chats.wait_for_rest()
+    assert "second" in asked(chats, conversation, "second").json()["message"]
