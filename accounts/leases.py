@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Collection
 from contextvars import Context
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, InterfaceError, close_old_connections, transaction
-from django.db.models import Count
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection, transaction
+from django.db.models import Count, F, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from accounts.models import AccountCapability, Lease
+from accounts.models import Account, AccountCapability, Lease
 
 logger = logging.getLogger(__name__)
 
@@ -26,52 +28,85 @@ RENEW_SECONDS = 10.0
 
 
 def take_lease(
-    capability: str, holder: str, now: datetime, *, only: int | None = None, excluding: Collection[int] = ()
+    capability: str, holder: str, now: datetime, *, only: int | None = None, excluding: Collection[int] = (), most: int = 0
 ) -> Lease | None:
     """Hold the usable account with least work and room, or the one asked for; None when none has room.
 
     Shape: the lease's `account` is loaded. Exact under concurrency: the load is counted under the row's lock.
+    `most` accounts are tried, all by default: within a transaction of the caller's, whose locks last, only one may be.
     """
-    rows = AccountCapability.objects.usable(capability, now).exclude(account__in=excluding)
-    if only is not None:
-        rows = rows.filter(account=only)
-    loads = _loads(capability, now)
-    for row in sorted(rows, key=lambda row: loads[row.account_id]):
-        if loads[row.account_id] < row.limit:
-            lease = _take(row, holder, now)
-            if lease is not None:
-                return lease
+    tried = 0
+    for capability_id, account_id in _accounts_with_room(capability, now):
+        if account_id in excluding or only not in (None, account_id):
+            continue
+        lease = _take(capability_id, capability, holder, now)
+        tried += 1
+        if lease is not None or tried == most:
+            return lease
     return None
 
 
-def _take(row: AccountCapability, holder: str, now: datetime) -> Lease | None:
+# Marks for the values of a query whose text is kept: building it costs many times what running it does.
+_CAPABILITY_MARK, _NOW_MARK = "(capability)", datetime(1, 1, 2, tzinfo=UTC)
+
+
+@cache
+def _room_query() -> tuple[str, tuple[Any, ...]]:
+    """Which accounts have room, least work first: text, and values with marks among them."""
+    held = Lease.objects.filter(account=OuterRef("account_id"), capability=_CAPABILITY_MARK, until__gt=_NOW_MARK)
+    counted = held.order_by().values("account_id").annotate(count=Count("pk")).values("count")
+    rows = AccountCapability.objects.usable(_CAPABILITY_MARK, _NOW_MARK)
+    rows = rows.annotate(load=Coalesce(Subquery(counted), 0)).filter(load__lt=F("limit"))
+    rows = rows.order_by("load", F("served_at").asc(nulls_first=True), "pk")
+    return rows.values_list("pk", "account_id").query.sql_with_params()
+
+
+def _accounts_with_room(capability: str, now: datetime) -> list[tuple[int, int]]:
+    text, values = _room_query()
+    adapt = connection.ops.adapt_datetimefield_value
+    places = {_CAPABILITY_MARK: capability, adapt(_NOW_MARK): adapt(now)}
+    with connection.cursor() as cursor:
+        cursor.execute(text, [places.get(value, value) for value in values])
+        return [(capability_id, account_id) for capability_id, account_id, *_ in cursor.fetchall()]
+
+
+# Fixed texts for the same reason. Counted in a statement of its own: one that waited for the lock would not see what
+# was committed while it waited.
+_LOCK = 'SELECT c."limit", c.account_id FROM accounts_accountcapability c WHERE c.id = %s'
+_COUNT = "SELECT COUNT(*) FROM accounts_lease WHERE account_id = %s AND capability = %s AND until > %s"
+_SERVE = "UPDATE accounts_accountcapability SET served_at = %s WHERE id = %s"
+_INSERT = "INSERT INTO accounts_lease (account_id, capability, holder, until) VALUES (%s, %s, %s, %s) RETURNING id"
+_ACCOUNT = "SELECT * FROM accounts_account WHERE id = %s"
+
+
+def _take(capability_id: int, capability: str, holder: str, now: datetime) -> Lease | None:
     """A lease on this account if it still has room.
 
     One row's lock to a transaction: two that hold one each and want the other's would stand still.
     """
-    with transaction.atomic():
-        locked = AccountCapability.objects.select_for_update(of=("self",)).select_related("account").get(pk=row.pk)
-        held = Lease.objects.filter(account=row.account_id, capability=row.capability, until__gt=now)
-        if held.count() >= locked.limit:
+    until, adapt = now + timedelta(seconds=LEASE_SECONDS), connection.ops.adapt_datetimefield_value
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        cursor.execute(_LOCK + (" FOR UPDATE" if connection.features.has_select_for_update else ""), [capability_id])
+        found = cursor.fetchone()
+        if found is None:
             return None
-        AccountCapability.objects.filter(pk=row.pk).update(served_at=now)
-        lease = Lease.objects.create(
-            account=locked.account,
-            capability=row.capability,
-            holder=holder[:120],
-            until=now + timedelta(seconds=LEASE_SECONDS),
-        )
+        limit, account_id = found
+        cursor.execute(_COUNT, [account_id, capability, adapt(now)])
+        if cursor.fetchone()[0] >= limit:
+            return None
+        cursor.execute(_SERVE, [adapt(now), capability_id])
+        cursor.execute(_INSERT, [account_id, capability, holder[:120], adapt(until)])
+        (lease_id,) = cursor.fetchone()
+        account = Account.objects.raw(_ACCOUNT, [account_id])[0]
+    lease = Lease(pk=lease_id, account=account, capability=capability, holder=holder[:120], until=until)
+    lease._state.adding = False
     return lease
-
-
-def _loads(capability: str, now: datetime) -> Counter[int]:
-    rows = Lease.objects.filter(capability=capability, until__gt=now).order_by()
-    return Counter(dict(rows.values_list("account_id").annotate(count=Count("pk"))))
 
 
 def drop_lease(lease_id: int) -> None:
     """Let go of the account."""
-    Lease.objects.filter(pk=lease_id).delete()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM accounts_lease WHERE id = %s", [lease_id])
 
 
 def prune_leases(now: datetime) -> int:
