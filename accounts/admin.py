@@ -20,9 +20,10 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from accounts import services
-from accounts.models import USABLE_STATES, Account, AccountCapability, AccountState, ApiKey, WhitelistedUser
+from accounts.models import USABLE_STATES, Account, AccountCapability, AccountState, ApiKey, Lease, WhitelistedUser
 from accounts.protocol import PASSWORD_MASK, mask_proxy, parse_cookies
 from bingproject.errors import InvalidRequestError
+from bingproject.pages import LIST_HINT, MachineRowsAdmin
 from bingproject.upstream import is_proxy_address
 
 STATE_COLOURS = {
@@ -49,7 +50,6 @@ WHAT_TO_DO = {
         "Sign in at account.microsoft.com with this account and see what Microsoft wants; then paste its cookies below."
     ),
 }
-LIST_HINT = "bingproject/hint.html"
 
 
 class WriteOnlyTextarea(UnfoldAdminTextareaWidget):
@@ -388,3 +388,12 @@ class ApiKeyAdmin(ModelAdmin):
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         """They open nothing from now on."""
         messages.success(request, f"{services.revoke_api_keys(queryset, timezone.now())} revoked.")
+
+
+@admin.register(Lease)
+class LeaseAdmin(MachineRowsAdmin):
+    """What holds accounts right now."""
+
+    hint = "Chat turns under way, and the account each one holds. One that nobody renews is over within half a minute."
+    list_display = ("account", "capability", "holder", "until")
+    list_select_related = ("account",)

@@ -18,8 +18,9 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from bingproject.pages import MachineRowsAdmin
+
 SHOWN_RESULT_CHARACTERS = 200
-LIST_HINT = "bingproject/hint.html"
 # Group → pages: title, icon, model. Django's own order by app would put tasks beside the queue's jobs, which it calls
 # tasks too.
 PAGES: dict[str, tuple[tuple[str, str, str], ...]] = {
@@ -27,7 +28,11 @@ PAGES: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Tasks", "imagesmode", "creator.Task"),
         ("Runners", "sync", "creator.Runner"),
     ),
-    "Bing": (("Accounts", "account_circle", "accounts.Account"),),
+    "Chats": (("Conversations", "chat", "chat.Conversation"),),
+    "Bing": (
+        ("Accounts", "account_circle", "accounts.Account"),
+        ("Leases", "link", "accounts.Lease"),
+    ),
     "Who may ask": (
         ("Whitelisted users", "group", "accounts.WhitelistedUser"),
         ("API keys", "key", "accounts.ApiKey"),
@@ -78,25 +83,7 @@ def icon_address(request: HttpRequest) -> str:
     return static("bingproject/icon.svg")
 
 
-class QueueRecordAdmin(ModelAdmin):
-    """Rows that machines write: to be looked at."""
-
-    list_before_template = LIST_HINT
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Only the queue adds."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only the queue changes."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only the queue deletes."""
-        return False
-
-
-class FinishedJobAdmin(QueueRecordAdmin):
+class FinishedJobAdmin(MachineRowsAdmin):
     """Jobs that have run: what they were and the line they returned."""
 
     list_display = ("name", "func", "cluster", "started", "stopped", "time_taken", "short_result")
@@ -127,7 +114,7 @@ class FailedJobAdmin(FinishedJobAdmin):
     hint = "Jobs that raised an error or were cut off. Nothing is lost with them: what is still due is started again."
 
 
-class QueuedJobAdmin(QueueRecordAdmin):
+class QueuedJobAdmin(MachineRowsAdmin):
     """Jobs that wait for a worker."""
 
     hint = "Jobs that wait for a worker. A long list means that none is running."

@@ -9,17 +9,16 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from bingproject.errors import OWNER, ConflictError
+from bingproject.pages import LIST_HINT, MachineRowsAdmin, NewestPaginator
 from creator import services
 from creator.models import FINISHED, Kind, Runner, State, Task
 from creator.protocol import MODELS
@@ -40,18 +39,6 @@ STATE_COLOURS = {
     State.FAILED: "danger",
     State.EXPIRED: "danger",
 }
-
-
-class NewestPaginator(Paginator):  # type: ignore[type-arg]  # no parameter at run time
-    """Pages over the newest rows only: counting a million of them would take longer than reading a page."""
-
-    listed_rows = 10_000
-
-    @cached_property
-    def count(self) -> int:
-        """The number of rows, at most `listed_rows`; older ones are found by filters and search."""
-        rows: Any = self.object_list
-        return int(rows[: self.listed_rows].count())
 
 
 class ModelFilter(admin.SimpleListFilter):
@@ -91,7 +78,7 @@ class TaskAdmin(ModelAdmin):
     """Tasks: state first; nothing is edited, what still runs can be cancelled."""
 
     hint = "What was asked for, newest first. To cancel what has not ended, tick it and choose the action."
-    list_before_template = "bingproject/hint.html"
+    list_before_template = LIST_HINT
     list_display = ("state_shown", "why", "short_prompt", "kind", "account", "asked_by", "created_at", "duration")
     list_display_links = ("state_shown", "short_prompt")
     list_filter = ("state", "kind", ModelFilter, "account", ErrorFilter)
@@ -229,23 +216,10 @@ def cancel_one(task_id: uuid.UUID) -> str:
 
 
 @admin.register(Runner)
-class RunnerAdmin(ModelAdmin):
+class RunnerAdmin(MachineRowsAdmin):
     """The loops that carry tasks: one living row for each machine at work."""
 
     hint = "The loops that carry tasks, one for each machine at work. None for longer than a moment: start a worker."
-    list_before_template = "bingproject/hint.html"
 
     list_display = ("machine", "id", "started_at", "lease_until", "task_count")
     ordering: ClassVar = ["machine"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Only a runner adds itself."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only a runner changes its row."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Dead runners are buried by living ones."""
-        return False

@@ -2,6 +2,8 @@
 
 from chat.services.conversations import (
     check_whitelisted,
+    close_upstream,
+    delete_conversations,
     find_conversation,
     find_two_call,
     prune_conversations,
@@ -20,6 +22,8 @@ __all__ = [
     "TurnRequest",
     "answer_once",
     "check_whitelisted",
+    "close_upstream",
+    "delete_conversations",
     "find_conversation",
     "find_two_call",
     "prune_conversations",

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.signing import Signer
+from django.db.models import QuerySet
 from django.utils.crypto import constant_time_compare
 
 from accounts.leases import prune_leases
@@ -89,6 +90,20 @@ def two_call_model() -> ModelSpec:
 
 
 # --- clean-up ---
+
+
+def close_upstream(rows: QuerySet[Conversation], now: datetime) -> int:
+    """Forget Bing's end of those that no turn holds: the next turn opens another and replays the history. How many."""
+    idle = Conversation.objects.idle(now).filter(pk__in=list(rows.values_list("pk", flat=True)))
+    return idle.exclude(sealed_credentials="").update(
+        sealed_credentials="", account=None, opened_at=None, upstream_turn_count=0
+    )
+
+
+def delete_conversations(rows: QuerySet[Conversation], now: datetime) -> int:
+    """Delete those that no turn holds, with their texts; how many."""
+    idle = Conversation.objects.idle(now).filter(pk__in=list(rows.values_list("pk", flat=True)))
+    return idle.delete()[1].get(Conversation._meta.label, 0)
 
 
 def prune_conversations(now: datetime) -> int:

@@ -1,0 +1,38 @@
+"""What operators' pages share: pages over the newest rows alone, and rows that only machines write."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Lease, WhitelistedUser
+from bingproject.pages import NewestPaginator
+from tests.factories import make_account, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def test_pages_end_at_the_newest_rows() -> None:
+    """Older ones are found by filters and search."""
+    for _ in range(5):
+        make_user()
+    rows = NewestPaginator(WhitelistedUser.objects.order_by("pk"), 2)
+    rows.listed_rows = 3
+    assert (rows.count, rows.num_pages) == (3, 2)
+
+
+def test_rows_of_machines_are_looked_at_alone(client: Client) -> None:
+    """Leases: listed with account, holder and end; no adding, changing or deleting."""
+    client.force_login(User.objects.create_superuser("admin", password="x"))
+    lease = Lease.objects.create(account=make_account("anna"), capability="chat", holder="chat 1", until=timezone.now())
+    text = client.get(reverse("admin:accounts_lease_changelist")).content.decode()
+    assert all(word in text for word in ("anna", "chat 1"))
+    assert client.get(reverse("admin:accounts_lease_change", args=[lease.pk])).status_code == 200
+    assert client.get(reverse("admin:accounts_lease_add")).status_code == 403
+    for way in ("change", "delete"):
+        address = reverse(f"admin:accounts_lease_{way}", args=[lease.pk])
+        assert client.post(address, {"post": "yes", "holder": "x"}).status_code == 403
+    assert Lease.objects.get().holder == "chat 1"

@@ -1,0 +1,201 @@
+"""Operators' pages for conversations: each opens, finds, shows the transcript, acts; nothing is edited."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from chat.models import Conversation, Origin, Turn, TurnState
+from tests.chat.turns import make_conversation, make_turn
+from tests.factories import make_account
+
+pytestmark = pytest.mark.django_db
+OPEN = {"token": "a-secret-token"}
+
+
+@pytest.fixture
+def operator(client: Client) -> Client:
+    """A browser with an operator logged in."""
+    client.force_login(User.objects.create_superuser("admin", password="x"))
+    return client
+
+
+def page(operator: Client, name: str, *arguments: Any, **query: str) -> str:
+    """The text of one page, which must open."""
+    answer = operator.get(reverse(f"admin:chat_conversation_{name}", args=arguments), query)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def act(operator: Client, action: str, *rows: Conversation) -> str:
+    """Choose an action for some conversations, and follow to the page that comes of it."""
+    fields = {"action": action, "_selected_action": [row.pk for row in rows]}
+    answer = operator.post(reverse("admin:chat_conversation_changelist"), fields, follow=True)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def listed(operator: Client, **query: str) -> set[uuid.UUID]:
+    """Which conversations the list shows for a query."""
+    text = page(operator, "changelist", **query)
+    rows = Conversation.objects.values_list("pk", flat=True)
+    return {pk for pk in rows if reverse("admin:chat_conversation_change", args=[pk]) in text}
+
+
+# --- the list -------------------------------------------------------------------------------------------------------
+
+
+def test_the_list_shows_what_matters(operator: Client) -> None:
+    """State, caller, model, account, origin, error; no more queries for more conversations; every count has a limit."""
+    account = make_account("anna")
+    make_conversation(holder="user:bert", account=account, origin=Origin.TWO_CALL, last_error="throttled")
+    with CaptureQueriesContext(connection) as first:
+        text = page(operator, "changelist")
+    assert all(word in text for word in ("Closed at Bing", "bert", "balanced", "anna", "Two calls", "throttled"))
+    for _ in range(5):
+        make_conversation(account=account)
+    with CaptureQueriesContext(connection) as second:
+        page(operator, "changelist")
+    assert len(second) == len(first)
+    counts = [query["sql"] for query in second if "COUNT(" in query["sql"] and "chat_conversation" in query["sql"]]
+    assert counts
+    assert all("LIMIT" in sql for sql in counts)
+
+
+def test_filters(operator: Client) -> None:
+    """By state, model, account, origin and time; a value that does not exist filters nothing."""
+    account, now = make_account(), timezone.now()
+    open_one = make_conversation(credentials=OPEN, account=account)
+    closed = make_conversation(model="creative", used_at=now - timedelta(days=20))
+    answering = make_conversation(credentials=OPEN, origin=Origin.CREATED)
+    assert answering.take("somebody", now)
+    everything = {open_one.pk, closed.pk, answering.pk}
+    assert listed(operator) == everything
+    assert listed(operator, state="open") == {open_one.pk}
+    assert listed(operator, state="closed") == {closed.pk}
+    assert listed(operator, state="answering") == {answering.pk}
+    assert listed(operator, model="creative") == {closed.pk}
+    assert listed(operator, account__id__exact=str(account.pk)) == {open_one.pk}
+    assert listed(operator, origin__exact="created") == {answering.pk}
+    assert listed(operator, used_at__gte=(now - timedelta(days=7)).isoformat()) == everything - {closed.pk}
+    assert listed(operator, state="nonsense") == listed(operator, model="nonsense") == everything
+
+
+def test_search(operator: Client) -> None:
+    """By id, by holder, by user; not by what was said."""
+    one = make_conversation(holder="user:anna")
+    two = make_conversation(holder="user:other", user_id="bert")
+    make_turn(two, prompt="anna")
+    assert (
+        listed(operator, q=str(one.pk)) == listed(operator, q="anna") == listed(operator, q=" user:anna ") == {one.pk}
+    )
+    assert listed(operator, q="bert") == {two.pk}
+    assert listed(operator, q=" ") == {one.pk, two.pk}
+    assert listed(operator, q="nobody") == listed(operator, q=str(uuid.uuid4())) == set()
+
+
+# --- one conversation -----------------------------------------------------------------------------------------------
+
+
+def test_the_transcript_is_read_as_a_chat(operator: Client) -> None:
+    """Question, answer, sources, failures in order; escaped; nothing to type in, no secret of Bing's."""
+    row = make_conversation(system="Be <kind>.", credentials=OPEN, account=make_account("anna"))
+    sources = [
+        {"title": "Tides", "url": "https://tides.example"},
+        {"title": "Bad", "url": "javascript:alert(1)"},
+        {"title": "", "url": "https://untitled.example"},
+    ]
+    make_turn(row, index=0, prompt="<script>one</script>", answer="first answer", sources=sources)
+    make_turn(
+        row, index=1, prompt="two", answer="", state=TurnState.FAILED, error_code="timeout", error_detail="silence"
+    )
+    text = page(operator, "change", row.pk)
+    words = ("Be &lt;kind&gt;.", "&lt;script&gt;one", "first answer", "two", "Failed", "timeout", "silence", "anna")
+    assert all(word in text for word in words)
+    assert text.index("first answer") < text.index("silence")
+    assert 'href="https://tides.example"' in text
+    assert ">https://untitled.example</a>" in text
+    assert "javascript:alert" not in text
+    assert "a-secret-token" not in text
+    assert 'name="_save"' not in text
+
+
+def test_where_texts_are_not_kept_figures_stand(operator: Client) -> None:
+    """How much was said, and that nothing of it is kept."""
+    row = make_conversation()
+    assert "Nothing has been said yet." in page(operator, "change", row.pk)
+    make_turn(row, prompt="", answer="", sent_characters=12, received_characters=345)
+    text = page(operator, "change", row.pk)
+    assert "12 characters asked, 345 answered; texts are not kept." in text
+
+
+def test_of_a_very_long_chat_the_newest_turns_are_shown(operator: Client) -> None:
+    """And how many are not."""
+    row, now = make_conversation(), timezone.now()
+    Turn.objects.bulk_create(
+        Turn(conversation=row, index=number, prompt=f"question {number}.", started_at=now) for number in range(203)
+    )
+    text = page(operator, "change", row.pk)
+    assert "3 earlier turns not shown." in text
+    assert "question 2." not in text
+    assert text.index("question 3.") < text.index("question 202.")
+
+
+def test_nothing_is_added_or_edited(operator: Client) -> None:
+    """Neither by a page nor by a form sent without one."""
+    row = make_conversation()
+    assert operator.get(reverse("admin:chat_conversation_add")).status_code == 403
+    for way in ("change", "delete"):
+        address = reverse(f"admin:chat_conversation_{way}", args=[row.pk])
+        assert operator.post(address, {"holder": "user:other", "post": "yes"}).status_code == 403
+    assert Conversation.objects.get().holder == "open"
+
+
+# --- actions --------------------------------------------------------------------------------------------------------
+
+
+def test_closing_bings_end(operator: Client) -> None:
+    """Of those that have one and are not being answered."""
+    account = make_account()
+    rows = [make_conversation(credentials=OPEN, account=account, upstream_turn_count=3) for _ in range(2)]
+    answering = make_conversation(credentials=OPEN, account=account)
+    assert answering.take("somebody", timezone.now())
+    assert "2 closed." in act(operator, "close_upstream", *rows, answering, make_conversation())
+    for row in rows:
+        row.refresh_from_db()
+        assert (row.credentials, row.account, row.opened_at, row.upstream_turn_count) == ({}, None, None, 0)
+    answering.refresh_from_db()
+    assert answering.credentials == OPEN
+
+
+def test_deleting_takes_the_texts_along(operator: Client) -> None:
+    """Not those that are being answered, nor any that was not chosen."""
+    gone, kept, answering = (make_conversation() for _ in range(3))
+    for row in (gone, kept):
+        make_turn(row)
+    assert answering.take("somebody", timezone.now())
+    assert "1 deleted." in act(operator, "delete_selected_conversations", gone, answering)
+    assert set(Conversation.objects.all()) == {kept, answering}
+    assert Turn.objects.get().conversation == kept
+
+
+def test_an_operator_who_may_only_look_cannot_act(client: Client) -> None:
+    """The actions need the permission to delete conversations."""
+    user = User.objects.create_user("viewer", password="x", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(content_type__app_label="chat", codename="view_conversation"))
+    client.force_login(user)
+    row = make_conversation(credentials=OPEN)
+    assert "Open at Bing" in page(client, "changelist")
+    for action in ("close_upstream", "delete_selected_conversations"):
+        act(client, action, row)
+    row.refresh_from_db()
+    assert row.credentials == OPEN
