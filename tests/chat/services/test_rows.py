@@ -32,10 +32,11 @@ def test_a_record_keeps_what_the_row_will_say() -> None:
     """The first text's time, the last sources, the suggestions."""
     record, now = Record(), timezone.now()
     record.add(Sources("q", (Source("a", "https://a.example"),)), now)
-    assert record.first_text_at is None
+    was_silent = record.first_text_at is None
     record.add(TextDelta("x"), now)
     record.add(TextDelta("y"), now + timedelta(seconds=1))
     record.add(Suggestions(("more",)), now)
+    assert was_silent
     assert record.suggestions == ["more"]
     assert record.first_text_at == now
     assert record.sources == [{"title": "a", "url": "https://a.example"}]
