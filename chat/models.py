@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 
 from accounts.models import Account
@@ -33,12 +34,29 @@ class Origin(models.TextChoices):
     TWO_CALL = "two_call", "Two calls"
 
 
+# Fixed texts: building these queries costs many times what running them does, and every turn asks them.
+_CONTINUING = """
+SELECT * FROM chat_conversation
+WHERE history_key = %s AND holder = %s AND model = %s AND (claimed_until IS NULL OR claimed_until < %s)
+ORDER BY used_at DESC LIMIT 4
+"""
+_TAKE = """
+UPDATE chat_conversation SET claim = %s, claimed_until = %s
+WHERE id = %s AND used_at = %s AND (claimed_until IS NULL OR claimed_until < %s)
+"""
+
+
 class ConversationQuerySet(models.QuerySet["Conversation"]):
     """Questions about many conversations."""
 
     def idle(self, now: datetime) -> ConversationQuerySet:
         """Those that no turn holds."""
         return self.filter(Q(claimed_until=None) | Q(claimed_until__lt=now))
+
+    def continuing(self, history_key: str, holder: str, model: str, now: datetime) -> Iterable[Conversation]:
+        """The idle ones that stand where this history ends, last used first; a few, should the first be taken."""
+        adapted = connection.ops.adapt_datetimefield_value(now)
+        return self.raw(_CONTINUING, [history_key, holder, model, adapted])
 
 
 class Conversation(models.Model):
@@ -91,9 +109,11 @@ class Conversation(models.Model):
 
     def take(self, claim: str, now: datetime) -> bool:
         """Claim it for one turn, by one conditional UPDATE; whether nobody else had, nor has since it was read."""
-        mine = Conversation.objects.idle(now).filter(pk=self.pk, used_at=self.used_at)
-        taken = mine.update(claim=claim, claimed_until=claim_end(now))
-        return bool(taken)
+        number = self._meta.pk.get_db_prep_value(self.pk, connection)
+        end, used_at, at = map(connection.ops.adapt_datetimefield_value, (claim_end(now), self.used_at, now))
+        with connection.cursor() as cursor:
+            cursor.execute(_TAKE, [claim, end, number, used_at, at])
+            return bool(cursor.rowcount)
 
     def release(self, claim: str, **changes: Any) -> bool:
         """End the turn's claim and record what it changed; nothing when the claim was lost meanwhile."""

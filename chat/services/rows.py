@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -38,7 +38,6 @@ from chat.protocol.transcript import hash_history
 
 AGE_MARGIN_SECONDS = 300.0  # an upstream conversation this close to its end is not begun on
 LOOK_SECONDS = 0.1
-CANDIDATES = 4
 Held = TypeVar("Held", bound="HeldTurn | None")
 
 
@@ -157,12 +156,23 @@ async def claim(find: Callable[[str], Held]) -> Held:
         return await sync_to_async(find)(mark)
     except asyncio.CancelledError:
         # The thread does one thing after the other: by then it has claimed one, or never will.
-        await asyncio.shield(asyncio.ensure_future(sync_to_async(_give_back)(mark)))
+        await to_the_end(sync_to_async(_give_back)(mark))
+        raise
+
+
+async def to_the_end(tidying: Coroutine[Any, Any, None]) -> None:
+    """Wait for work that leaves things in order, also when the waiting is cancelled meanwhile."""
+    task = asyncio.ensure_future(tidying)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
         raise
 
 
 def _give_back(mark: str) -> None:
     rows = Conversation.objects.filter(claim=mark)
+    Lease.objects.filter(holder__in=[_lease_holder(pk) for pk in rows.values_list("pk", flat=True)]).delete()
     rows.filter(create_count=0, turns=None).delete()  # made for this turn
     rows.update(claim="", claimed_until=None)
 
@@ -172,7 +182,8 @@ def _claim_named(request: TurnRequest, conversation_id: uuid.UUID, claim: str) -
     row = Conversation.objects.select_related("account").filter(pk=conversation_id).first()
     if row is None:
         raise NotFoundError("Conversation not found. Create a new one.")
-    return _held(request, row, claim, now) if row.take(claim, now) else None
+    with transaction.atomic():
+        return _held(request, row, claim, now) if row.take(claim, now) else None
 
 
 def _claim_or_insert(request: TurnRequest, claim: str) -> HeldTurn:
@@ -180,11 +191,14 @@ def _claim_or_insert(request: TurnRequest, claim: str) -> HeldTurn:
     now = timezone.now()
     if request.prompt.history:
         key = hash_history(request.holder, request.model.id, request.prompt.system, request.prompt.history)
-        rows = Conversation.objects.idle(now).filter(history_key=key, holder=request.holder, model=request.model.id)
-        for row in rows.select_related("account").order_by("-used_at")[:CANDIDATES]:
-            if row.take(claim, now):
-                return _held(request, row, claim, now)
-    return claim_new(request, claim)
+        for row in Conversation.objects.continuing(key, request.holder, request.model.id, now):
+            with transaction.atomic():
+                if row.take(claim, now):
+                    return _held(request, row, claim, now)
+    with transaction.atomic():
+        held = claim_new(request, claim)
+        _try_account(held, now)
+    return held
 
 
 def claim_new(request: TurnRequest, claim: str, *, user_id: str = "") -> HeldTurn:
@@ -229,9 +243,26 @@ def _held(request: TurnRequest, row: Conversation, claim: str, now: datetime) ->
     held = HeldTurn(request, row, claim, now)
     opened_at = row.opened_at
     age = (now - opened_at).total_seconds() if opened_at else 0.0
-    if age > sydney.CONVERSATION_SECONDS - AGE_MARGIN_SECONDS or not _is_usable(row.account_id, now):
+    if age > sydney.CONVERSATION_SECONDS - AGE_MARGIN_SECONDS:
+        held.lose_session()
+    _try_account(held, now)
+    if held.lease is None and not _is_usable(row.account_id, now):
         held.lose_session()
     return held
+
+
+def _try_account(held: HeldTurn, now: datetime) -> None:
+    """Hold the account at once if there is room, in the transaction that claims: one commit and one thread hop less.
+
+    One account only: its row stays locked until the claim is committed.
+    """
+    row = held.conversation
+    only = row.account_id if row.sealed_credentials else None
+    held.lease = take_lease(Capability.CHAT, _lease_holder(row.pk), now, only=only, most=1)
+
+
+def _lease_holder(conversation_id: uuid.UUID) -> str:
+    return f"chat {conversation_id}"
 
 
 def _is_usable(account_id: int | None, now: datetime) -> bool:
@@ -274,7 +305,7 @@ def _take(held: HeldTurn, excluded: Collection[int]) -> Lease | None:
     row = held.conversation
     only = row.account_id if row.sealed_credentials else None
     # Noted here, in the thread: a caller who leaves meanwhile would never learn that there is one to let go of.
-    held.lease = take_lease(Capability.CHAT, f"chat {row.pk}", now, only=only, excluding=excluded)
+    held.lease = take_lease(Capability.CHAT, _lease_holder(row.pk), now, only=only, excluding=excluded)
     if held.lease is None and not has_other_account(excluded):
         raise why_no_account(now)
     return held.lease
@@ -361,7 +392,7 @@ def _insert_turn(held: HeldTurn, account: Account | None, now: datetime) -> int:
 def _conversation_changes(held: HeldTurn, now: datetime) -> dict[str, Any]:
     row, end, request = held.conversation, held.finished, held.request
     changes: dict[str, Any] = {
-        "account": row.account if row.sealed_credentials else None,
+        "account_id": row.account_id if row.sealed_credentials else None,
         "sealed_credentials": row.sealed_credentials,
         "opened_at": row.opened_at,
         "upstream_turn_count": row.upstream_turn_count,

@@ -70,7 +70,7 @@ async def stream_reply(request: TurnRequest) -> AsyncGenerator[Event, None]:
             async for event in events:
                 yield event
     finally:
-        await asyncio.shield(asyncio.ensure_future(turn.end()))
+        await rows.to_the_end(turn.end())
 
 
 async def start_conversation(holder: str, model: ModelSpec, origin: Origin, user_id: str = "") -> Conversation:
@@ -85,7 +85,7 @@ async def start_conversation(holder: str, model: ModelSpec, origin: Origin, user
         row = await turn.open()
         is_open = True
     finally:
-        await asyncio.shield(asyncio.ensure_future(turn.leave(is_open=is_open)))
+        await rows.to_the_end(turn.leave(is_open=is_open))
     return row
 
 
@@ -97,6 +97,8 @@ class _Turn:
         self._held = held
         self._tries = _Tries()
         self._has_text = False
+        if held.lease is not None:
+            renewer.hold(held.lease.pk)
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Attempts until one has shown something or nothing is left to try."""
