@@ -16,7 +16,8 @@ from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.test import APIRequestFactory
 
-from bingproject.api import exception_handler, translate
+from bingproject.api import error_body, exception_handler, translate
+from bingproject.contracts import OPENAI
 from bingproject.errors import by_code
 from tests.bingproject import api_urls
 from tests.servers import LiveServer
@@ -231,6 +232,15 @@ def test_a_caller_who_leaves_ends_the_wait(site: LiveServer) -> None:
 def test_translates_every_exception(foreign: Exception, code: str) -> None:
     """DRF's and Django's exceptions keep their meaning; the rest is a bug."""
     assert translate(foreign).code == code
+
+
+def test_a_failure_after_the_status_is_told_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """In the contract's words; of a bug nothing but that there was one."""
+    assert error_body(by_code("timeout"), OPENAI)["error"]["code"] == "timeout"
+    body = error_body(ValueError("secret"), OPENAI)
+    assert body["error"]["code"] == "internal"
+    assert "secret" not in str(body)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
 
 
 def test_throttling_says_when_to_come_back() -> None:
