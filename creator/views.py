@@ -10,7 +10,7 @@ import json
 import uuid
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -26,6 +26,7 @@ from bingproject.api import AsyncContractViewSet, ContractViewSet, idempotency_k
 from bingproject.contracts import OPENAI, iso
 from bingproject.errors import InternalError, NoWorkerError, ServiceError, UpstreamTimeoutError
 from creator import schema, services
+from creator.examples import ENDPOINTS, EXAMPLES
 from creator.models import Task
 from creator.protocol import ASPECTS, MODELS
 from creator.serializers import (
@@ -46,55 +47,6 @@ from creator.watcher import ANSWERED, FINAL, watcher
 
 LONGEST_WAIT_SECONDS = 60.0
 VIDEO_WAIT_SECONDS = 30.0
-ENDPOINTS = {
-    "info": "GET /",
-    "health": "GET /health",
-    "create_image": "POST /create/image",
-    "create_video": "POST /create/video",
-    "get_task": "GET /task/:taskId",
-    "cancel_task": "DELETE /task/:taskId",
-    "list_tasks": "GET /tasks",
-    "options": "GET /options",
-    "images_generations": "POST /v1/images/generations",
-    "docs": "GET /api/docs/",
-}
-
-
-class Example(NamedTuple):
-    """A request as the home page shows it."""
-
-    name: str
-    text: str
-    method: str
-    path: str
-    body: str = ""
-    needs_key: bool = True
-
-
-EXAMPLES = (
-    Example(
-        "POST /create/image", "Pictures; waits for them.", "POST", "/create/image", '{"query": "a red fox in the snow"}'
-    ),
-    Example(
-        "POST /create/video",
-        "A video; answers with a task's id.",
-        "POST",
-        "/create/video",
-        '{"query": "a red fox running"}',
-    ),
-    Example("GET /task/:taskId", "A task: where it stands, and its results.", "GET", "/task/TASK_ID"),
-    Example("DELETE /task/:taskId", "Cancels a task.", "DELETE", "/task/TASK_ID"),
-    Example("GET /tasks", "Your tasks, newest first.", "GET", "/tasks"),
-    Example(
-        "POST /v1/images/generations",
-        "The same for OpenAI's clients.",
-        "POST",
-        "/v1/images/generations",
-        '{"model": "dall-e-3", "prompt": "a red fox in the snow"}',
-    ),
-    Example("GET /options", "Models and aspects.", "GET", "/options", needs_key=False),
-    Example("GET /health", "Whether pictures can be made now.", "GET", "/health", needs_key=False),
-)
 
 
 class SiteViewSet(ContractViewSet):
