@@ -233,7 +233,7 @@ COMPLETION_BODY = {
         "max_tokens": optional(WHOLE_NUMBER),
         "max_completion_tokens": optional(WHOLE_NUMBER),
         "inline_extras": optional({"type": "boolean", "description": "Sources and suggestions as text too."}),
-        "conversation_id": {"type": "string", "pattern": TEXT_PATTERN, "description": "From `POST create`."},
+        "conversation_id": optional({"type": "string", "pattern": TEXT_PATTERN, "description": "From `POST create`."}),
         "response_format": optional(
             {"type": "object", "required": ["type"], "properties": {"type": {"type": "string", "enum": ["text"]}}}
         ),

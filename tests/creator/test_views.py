@@ -55,6 +55,11 @@ def test_the_index_lists_the_endpoints(api: APIClient) -> None:
             "list_tasks": "GET /tasks",
             "options": "GET /options",
             "images_generations": "POST /v1/images/generations",
+            "chat_completions": "POST /v1/chat/completions",
+            "models": "GET /v1/models",
+            "open_conversation": "POST /v1/create",
+            "create_conversation": "POST /create_conversation",
+            "chatgpt": "POST /chatgpt",
             "docs": "GET /api/docs/",
         }
 
@@ -65,7 +70,7 @@ def test_a_browser_gets_a_plain_page(api: APIClient, settings: Settings) -> None
     page = answer.content.decode()
     assert (answer.status_code, answer["Content-Type"], answer["Vary"]) == (200, "text/html; charset=utf-8", "Accept")
     assert "Not ready." in page
-    assert page.count("curl ") == 8
+    assert page.count("curl ") == 13
     assert all(link in page for link in ('href="/api/docs/"', 'href="/admin/"', "http://testserver/create/image"))
     assert not any(word in page for word in ("<script", "<form", "<input", "onclick", "YOUR_KEY"))
     make_account()
@@ -73,7 +78,7 @@ def test_a_browser_gets_a_plain_page(api: APIClient, settings: Settings) -> None
     settings.ACCESS, settings.PUBLIC_URL = "keys", "https://pictures.example.org"
     page = api.get("/", HTTP_ACCEPT="text/html").content.decode()
     assert "Ready." in page and "Not ready." not in page
-    assert page.count("bp_YOUR_KEY") == 6
+    assert page.count("bp_YOUR_KEY") == 11
     assert "https://pictures.example.org/create/image" in page
 
 
