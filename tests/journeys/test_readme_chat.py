@@ -14,7 +14,9 @@ import pytest
 from tests.journeys.chats import Chats
 
 SECTION = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").partition("\n## Chat\n")[2]
-SNIPPETS = dict(re.findall(r"^```(\w+)\n(.*?)^```", SECTION.partition("\n## ")[0], re.MULTILINE | re.DOTALL))
+SNIPPETS: dict[str, str] = dict(
+    re.findall(r"^```(\w+)\n(.*?)^```", SECTION.partition("\n## ")[0], re.MULTILINE | re.DOTALL)
+)
 TIDES = "You wrote: “Why are there two tides a day?” That was turn 1. The sandbox answers, not Bing."
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from django.db import connections
 from django.utils import timezone
 
 from bingproject.errors import (
@@ -136,6 +137,7 @@ def test_what_was_begun_runs_to_its_end_though_the_caller_leaves() -> None:
                 asking.cancel()
                 await asyncio.wait({asking})
                 assert asking.cancelled()
+            thread.submit(connections.close_all).result()
         work.may_end.set()
         assert (await answer_once(KEY, work)).is_replayed
         assert (work.begun, work.ended) == (1, 1)
