@@ -28,7 +28,13 @@ RENEW_SECONDS = 10.0
 
 
 def take_lease(
-    capability: str, holder: str, now: datetime, *, only: int | None = None, excluding: Collection[int] = (), most: int = 0
+    capability: str,
+    holder: str,
+    now: datetime,
+    *,
+    only: int | None = None,
+    excluding: Collection[int] = (),
+    most: int = 0,
 ) -> Lease | None:
     """Hold the usable account with least work and room, or the one asked for; None when none has room.
 

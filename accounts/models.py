@@ -167,10 +167,6 @@ class AccountCapabilityQuerySet(models.QuerySet["AccountCapability"]):
             .order_by(F("served_at").asc(nulls_first=True), "pk")
         )
 
-    def mark_success(self, now: datetime) -> None:
-        """A result came. A rest that has been asked for meanwhile stays."""
-        self.update(last_success_at=now, cooldown_count=0)
-
     def clear_cooldowns(self) -> int:
         """Let them be given work again; how many were resting."""
         resting = self.exclude(cooldown_until=None, fast_cooldown_until=None)

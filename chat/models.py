@@ -117,8 +117,15 @@ class Conversation(models.Model):
 
     def release(self, claim: str, **changes: Any) -> bool:
         """End the turn's claim and record what it changed; nothing when the claim was lost meanwhile."""
-        mine = Conversation.objects.filter(pk=self.pk, claim=claim)
-        return bool(mine.update(claim="", claimed_until=None, **changes))
+        changes |= {"claim": "", "claimed_until": None}
+        fields = [self._meta.get_field(name) for name in changes]
+        columns = ", ".join(f"{field.column} = %s" for field in fields)
+        pairs = zip(fields, changes.values(), strict=True)
+        values = [field.get_db_prep_save(value, connection) for field, value in pairs]
+        values += [self._meta.pk.get_db_prep_value(self.pk, connection), claim]
+        with connection.cursor() as cursor:
+            cursor.execute(f"UPDATE chat_conversation SET {columns} WHERE id = %s AND claim = %s", values)
+            return bool(cursor.rowcount)
 
     def set_credentials(self, credentials: dict[str, str], opened_at: datetime | None) -> None:
         """The upstream end as it is now, none with no credentials; recorded when the turn ends."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from threading import Lock
 from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import transaction
-from django.db.models import F
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts import services as accounts
@@ -38,6 +39,7 @@ from chat.protocol.transcript import hash_history
 
 AGE_MARGIN_SECONDS = 300.0  # an upstream conversation this close to its end is not begun on
 LOOK_SECONDS = 0.1
+_one_writer = Lock()
 Held = TypeVar("Held", bound="HeldTurn | None")
 
 
@@ -129,6 +131,15 @@ class HeldTurn:
             self.lose_session()
 
 
+@contextmanager
+def _writing() -> Iterator[None]:
+    """A transaction. SQLite has one writer at a time, and who finds another one at it sleeps for up to 100 ms and
+    looks again: threads of this process take turns instead.
+    """
+    with _one_writer if connection.vendor == "sqlite" else nullcontext(), transaction.atomic():
+        yield
+
+
 # --- beginning ---
 
 
@@ -182,7 +193,7 @@ def _claim_named(request: TurnRequest, conversation_id: uuid.UUID, claim: str) -
     row = Conversation.objects.select_related("account").filter(pk=conversation_id).first()
     if row is None:
         raise NotFoundError("Conversation not found. Create a new one.")
-    with transaction.atomic():
+    with _writing():
         return _held(request, row, claim, now) if row.take(claim, now) else None
 
 
@@ -192,10 +203,10 @@ def _claim_or_insert(request: TurnRequest, claim: str) -> HeldTurn:
     if request.prompt.history:
         key = hash_history(request.holder, request.model.id, request.prompt.system, request.prompt.history)
         for row in Conversation.objects.continuing(key, request.holder, request.model.id, now):
-            with transaction.atomic():
+            with _writing():
                 if row.take(claim, now):
                     return _held(request, row, claim, now)
-    with transaction.atomic():
+    with _writing():
         held = claim_new(request, claim)
         _try_account(held, now)
     return held
@@ -224,7 +235,7 @@ def keep_open(held: HeldTurn, now: datetime) -> None:
     row = held.conversation
     row.release(
         held.claim,
-        account=row.account,
+        account_id=row.account_id,
         sealed_credentials=row.sealed_credentials,
         opened_at=row.opened_at,
         create_count=held.opened_count,
@@ -351,12 +362,12 @@ def end_turn(held: HeldTurn, now: datetime) -> None:
     """
     if held.finished is None and held.sent_turn:
         held.lose_session()
-    with transaction.atomic():
+    with _writing():
         account = held.lease.account if held.lease else None
         let_go(held)
         row = held.conversation
         kept = _insert_turn(held, account, now)
-        row.release(held.claim, **_conversation_changes(held, now), turn_count=F("turn_count") + kept)
+        row.release(held.claim, **_conversation_changes(held, now), turn_count=row.turn_count + kept)
         if held.finished is not None and account is not None and not held.is_refused:
             accounts.mark_success(account.pk, Capability.CHAT, now)
 
@@ -396,7 +407,7 @@ def _conversation_changes(held: HeldTurn, now: datetime) -> dict[str, Any]:
         "sealed_credentials": row.sealed_credentials,
         "opened_at": row.opened_at,
         "upstream_turn_count": row.upstream_turn_count,
-        "create_count": F("create_count") + held.opened_count,
+        "create_count": row.create_count + held.opened_count,
         "used_at": now,
         "last_error": held.record.error.code if held.record.error else "",
     }

@@ -30,7 +30,7 @@ async def open_session(account: Account) -> Credentials:
         )
         credentials = sydney.parse_create_response(answer.status, answer.headers, answer.text)
         fresh = jar_cookies(http)
-    if fresh:
+    if not fresh.items() <= account.jar.items():
         await sync_to_async(account.save_session)(account.session_ig, fresh, timezone.now())
     return credentials
 

@@ -154,17 +154,6 @@ def test_a_longer_rest_is_not_shortened() -> None:
     assert (row.cooldown_reason, row.cooldown_count) == ("longer", 2)
 
 
-def test_a_success_ends_no_rest() -> None:
-    """A picture ordered before the rest was asked for does not end it."""
-    now = timezone.now()
-    row = make_account("anna").capabilities.get(capability=Capability.IMAGE)
-    row.cool_down(now + timedelta(hours=1), "busy")
-    AccountCapability.objects.filter(pk=row.pk).mark_success(now)
-    row.refresh_from_db()
-    assert (row.last_success_at, row.cooldown_count) == (now, 0)
-    assert row.cooldown_until == now + timedelta(hours=1)
-
-
 def test_rows_say_what_they_are() -> None:
     """Names in the admin carry no secret."""
     account = make_account("anna")

@@ -111,6 +111,17 @@ def test_a_success_is_remembered_for_its_capability() -> None:
     assert found == {"image": now, "video": None, "chat": None}
 
 
+def test_a_success_ends_no_rest() -> None:
+    """A picture ordered before the rest was asked for does not end it."""
+    now = timezone.now()
+    row = make_account("anna").capabilities.get(capability=Capability.IMAGE)
+    row.cool_down(now + timedelta(hours=1), "busy")
+    services.mark_success(row.account_id, Capability.IMAGE, now)
+    row.refresh_from_db()
+    assert (row.last_success_at, row.cooldown_count) == (now, 0)
+    assert row.cooldown_until == now + timedelta(hours=1)
+
+
 def test_clearing_cooldowns_counts_what_rested() -> None:
     """Both kinds of rest end; accounts not named keep theirs."""
     rest = timezone.now() + timedelta(hours=1)
