@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import cache
+from typing import Any, Self
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
@@ -128,32 +130,83 @@ async def _exchange(
     """The loop: send what the dialect wants sent, hand it what comes, keep its time."""
     loop = asyncio.get_running_loop()
     await _send(socket, [*dialect.start(), *dialect.to_send()])
-    mark, quiet_end = _mark(dialect), loop.time() + timers.of(dialect.phase)
-    ping_at = loop.time() + KEEPALIVE_SECONDS
-    while not dialect.finished:
+    progress, quiet_end = dialect.progress, loop.time() + timers.of(dialect.phase)
+    phase, ping_at = dialect.phase, loop.time() + KEEPALIVE_SECONDS
+    with _Patience(socket) as patience:
+        while not dialect.finished:
+            try:
+                frame = await patience.receive(min(quiet_end, end, ping_at))
+            except TimeoutError:
+                if loop.time() < min(quiet_end, end):
+                    ping_at = loop.time() + KEEPALIVE_SECONDS
+                    await _send(socket, dialect.keepalive())
+                    continue
+                events = dialect.timed_out()
+            except ConnectionClosed as closed:
+                events = dialect.closed(closed.rcvd.code if closed.rcvd else 1006)
+            else:
+                events = dialect.receive(frame)
+                if answers := dialect.to_send():
+                    await _send(socket, answers)
+            for event in events:
+                yield event
+            if progress != dialect.progress or phase != dialect.phase:  # a ping changes neither
+                progress, phase, quiet_end = dialect.progress, dialect.phase, loop.time() + timers.of(dialect.phase)
+
+
+class _Patience:
+    """Waits for frames, each until a moment of its own.
+
+    One timer serves many frames: when it rings too early it is set anew, instead of being moved with each frame.
+    """
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._socket = socket
+        self._due = self._rings_at = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting: asyncio.Task[Any] | None = None
+        self._is_over = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def receive(self, due: float) -> bytes:
+        """The next frame. Raises: TimeoutError when it is not here by then; what the socket raises."""
+        self._due = due
+        if due < self._rings_at:
+            self._set(due)
+        task = asyncio.current_task()
+        assert task is not None
+        cancelled_before = task.cancelling()
+        self._waiting = task
         try:
-            async with asyncio.timeout_at(min(quiet_end, end, ping_at)):
-                frame = await socket.recv(decode=False)
-        except TimeoutError:
-            if loop.time() < min(quiet_end, end):
-                ping_at = loop.time() + KEEPALIVE_SECONDS
-                await _send(socket, dialect.keepalive())
-                continue
-            events = dialect.timed_out()
-        except ConnectionClosed as closed:
-            events = dialect.closed(closed.rcvd.code if closed.rcvd else 1006)
-        else:
-            events = dialect.receive(frame)
-            await _send(socket, dialect.to_send())
-        for event in events:
-            yield event
-        if mark != _mark(dialect):
-            mark, quiet_end = _mark(dialect), loop.time() + timers.of(dialect.phase)
+            return await self._socket.recv(decode=False)
+        except asyncio.CancelledError:
+            is_over, self._is_over = self._is_over, False
+            if is_over and task.uncancel() <= cancelled_before:
+                raise TimeoutError from None
+            raise
+        finally:
+            self._waiting = None
 
+    def _set(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rings_at = at
+        self._timer = self._loop.call_at(at, self._ring)
 
-def _mark(dialect: Dialect) -> tuple[str, int]:
-    """Changes with every record that is progress; a ping is none."""
-    return dialect.phase, dialect.progress
+    def _ring(self) -> None:
+        self._rings_at = math.inf
+        if self._loop.time() < self._due:
+            self._set(self._due)
+        elif self._waiting is not None:
+            self._is_over = True
+            self._waiting.cancel()
 
 
 async def _send(socket: ClientConnection, frames: list[str]) -> None:

@@ -33,7 +33,7 @@ from chat import client
 from chat.models import Conversation, Origin
 from chat.protocol import sydney
 from chat.protocol.catalogue import LIMIT_CHARACTERS, ModelSpec
-from chat.protocol.events import SHOWN, Event, Finished, HistoryDropped, Prompt, Refused
+from chat.protocol.events import SHOWN, Event, Finished, HistoryDropped, Prompt, Refused, TextDelta
 from chat.protocol.failures import SessionEndedError
 from chat.protocol.sydney import Credentials
 from chat.protocol.transcript import check_newest, fit
@@ -183,6 +183,8 @@ class _Turn:
         return fitted.prompt, fitted.dropped
 
     def _note(self, event: Event) -> None:
+        if self._has_text and isinstance(event, TextDelta):
+            return  # nearly all of them, and the record has what it needs
         self._has_text = self._has_text or isinstance(event, SHOWN)
         self._held.record.add(event, timezone.now())
         if isinstance(event, Finished):
