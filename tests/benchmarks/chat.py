@@ -210,4 +210,5 @@ def _check(calls: Sequence[Call]) -> None:
     """No figure of a run in which something failed. Raises: RuntimeError."""
     failed = [call for call in calls if not call.is_whole]
     if failed:
-        raise RuntimeError(f"{len(failed)} of {len(calls)} streams failed, the first: {bytes(failed[0].received[:600])!r}")
+        first = bytes(failed[0].received[:600])
+        raise RuntimeError(f"{len(failed)} of {len(calls)} streams failed, the first: {first!r}")

@@ -1,4 +1,4 @@
-"""Callers of streams over plain sockets, so that the harness costs little beside what it measures; and the direct client."""
+"""Callers of streams over plain sockets, so that the harness itself costs little; and the direct client."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ class _Caller(asyncio.Protocol):
     def __init__(self, call: Call, request: bytes) -> None:
         self.call = call
         self.is_over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.has_text = asyncio.Event()
         self._request = request
 
     def connection_made(self, transport: Any) -> None:
@@ -68,9 +69,11 @@ class _Caller(asyncio.Protocol):
         call.received += data
         if not call.first_at and _FIRST_TEXT.search(call.received):
             call.first_at = time.time()
+            self.has_text.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.call.ended_at = time.time()
+        self.has_text.set()
         if not self.is_over.done():
             self.is_over.set_result(None)
 
@@ -107,8 +110,7 @@ async def ask(target: Target, body: dict[str, Any], *, leave_after: float | None
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             if leave_after is not None:
-                while not call.first_at and not caller.is_over.done():
-                    await asyncio.sleep(0.005)
+                await caller.has_text.wait()
                 await asyncio.sleep(leave_after)
                 caller.transport.abort()
             await caller.is_over
