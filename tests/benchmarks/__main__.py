@@ -11,12 +11,13 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import answer, carry, chat, lifecycle, read, recover, submit
+from tests.benchmarks import answer, carry, chat, chat_streams, lifecycle, read, recover, submit
 from tests.benchmarks.figures import DATABASES, Figure, as_markdown, summarise
 from tests.rig.documents import put_block
 from tests.rig.processes import machine
@@ -31,7 +32,12 @@ BENCHMARKS = {
     "recover": (recover.run, 1),
     "lifecycle": (lifecycle.run, 1),
     "chat": (chat.run, 5),
+    "chat-streams": (chat_streams.run, 1),
 }
+
+CHATS = ("chat", "chat-streams")
+# The tables of docs/performance.md.
+BLOCKS = {"figures": [name for name in BENCHMARKS if name not in CHATS], "chat figures": CHATS}
 
 
 def _measure(name: str, databases: tuple[str, ...], runs: int | None, is_quick: bool) -> dict[str, Any]:
@@ -60,9 +66,9 @@ def _measure(name: str, databases: tuple[str, ...], runs: int | None, is_quick: 
     }
 
 
-def _page(folder: Path) -> str:
+def _page(folder: Path, names: Iterable[str] = tuple(BENCHMARKS)) -> str:
     """The table of everything measured so far, and where and when."""
-    reports = {name: json.loads(path.read_text()) for name in BENCHMARKS if (path := folder / f"{name}.json").exists()}
+    reports = {name: json.loads(path.read_text()) for name in names if (path := folder / f"{name}.json").exists()}
     figures = [Figure(**figure) for report in reports.values() for figure in report["figures"]]
     lines = [as_markdown(summarise(figures)), "", "| benchmark | measured | load average before each run | machine |"]
     lines += ["|---|---|---|---|"]
@@ -94,7 +100,9 @@ def main() -> int:
     page = _page(wanted.output)
     (wanted.output / "table.md").write_text(page + "\n")
     if wanted.write_docs:
-        put_block("performance.md", "figures", page)
+        for block, names in BLOCKS.items():
+            if any((wanted.output / f"{name}.json").exists() for name in names):
+                put_block("performance.md", block, _page(wanted.output, names))
     print(f"\n{page}\n\nreports: {wanted.output}")
     return 0
 
