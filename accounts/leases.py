@@ -61,8 +61,8 @@ def _room_query() -> tuple[str, tuple[Any, ...]]:
     """Which accounts have room, least work first: text, and values with marks among them."""
     held = Lease.objects.filter(account=OuterRef("account_id"), capability=_CAPABILITY_MARK, until__gt=_NOW_MARK)
     counted = held.order_by().values("account_id").annotate(count=Count("pk")).values("count")
-    rows = AccountCapability.objects.usable(_CAPABILITY_MARK, _NOW_MARK)
-    rows = rows.annotate(load=Coalesce(Subquery(counted), 0)).filter(load__lt=F("limit"))
+    usable = AccountCapability.objects.usable(_CAPABILITY_MARK, _NOW_MARK)
+    rows = usable.annotate(load=Coalesce(Subquery(counted), 0)).filter(load__lt=F("limit"))
     rows = rows.order_by("load", F("served_at").asc(nulls_first=True), "pk")
     return rows.values_list("pk", "account_id").query.sql_with_params()
 

@@ -118,7 +118,7 @@ class Conversation(models.Model):
     def release(self, claim: str, **changes: Any) -> bool:
         """End the turn's claim and record what it changed; nothing when the claim was lost meanwhile."""
         changes |= {"claim": "", "claimed_until": None}
-        fields = [self._meta.get_field(name) for name in changes]
+        fields: list[Any] = [self._meta.get_field(name) for name in changes]
         columns = ", ".join(f"{field.column} = %s" for field in fields)
         pairs = zip(fields, changes.values(), strict=True)
         values = [field.get_db_prep_save(value, connection) for field, value in pairs]

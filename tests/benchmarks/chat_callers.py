@@ -126,8 +126,8 @@ async def ask_directly(bing_url: str, http: aiohttp.ClientSession, prompt: str) 
     cookie = {"Cookie": "_U=rig-account-0000"}
     async with http.get(bing_url + request.path, headers=request.headers | cookie) as answer:
         credentials = sydney.parse_create_response(answer.status, dict(answer.headers), await answer.text())
-    ids = {"request_id": str(uuid.uuid4()), "trace_id": uuid.uuid4().hex}
-    reply = sydney.Reply(credentials, Prompt("", (), prompt), MODELS[MODEL], turn=0, **ids)
+    newest, model = Prompt("", (), prompt), MODELS[MODEL]
+    reply = sydney.Reply(credentials, newest, model, turn=0, request_id=str(uuid.uuid4()), trace_id=uuid.uuid4().hex)
     url = sydney.build_socket_url(bing_url.replace("http", "ws", 1) + "/sydney/ChatHub", credentials)
     async with connect(url, additional_headers=sydney.SOCKET_HEADERS | cookie, compression=None) as socket:
         for frame in reply.start():
