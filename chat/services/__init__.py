@@ -1,5 +1,6 @@
 """What chat does: hold a turn with Bing, open and find conversations, keep answers, clean up."""
 
+from chat.services.availability import why_no_account
 from chat.services.conversations import (
     check_whitelisted,
     close_upstream,
@@ -13,7 +14,7 @@ from chat.services.conversations import (
     two_call_model,
 )
 from chat.services.kept import Answered, KeptKey, answer_once
-from chat.services.rows import TurnRequest, why_no_account
+from chat.services.rows import TurnRequest
 from chat.services.turns import start_conversation, stream_reply
 
 __all__ = [

@@ -19,13 +19,10 @@ from django.utils import timezone
 
 from accounts import services as accounts
 from accounts.leases import drop_lease, take_lease
-from accounts.models import Account, AccountCapability, AccountState, Capability, Lease
+from accounts.models import Account, AccountCapability, Capability, Lease
 from bingproject.errors import (
-    AccountBlockedError,
     AccountThrottledError,
-    ChallengeRequiredError,
     ConflictError,
-    CookieExpiredError,
     NoAccountError,
     NotFoundError,
     ServiceError,
@@ -36,6 +33,7 @@ from chat.protocol import sydney
 from chat.protocol.catalogue import ModelSpec
 from chat.protocol.events import SHOWN, Citations, Event, Finished, Prompt, Said, Sources, Suggestions
 from chat.protocol.transcript import hash_history
+from chat.services.availability import has_other_account, why_no_account
 
 AGE_MARGIN_SECONDS = 300.0  # an upstream conversation this close to its end is not begun on
 LOOK_SECONDS = 0.1
@@ -320,29 +318,6 @@ def _take(held: HeldTurn, excluded: Collection[int]) -> Lease | None:
     if held.lease is None and not has_other_account(excluded):
         raise why_no_account(now)
     return held.lease
-
-
-def has_other_account(excluded: Collection[int]) -> bool:
-    """Whether an account that has not failed this turn could take it."""
-    return AccountCapability.objects.usable(Capability.CHAT, timezone.now()).exclude(account__in=excluded).exists()
-
-
-def why_no_account(now: datetime) -> ServiceError:
-    """What stands in the way when no account can chat: the nearest to be mended first."""
-    rows = AccountCapability.objects.of_enabled(Capability.CHAT)
-    states = dict.fromkeys(rows.values_list("account__state", flat=True))
-    ends = rows.filter(account__state__in=(AccountState.OK, AccountState.UNCHECKED), cooldown_until__gt=now)
-    soonest = ends.order_by("cooldown_until").values_list("cooldown_until", flat=True).first()
-    if soonest is not None:
-        return AccountThrottledError(code="throttled", retry_after=(soonest - now).total_seconds())
-    for state, error in (
-        (AccountState.EXPIRED, CookieExpiredError),
-        (AccountState.CHALLENGED, ChallengeRequiredError),
-        (AccountState.BLOCKED, AccountBlockedError),
-    ):
-        if state in states:
-            return error()
-    return NoAccountError()
 
 
 def let_go(held: HeldTurn) -> None:

@@ -38,6 +38,7 @@ from chat.protocol.failures import SessionEndedError
 from chat.protocol.sydney import Credentials
 from chat.protocol.transcript import check_newest, fit
 from chat.services import rows, sessions
+from chat.services.availability import has_other_account
 from chat.services.rows import TurnRequest
 
 LIMIT = LIMIT_CHARACTERS["sydney"]
@@ -216,7 +217,7 @@ class _Turn:
     async def _change_account(self) -> bool:
         """Let go of this account for another one; False when there is none."""
         self._tries.excluded.add(self._held.account.pk)
-        if not await sync_to_async(rows.has_other_account)(self._tries.excluded):
+        if not await sync_to_async(has_other_account)(self._tries.excluded):
             return False
         await self._let_go()
         return True

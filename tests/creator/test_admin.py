@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from creator.admin import NewestPaginator
+from bingproject.pages import NewestPaginator
 from creator.models import FINISHED, OPEN, State, Task
 from tests.creator.engine import reload
 from tests.factories import make_account, make_runner, make_task

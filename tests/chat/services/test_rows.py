@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import AccountState, Capability, Lease
+from accounts.models import Capability, Lease
 from bingproject.errors import ConflictError, NotFoundError, ServiceError
 from bingproject.sandbox.server import SandboxServer
 from chat.models import Conversation, Turn, TurnState
@@ -104,23 +104,6 @@ def test_who_finds_no_room_in_time_is_told_so(hub: SandboxServer, settings: Sett
     assert (failure.value.code, failure.value.retry_after) == ("too_many_running", 30)
     assert Lease.objects.get().holder == "somebody"
     assert not Conversation.objects.exclude(claim="").exists()
-
-
-def test_why_no_account_can_chat() -> None:
-    """The nearest to be mended first: one that rests, then what an operator must mend; without any, none."""
-    now = timezone.now()
-    assert rows.why_no_account(now).code == "no_account"
-    for state, code in (
-        (AccountState.BLOCKED, "account_blocked"),
-        (AccountState.CHALLENGED, "challenge_required"),
-        (AccountState.EXPIRED, "cookie_expired"),
-    ):
-        make_account(state=state)
-        assert rows.why_no_account(now).code == code
-    for minutes in (20, 10):
-        set_capability(make_account(), Capability.CHAT, cooldown_until=now + timedelta(minutes=minutes))
-    resting = rows.why_no_account(now)
-    assert (resting.code, resting.retry_after) == ("throttled", 600)
 
 
 @pytest.mark.parametrize("step", range(0, 200, 8))
