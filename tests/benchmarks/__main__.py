@@ -20,6 +20,7 @@ from typing import Any
 from tests.benchmarks import answer, carry, chat, chat_streams, lifecycle, read, recover, submit
 from tests.benchmarks.figures import DATABASES, Figure, as_markdown, summarise
 from tests.rig.documents import put_block
+from tests.rig.parts import clean_up_when_ended
 from tests.rig.processes import machine
 from tests.rig.servers import MissingServerError
 
@@ -90,6 +91,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=Path(tempfile.gettempdir()) / "bingproject-benchmarks")
     parser.add_argument("--write-docs", action="store_true", help="put the table into docs/performance.md")
     wanted = parser.parse_args()
+    clean_up_when_ended()
     if unknown := set(wanted.names) - set(BENCHMARKS):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
     wanted.output.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from tests.chaos.campaign import Campaign, Driver, plan_for, read_calls
 from tests.chaos.report import as_json, as_markdown
 from tests.chaos.verdict import count
 from tests.rig.documents import put_block
+from tests.rig.parts import clean_up_when_ended
 from tests.rig.servers import MissingServerError
 from tests.rig.system import System
 
@@ -59,6 +60,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=Path(tempfile.gettempdir()) / "bingproject-chaos")
     parser.add_argument("--write-docs", action="store_true", help="put the results into docs/reliability.md")
     wanted = parser.parse_args()
+    clean_up_when_ended()
     rounds = wanted.rounds or (SHORT_ROUNDS if wanted.short else FULL_ROUNDS)
     seed = wanted.seed if wanted.seed is not None else random.SystemRandom().randrange(10**6)
     databases = ("sqlite", "postgres") if wanted.database == "both" else (wanted.database,)

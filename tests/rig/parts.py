@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -93,6 +94,13 @@ class Keeper(threading.Thread):
         """From now on parts stay as they are."""
         self._is_over.set()
         self.join()
+
+
+def clean_up_when_ended() -> None:
+    """SIGTERM and SIGHUP leave by the same way as an error, so that no process of a run outlives its harness."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _frame: sys.exit(128 + received))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell started us in the background
 
 
 def inherited_environment() -> dict[str, str]:
