@@ -70,8 +70,10 @@ def _next_commands(task_id: str) -> str:
     url, as_json = local_url(), "-H 'Content-Type: application/json'"
     video = '{"query": "Waves against a lighthouse"}'
     image = '{"query": "A fox in the snow, watercolour", "model": "GPT4O", "aspect": "LANDSCAPE"}'
+    chat = '{"model": "balanced", "stream": true, "messages": [{"role": "user", "content": "News about the tides?"}]}'
     return f"""Try next, in another terminal:
   curl {url}/create/image {as_json} -d '{image}'
   curl {url}/create/video {as_json} -d '{video}'
   curl {url}/task/{task_id}
+  curl -N {url}/v1/chat/completions {as_json} -d '{chat}'
   and in a browser {url}/ and {url}/api/docs/"""

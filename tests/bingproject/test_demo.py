@@ -54,7 +54,7 @@ def test_the_first_picture(server: None) -> None:
     said = demo.make_first_picture()
     assert answer["asked"] == ("/create/image", "application/json", {"query": demo.PROMPT})
     assert [line.strip() for line in said.splitlines()[1:3]] == images
-    for path in ("/create/image", "/create/video", "/task/the-task", "/api/docs/"):
+    for path in ("/create/image", "/create/video", "/v1/chat/completions", "/task/the-task", "/api/docs/"):
         assert f"{demo.local_url()}{path}" in said
 
 
