@@ -40,7 +40,9 @@ def test_each_path_leads_to_its_view(path: str, view: type, actions: dict[str, s
     assert {name: action for name, action in found.actions.items() if name != "head"} == actions
 
 
-@pytest.mark.parametrize("path", ["/task", "/task/a/b", "/create/audio", "/v2/images/generations", "/image/generations"])
+@pytest.mark.parametrize(
+    "path", ["/task", "/task/a/b", "/create/audio", "/v2/images/generations", "/image/generations"]
+)
 def test_other_paths_lead_nowhere(path: str) -> None:
     """They are answered 404 by the project."""
     with pytest.raises(Resolver404):
