@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
@@ -26,9 +27,9 @@ class AskingViewSet(AsyncContractViewSet):
             self.key = idempotency_key(request)
             self.read(request)
 
+    @abstractmethod
     def read(self, request: Request) -> None:
         """Check the body, and find what it names."""
-        raise NotImplementedError
 
     async def answer(self, request: Request, produce: Callable[[], Awaitable[dict[str, Any]]]) -> HttpResponse:
         """What is produced, as JSON; with a key it is produced once, to its end even if the caller leaves."""

@@ -21,7 +21,7 @@ class Condition:
 
     @property
     def is_ready(self) -> bool:
-        """Whether a picture asked for now would be made; an account that was never looked at yet counts."""
+        """Whether a picture would be made at once; an account that was never looked at yet counts."""
         return self.has_account and self.has_worker
 
 
