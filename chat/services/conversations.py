@@ -18,9 +18,9 @@ from accounts.models import WhitelistedUser
 from bingproject.errors import NotFoundError, NotWhitelistedError
 from chat.models import Conversation, KeptAnswer, Origin
 from chat.protocol.catalogue import ModelSpec, find_model
+from chat.services.kept import KEPT_HOURS
 
 DEFAULT_TWO_CALL_MODEL = "balanced"
-KEPT_HOURS = 24
 PRUNED_AT_ONCE = 200
 _signer = Signer(salt="chat.conversation")
 
