@@ -43,6 +43,8 @@ CREATE = [
     Row("6", "create-garbage", PROTOCOL),
     Row("6", "create-list", PROTOCOL),
     Row("6", "create-unknown-result", PROTOCOL),
+    *(Row("6", f"create-{status}", PROTOCOL) for status in (400, 413)),
+    *(Row("1", f"create-{status}", UNREACHABLE) for status in (502, 504)),
 ]
 # Opening the socket, and greeting.
 SOCKET = [
@@ -56,11 +58,14 @@ SOCKET = [
     Row("8", "socket-429-retry-after", THROTTLED, rest_seconds=7, retry_after=7),
     Row("9", "handshake-error", PROTOCOL),
     Row("17", "handshake-cut", LOST),
+    *(Row("7", f"socket-{status}", REFUSED) for status in (400, 413)),
+    *(Row("1", f"socket-{status}", UNREACHABLE) for status in (500, 503, 504)),
 ]
 # Nothing comes at all: with timers of tenths of a second.
 STALLS = [
     Row("20", "create-stall", UNREACHABLE),
     Row("20", "socket-stall", UNREACHABLE),
+    Row("20", "kblob-stall", UNREACHABLE, has_picture=True),
     Row("9", "handshake-silent", PROTOCOL),
 ]
 SILENCE = [
@@ -110,6 +115,9 @@ UPLOAD = [
     Row("3", "kblob-403", REFUSED, has_picture=True),
     Row("1", "kblob-500", UNREACHABLE, has_picture=True),
     Row("1", "kblob-cut", UNREACHABLE, has_picture=True),
+    *(Row("1", f"kblob-{status}", UNREACHABLE, has_picture=True) for status in (502, 503, 504)),
+    Row("4", "kblob-401", EXPIRED, account="expired", has_picture=True),
+    Row("6", "kblob-404", PROTOCOL, has_picture=True),
 ]
 # Refusals are answers.
 REFUSALS = ["disengaged", "disengaged-only", "apology"]
