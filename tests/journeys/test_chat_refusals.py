@@ -196,6 +196,21 @@ def test_another_account_takes_over_before_the_first_text(chat_scene: ChatScene,
         chat_scene.check_rest(asked)
 
 
+@pytest.mark.parametrize("scenario", ["cut-before", "close-before", "empty-answer", "bare-type3"])
+def test_what_no_account_can_mend_ends_after_three(chat_scene: ChatScene, scenario: str) -> None:
+    """Rows 17, 19: the same account twice, another once, then 502; nobody is blamed."""
+    make_account("bob", cookie="bob")
+    row = Row("17", scenario, LOST, tries=3)
+    for stream in (False, True):
+        chat_scene.renew()
+        asked = chat_scene.ask(row, stream=stream)
+        check_failure(row, asked, stream=stream)
+        chat_scene.check_account(row)
+        chat_scene.check_tries(row, asked)
+        assert len({turn.account for turn in chat_scene.bing.state.chat.turns}) == 2
+        chat_scene.check_rest(asked)
+
+
 def test_404_on_create_is_over_after_a_while(chat_scene: ChatScene) -> None:
     """Row 2: 503 with half a minute; no account is held back for it, and the next one is answered."""
     chat_scene.play("create-404", next=1)

@@ -70,6 +70,16 @@ def test_a_cut_answer_with_its_search_as_text(chats: Chats) -> None:
     assert Conversation.objects.get().turn_count == 2
 
 
+def test_a_cut_answer_whose_text_is_not_kept(chats: Chats, settings: Settings) -> None:
+    """Its length is known, and the chat is recognised all the same."""
+    settings.CHAT_STORE_TEXT = False
+    text = text_of(chats.ask("one", stop="That"))
+    turn = Turn.objects.get()
+    assert (turn.state, turn.answer, turn.received_characters) == ("cut", "", len(text))
+    chats.ask("two", [{"role": "user", "content": "one"}, {"role": "assistant", "content": text}])
+    assert Conversation.objects.get().turn_count == 2
+
+
 def test_a_cut_answer_is_proof_of_a_working_account(chats: Chats) -> None:
     """Its rests start over, as after any answer."""
     set_capability(Account.objects.get(), "chat", cooldown_count=3)
