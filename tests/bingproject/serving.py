@@ -17,6 +17,7 @@ WHOLE = {
     "bp-serve": 1, "bp-web": 1, "bp-sandbox": 1, "bp-cluster": 1,
     "bp-guard": 1, "bp-worker": 3, "bp-monitor": 1, "bp-pusher": 1,
 }  # fmt: skip
+START_SECONDS = 90.0  # a first start makes all tables and collects all files: half a minute where others are at work
 GREETING = "Operator's pages"
 opener = build_opener(ProxyHandler({}))
 
@@ -66,7 +67,7 @@ class ServeRun:
         """Start and wait for the last line of the greeting."""
         before = self.text().count(GREETING)
         self._part.start()
-        wait_for(lambda: self.text().count(GREETING) > before or not self._part.pid, "a greeting", SECONDS)
+        wait_for(lambda: self.text().count(GREETING) > before or not self._part.pid, "a greeting", START_SECONDS)
         assert self.text().count(GREETING) > before, self.text()
 
     def text(self) -> str:

@@ -20,7 +20,7 @@ import httpx
 import pytest
 
 from tests.bingproject.clusters import SECONDS
-from tests.bingproject.serving import ServeRun
+from tests.bingproject.serving import START_SECONDS, ServeRun
 from tests.journeys.chats import PATH, question
 from tests.rig.processes import send
 from tests.rig.servers import wait_for
@@ -42,7 +42,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServeRun]:
     """The demo's processes, once the first picture has proved that all of them work."""
     folder = tmp_path_factory.mktemp("demo")
     with ServeRun(folder, tmp_path_factory.mktemp("static"), "--demo") as run:
-        wait_for(lambda: "Try next" in run.text(), f"the first picture in {run.log}", SECONDS)
+        wait_for(lambda: "Try next" in run.text(), f"the first picture in {run.log}", START_SECONDS)
         yield run
 
 
