@@ -10,7 +10,7 @@ import asyncio
 import base64
 import os
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -38,6 +38,7 @@ BROWSER_HEADERS = {
     "accept-encoding": "gzip, deflate",
     "upgrade-insecure-requests": "1",
 }
+Content = str | bytes | AsyncIterable[bytes]
 BODY_LIMIT_BYTES = 8 * 1024 * 1024
 CONNECTION_LIMIT = 256
 # Bing's redirects repeat the prompt, percent-encoded: 4,000 emoji are 48 KB. aiohttp would take 8 KB, and give up the
@@ -293,7 +294,7 @@ async def exchange(
     url: str,
     *,
     headers: Mapping[str, str] | None = None,
-    content: str | bytes | None = None,
+    content: Content | None = None,
     timeout_seconds: float | None = None,
 ) -> Answer:
     """One HTTP exchange with Bing, whatever its status; redirects are the caller's business.
@@ -321,7 +322,7 @@ async def _receive(
     method: str,
     url: str,
     headers: Mapping[str, str] | None,
-    content: str | bytes | None,
+    content: Content | None,
     timeout_seconds: float | None,
 ) -> tuple[httpx.Response, bytes]:
     """The head of the answer, closed, and its body."""

@@ -23,6 +23,7 @@ WRITE_SECONDS = 10.0
 CLOSE_SECONDS = 1.0
 MAX_FRAME_BYTES = 32 * 1024 * 1024  # a final frame with search results is far above the library's 1 MiB
 KEEPALIVE_SECONDS = 15.0
+PIECE_BYTES = 64 * 1024
 
 
 class UpgradeRefusedError(Exception):
@@ -64,14 +65,23 @@ async def call(http: httpx.AsyncClient, base_url: str, request: HttpRequest, *, 
 
     Raises: NotSentError, OutcomeUnknownError, UnexpectedResponseError.
     """
+    headers, body = dict(request.headers), request.body
+    if body is not None:
+        headers["Content-Length"] = str(len(body))
     return await exchange(
         http,
         request.method,
         base_url + request.path,
-        headers=request.headers,
-        content=request.body,
+        headers=headers,
+        content=None if body is None else _pieces(body),
         timeout_seconds=seconds,
     )
+
+
+async def _pieces(body: bytes) -> AsyncGenerator[bytes, None]:
+    """A picture a little at a time: sent as one, it would have every other chat of the process wait."""
+    for start in range(0, len(body), PIECE_BYTES):
+        yield body[start : start + PIECE_BYTES]
 
 
 async def stream(address: Address, dialect: Dialect, timers: Timers) -> AsyncGenerator[Event, None]:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import connection, models
-from django.db.models import Q
+from django.db.models import Q, Value
 
 from accounts.models import Account
 from bingproject.seals import seal, unseal
@@ -141,6 +141,11 @@ class TurnState(models.TextChoices):
     REFUSED = "refused", "Refused"
     FAILED = "failed", "Failed"
     LEFT = "left", "Caller left"
+    CUT = "cut", "Cut at the caller's limit"
+
+
+# The caller has an answer: such turns belong to what was said before.
+ANSWERED = (TurnState.FINISHED, TurnState.REFUSED, TurnState.CUT)
 
 
 class Turn(models.Model):
@@ -180,6 +185,8 @@ class KeptAnswer(models.Model):
     key = models.CharField(max_length=255)
     body_hash = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField(null=True)
+    # A default of the database too: processes of an earlier release insert rows without it while they are replaced.
+    headers = models.JSONField(default=dict, db_default=Value({}, models.JSONField()))
     sealed_answer = models.TextField(default="")
     # Who runs the turn: renewed while it runs, so that a dead process's request can be told from a slow one.
     alive_until = models.DateTimeField()

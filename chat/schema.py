@@ -184,7 +184,10 @@ IMAGE_PART = {
         "image_url": {
             "type": "object",
             "required": ["url"],
-            "properties": {"url": {"type": "string", "pattern": "^https?://[^\\u0000\\s]+$"}},
+            "properties": {
+                "url": {"type": "string", "pattern": "^https?://[^\\u0000\\s]+$"},
+                "detail": inert("string"),
+            },
         },
     },
 }
@@ -196,7 +199,7 @@ def message(*roles: str, content: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
         "required": ["role", "content"],
-        "properties": {"role": {"type": "string", "enum": list(roles)}, "content": content},
+        "properties": {"role": {"type": "string", "enum": list(roles)}, "content": content, "name": inert("string")},
     }
 
 
@@ -247,7 +250,7 @@ COMPLETION_BODY = {
         "frequency_penalty": number(-2, 2),
         "top_logprobs": inert("integer", minimum=0, maximum=20),
         "seed": inert("integer"),
-        "logit_bias": inert("object"),
+        "logit_bias": inert("object", additionalProperties={"type": "number", "minimum": -100, "maximum": 100}),
         "metadata": inert("object"),
         "prediction": inert("object"),
         "web_search_options": inert("object"),
@@ -256,11 +259,14 @@ COMPLETION_BODY = {
         "service_tier": inert("string"),
         "verbosity": inert("string"),
         "prompt_cache_key": inert("string"),
+        "prompt_cache_options": inert("object"),
+        "prompt_cache_retention": inert("string"),
+        "moderation": inert("object"),
         "safety_identifier": inert("string"),
         "store": inert("boolean"),
         "parallel_tool_calls": inert("boolean"),
-        "tools": inert("array", items={}),
-        "functions": inert("array", items={}),
+        "tools": inert("array", items={"type": "object"}),
+        "functions": inert("array", items={"type": "object"}),
     },
 }
 

@@ -31,6 +31,9 @@ REFUSED_CREATES = {
     "create-forbidden": ("Forbidden", "Sorry, this account may not use this service."),
     "create-unknown-result": ("SandWasBlown", "Nobody has seen this value before."),
 }
+# These open a conversation all the same, or half of one.
+ODD_SUCCESSES = ("create-no-signature", "create-anonymous", "create-garbage", "create-new-cookie")
+CHANGING_COOKIE = b"SANDBOX_CHANGING"
 Identify = Callable[[Request], Account | None]
 
 
@@ -62,9 +65,10 @@ class ChatHub:
         chat = self.state.chat
         chat.creates[name] += 1
         chat.create_outcomes[shown] += 1
+        chat.cookies[name] = b"; ".join(request.cookies(CHANGING_COOKIE)).decode()
         if shown in REFUSED_CREATES:
             return _result(*REFUSED_CREATES[shown])
-        if chosen is not None and shown not in ("create-no-signature", "create-anonymous", "create-garbage"):
+        if chosen is not None and shown not in ODD_SUCCESSES:
             return answers.answer(chosen.scenario, account)
         return self._open(request, account, shown)
 
@@ -74,6 +78,9 @@ class ChatHub:
         conversation = self._reopened(request, owner) or self.state.chat.create(owner, self.now(), kind=kind)
         body = {"conversationId": conversation.id, "clientId": conversation.client_id}
         headers: tuple[Header, ...] = (answers.session_cookie(account),) if account else ()
+        if shown == "create-new-cookie":
+            value = str(self.state.chat.create_outcomes[shown]).encode()
+            headers += ((b"set-cookie", CHANGING_COOKIE + b"=" + value + b"; path=/"),)
         if shown != "create-no-signature":
             if self.state.options.chat_era == 1:
                 body["conversationSignature"] = conversation.signature

@@ -22,6 +22,7 @@ CREATE: dict[str, tuple[str, str]] = {
     "create-garbage": ("6", "create: 200, JSON that stops half-way"),
     "create-list": ("6", "create: 200, JSON that is no object"),
     "create-anonymous": ("11", "create: Success with the id of somebody who is not signed in"),
+    "create-new-cookie": ("1.1", "create: Success, and a cookie that has another value each time"),
     "create-429-retry-after": ("2", "create: 429, Retry-After: 7"),
     "create-cut": ("1", "create: the connection is cut"),
     "create-cut-body": ("1", "create: cut within the body"),

@@ -110,6 +110,7 @@ class ChatState:
         self.sockets = Sockets()
         self.creates: Counter[str] = Counter()
         self.create_outcomes: Counter[str] = Counter()
+        self.cookies: dict[str, str] = {}
         self.outcomes: Counter[str] = Counter()
         self.uploads_asked = 0
         self.invocations = 0
@@ -146,13 +147,15 @@ class ChatState:
     def describe(self) -> dict[str, Any]:
         """Return all counts as plain values.
 
-        Shape: `creates`, `creates_by_account`, `create_outcomes`, `conversations`, `turns`, `outcomes`, `characters`,
-        `uploads`, `sockets`, `in_flight`, `max_in_flight`.
+        Shape: `creates`, `creates_by_account`, `create_outcomes`, `cookies` (what each account last brought of
+        the one that changes), `conversations`, `turns`, `outcomes`, `characters`, `uploads`, `sockets`, `in_flight`,
+        `max_in_flight`.
         """
         return {
             "creates": self.creates.total(),
             "creates_by_account": dict(self.creates),
             "create_outcomes": dict(self.create_outcomes),
+            "cookies": self.cookies,
             "conversations": [
                 {"id": one.id, "owner": one.owner, "created_at": one.created_at, "turns": one.turns,
                  "invocations": one.invocations, "is_closed": one.is_closed}

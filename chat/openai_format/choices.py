@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chat.openai_format.cutting import Cut, Cutter, estimate_tokens
-from chat.openai_format.extras import build_annotations, write_search, write_suggestions
+from chat.openai_format.extras import build_annotations, strip_extras, write_search, write_suggestions
 from chat.protocol.events import (
     Citations,
     Event,
@@ -50,8 +50,8 @@ class Choice:
 
     @property
     def is_full(self) -> bool:
-        """Whether the cut is reached: what follows would not be shown."""
-        return self._cutter.reason is not None
+        """Whether the cut is reached: what follows would not be shown. A refusal is told to its end."""
+        return self._cutter.reason is not None and not self._is_refused
 
     @property
     def finish_reason(self) -> str:
@@ -62,6 +62,10 @@ class Choice:
     def content(self) -> str:
         """All that is shown so far."""
         return "".join(self._pieces)
+
+    def cut_answer(self) -> str | None:
+        """The answer as the caller's next request will repeat it, if their own limit ended it; else None."""
+        return strip_extras(self.content) if self.is_full else None
 
     @property
     def reasoning(self) -> str:

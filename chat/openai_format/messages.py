@@ -106,6 +106,9 @@ def _message(message: Any, place: str, tool_names: dict[str, str]) -> _Message:
     role = message.get("role")
     if not isinstance(role, str) or role not in ROLES:
         raise _invalid(f"role must be one of {', '.join(ROLES)}.", f"{place}.role")
+    for key in ("name", "tool_call_id"):
+        if not isinstance(message.get(key), str | None):
+            raise _invalid(f"{key} must be a string.", f"{place}.{key}")
     if role == "assistant":
         _note_tool_calls(message, place, tool_names)
         content = _answer(message, place)
@@ -164,9 +167,12 @@ def _part(part: Any, place: str, *, takes_images: bool) -> str | PromptImage:
 
 def _image(value: Any, place: str) -> PromptImage:
     """A picture by its address; one in the address itself is decoded later, and only if it is new."""
-    url = value.get("url") if isinstance(value, dict) else None
+    fields = value if isinstance(value, dict) else {}
+    url, detail = fields.get("url"), fields.get("detail")
     if not isinstance(url, str):
         raise _invalid("image_url must be an object with a string url.", f"{place}.url")
+    if detail is not None and not isinstance(detail, str):
+        raise _invalid("detail must be a string.", f"{place}.detail")
     if not (_DATA_URL.match(url) or url.lower().startswith(("https://", "http://"))):
         raise _invalid("url must be an http or https address, or a data URL of an image in base64.", f"{place}.url")
     return PromptImage(url=url, mark=f"[image {hashlib.sha256(url.encode()).hexdigest()[:12]}]")
@@ -199,9 +205,6 @@ def _note_tool_calls(message: dict[str, Any], place: str, tool_names: dict[str, 
 def _labelled(content: _Content, message: dict[str, Any], place: str, tool_names: dict[str, str]) -> _Content:
     """A tool's result as text that says what it is."""
     call_id, name = message.get("tool_call_id"), message.get("name")
-    for key, value in (("tool_call_id", call_id), ("name", name)):
-        if value is not None and not isinstance(value, str):
-            raise _invalid(f"{key} must be a string.", f"{place}.{key}")
     known = name or tool_names.get(call_id or "")
     label = f"Result of the tool {known}:\n" if known else "Result of a tool:\n"
     return _Content(label + content.text, (label + content.trimmed).strip())

@@ -50,6 +50,14 @@ def _is_a(kind: type) -> Check:
     return lambda value: isinstance(value, kind)
 
 
+def _is_list_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
+
+
+def _is_bias(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_number(-100, 100), value.values()))
+
+
 # Known, checked, without effect: field → (check, what it must be).
 IGNORED: dict[str, tuple[Check, str]] = {
     "temperature": (_is_number(0, 2), "a number from 0 to 2"),
@@ -57,13 +65,13 @@ IGNORED: dict[str, tuple[Check, str]] = {
     "presence_penalty": (_is_number(-2, 2), "a number from -2 to 2"),
     "frequency_penalty": (_is_number(-2, 2), "a number from -2 to 2"),
     "seed": (_is_int, "an integer"),
-    "logit_bias": (_is_a(dict), "an object"),
+    "logit_bias": (_is_bias, "an object of numbers from -100 to 100"),
     "user": (_is_a(str), "a string"),
     "metadata": (_is_a(dict), "an object"),
     "store": (_is_a(bool), "true or false"),
     "top_logprobs": (lambda value: _is_int(value) and 0 <= value <= 20, "an integer from 0 to 20"),
-    "tools": (_is_a(list), "a list"),
-    "functions": (_is_a(list), "a list"),
+    "tools": (_is_list_of_objects, "a list of objects"),
+    "functions": (_is_list_of_objects, "a list of objects"),
     "parallel_tool_calls": (_is_a(bool), "true or false"),
     "reasoning_effort": (_is_a(str), "a string"),
     "service_tier": (_is_a(str), "a string"),
@@ -71,6 +79,9 @@ IGNORED: dict[str, tuple[Check, str]] = {
     "verbosity": (_is_a(str), "a string"),
     "web_search_options": (_is_a(dict), "an object"),
     "prompt_cache_key": (_is_a(str), "a string"),
+    "prompt_cache_options": (_is_a(dict), "an object"),
+    "prompt_cache_retention": (_is_a(str), "a string"),
+    "moderation": (_is_a(dict), "an object"),
     "safety_identifier": (_is_a(str), "a string"),
 }
 TOOL_CHOICES = ("tool_choice", "function_call")

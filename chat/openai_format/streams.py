@@ -71,6 +71,10 @@ class Stream:
             return lines + self._closing()
         return lines
 
+    def cut_answer(self) -> str | None:
+        """The answer if the caller's own limit ended it; else None."""
+        return self._choice.cut_answer()
+
     def error(self, body: dict[str, Any]) -> bytes:
         """The line of a failure; the stream ends after it, without the sign of a good end."""
         self.is_ended = True

@@ -14,7 +14,7 @@ from chat.services.conversations import (
     two_call_model,
 )
 from chat.services.kept import Answered, KeptKey, answer_once
-from chat.services.rows import TurnRequest
+from chat.services.records import TurnRequest
 from chat.services.turns import start_conversation, stream_reply
 
 __all__ = [

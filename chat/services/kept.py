@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -49,10 +49,11 @@ class KeptKey:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A whole answer: HTTP status and body, whether success or failure."""
+    """A whole answer: HTTP status, body, and the headers that belong to it."""
 
     status: int
     body: dict[str, Any]
+    headers: dict[str, str] = field(default_factory=dict)
     is_replayed: bool = False
 
 
@@ -90,7 +91,8 @@ async def _run(key: KeptKey, produce: Callable[[], Awaitable[Answered]], renew_s
     finally:
         staying.cancel()
     sealed = seal(json.dumps(answered.body, ensure_ascii=False))
-    await sync_to_async(_rows(key).update)(status=answered.status, sealed_answer=sealed)
+    changes = {"status": answered.status, "headers": answered.headers, "sealed_answer": sealed}
+    await sync_to_async(_rows(key).update)(**changes)
     return answered
 
 
@@ -111,7 +113,7 @@ async def _wait(key: KeptKey) -> Answered:
                 "The first request with this Idempotency-Key ended without an answer. Try again."
             )
         if row.status is not None:
-            return Answered(row.status, json.loads(unseal(row.sealed_answer)), is_replayed=True)
+            return Answered(row.status, json.loads(unseal(row.sealed_answer)), row.headers, is_replayed=True)
         if row.alive_until < timezone.now():
             raise SubmitOutcomeUnknownError(
                 "The server stopped while it answered this request. Use a new key to ask again."

@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Callable, Collection, Coroutine, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from threading import Lock
@@ -25,60 +25,19 @@ from bingproject.errors import (
     ConflictError,
     NoAccountError,
     NotFoundError,
-    ServiceError,
 )
 from bingproject.seals import seal
-from chat.models import Conversation, Origin, Turn, TurnState, claim_end
+from chat.models import ANSWERED, Conversation, Turn, TurnState, claim_end
 from chat.protocol import sydney
-from chat.protocol.catalogue import ModelSpec
-from chat.protocol.events import SHOWN, Citations, Event, Finished, Prompt, Said, Sources, Suggestions
+from chat.protocol.events import Finished
 from chat.protocol.transcript import hash_history
 from chat.services.availability import has_other_account, why_no_account
+from chat.services.records import Outcome, Record, TurnRequest
 
 AGE_MARGIN_SECONDS = 300.0  # an upstream conversation this close to its end is not begun on
 LOOK_SECONDS = 0.1
 _one_writer = Lock()
 Held = TypeVar("Held", bound="HeldTurn | None")
-
-
-@dataclass(frozen=True, slots=True)
-class TurnRequest:
-    """What a caller asks: the words, the model, and which conversation if they name one.
-
-    `is_streamed`: the caller sees deltas as they come, so it is these that their next request will repeat.
-    """
-
-    holder: str
-    model: ModelSpec
-    prompt: Prompt
-    origin: Origin = Origin.COMPLETION
-    conversation: Conversation | None = None
-    is_streamed: bool = False
-    request_id: str = ""
-
-
-@dataclass(slots=True)
-class Record:
-    """What the turn's row will say."""
-
-    sources: list[dict[str, str]] = field(default_factory=list)
-    suggestions: list[str] = field(default_factory=list)
-    dropped: int = 0
-    first_text_at: datetime | None = None
-    error: ServiceError | None = None
-
-    def add(self, event: Event, now: datetime) -> None:
-        """Keep what belongs on the row."""
-        if isinstance(event, SHOWN) and self.first_text_at is None:
-            self.first_text_at = now
-        if isinstance(event, Sources | Citations):
-            self.sources = [{"title": source.title, "url": source.url} for source in event.items]
-        elif isinstance(event, Suggestions):
-            self.suggestions = list(event.texts)
-
-    def fail(self, error: ServiceError) -> None:
-        """Why it failed."""
-        self.error = error
 
 
 @dataclass(slots=True)
@@ -278,18 +237,6 @@ def _is_usable(account_id: int | None, now: datetime) -> bool:
     return AccountCapability.objects.usable(Capability.CHAT, now).filter(account=account_id).exists()
 
 
-def with_stored_history(conversation: Conversation, prompt: Prompt) -> Prompt:
-    """The prompt with all that was said before in a conversation that is known by its id.
-
-    Raises: ConflictError when the texts were not kept, so that nothing can be replayed.
-    """
-    turns = list(conversation.turns.filter(state__in=(TurnState.FINISHED, TurnState.REFUSED)).order_by("index"))
-    if any(not turn.prompt for turn in turns):
-        raise ConflictError("Bing's end of this conversation is gone, and its texts were not kept. Start a new one.")
-    said = [said for turn in turns for said in (Said("user", turn.prompt), Said("assistant", turn.answer)) if said.text]
-    return replace(prompt, system=prompt.system or conversation.system, history=tuple(said))
-
-
 # --- the account ---
 
 
@@ -333,36 +280,33 @@ def let_go(held: HeldTurn) -> None:
 def end_turn(held: HeldTurn, now: datetime) -> None:
     """Record the turn, free the conversation and the account: one transaction.
 
-    A turn that did not come to its end leaves nobody knows what upstream: that conversation is not used again.
+    A turn that did not come to its end leaves nobody knows what upstream: that conversation is not used again. When it
+    was the caller's limit that ended it, the chat goes on in the same row, over another one.
     """
     if held.finished is None and held.sent_turn:
         held.lose_session()
     with _writing():
         account = held.lease.account if held.lease else None
         let_go(held)
-        row = held.conversation
-        kept = _insert_turn(held, account, now)
-        row.release(held.claim, **_conversation_changes(held, now), turn_count=row.turn_count + kept)
-        if held.finished is not None and account is not None and not held.is_refused:
+        outcome = held.record.outcome(held.request, held.finished, is_refused=held.is_refused)
+        _insert_turn(held, outcome, account, now)
+        held.conversation.release(held.claim, **_conversation_changes(held, outcome, now))
+        if outcome.state in (TurnState.FINISHED, TurnState.CUT) and account is not None:
             accounts.mark_success(account.pk, Capability.CHAT, now)
 
 
-def _insert_turn(held: HeldTurn, account: Account | None, now: datetime) -> int:
-    """The turn's row; 1 when it counts as a turn of the chat."""
-    end, record, texts = held.finished, held.record, settings.CHAT_STORE_TEXT
-    state = TurnState.LEFT if record.error is None else TurnState.FAILED
-    if end is not None:
-        state = TurnState.REFUSED if held.is_refused else TurnState.FINISHED
+def _insert_turn(held: HeldTurn, outcome: Outcome, account: Account | None, now: datetime) -> None:
+    record, texts = held.record, settings.CHAT_STORE_TEXT
     Turn.objects.create(
         conversation=held.conversation,
         index=held.conversation.turn_count,
-        state=state,
+        state=outcome.state,
         account=account,
         prompt=held.request.prompt.question if texts else "",
-        answer=end.text if end and texts else "",
+        answer=outcome.answer if texts else "",
         sources=record.sources if texts else [],
         suggestions=record.suggestions if texts else [],
-        received_characters=len(end.text) if end else 0,
+        received_characters=len(outcome.answer),
         sent_characters=len(held.request.prompt.question),
         dropped_turn_count=record.dropped,
         error_code=record.error.code if record.error else "",
@@ -372,11 +316,11 @@ def _insert_turn(held: HeldTurn, account: Account | None, now: datetime) -> int:
         first_text_at=record.first_text_at,
         finished_at=now,
     )
-    return 1 if end is not None else 0
 
 
-def _conversation_changes(held: HeldTurn, now: datetime) -> dict[str, Any]:
-    row, end, request = held.conversation, held.finished, held.request
+def _conversation_changes(held: HeldTurn, outcome: Outcome, now: datetime) -> dict[str, Any]:
+    row, request = held.conversation, held.request
+    is_answered = outcome.state in ANSWERED
     changes: dict[str, Any] = {
         "account_id": row.account_id if row.sealed_credentials else None,
         "sealed_credentials": row.sealed_credentials,
@@ -384,10 +328,10 @@ def _conversation_changes(held: HeldTurn, now: datetime) -> dict[str, Any]:
         "upstream_turn_count": row.upstream_turn_count,
         "create_count": row.create_count + held.opened_count,
         "used_at": now,
+        "turn_count": row.turn_count + is_answered,
         "last_error": held.record.error.code if held.record.error else "",
     }
-    if end is not None and request.conversation is None:
-        answer = end.streamed if request.is_streamed else end.text
-        said = request.prompt.after(answer)
+    if is_answered and request.conversation is None:
+        said = request.prompt.after(outcome.told)
         changes["history_key"] = hash_history(request.holder, request.model.id, request.prompt.system, said)
     return changes

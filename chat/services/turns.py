@@ -37,9 +37,9 @@ from chat.protocol.events import SHOWN, Event, Finished, HistoryDropped, Prompt,
 from chat.protocol.failures import SessionEndedError
 from chat.protocol.sydney import Credentials
 from chat.protocol.transcript import check_newest, fit
-from chat.services import rows, sessions
+from chat.services import records, rows, sessions
 from chat.services.availability import has_other_account
-from chat.services.rows import TurnRequest
+from chat.services.records import TurnRequest
 
 LIMIT = LIMIT_CHARACTERS["sydney"]
 SAME_AGAIN_SECONDS = 0.5
@@ -179,7 +179,7 @@ class _Turn:
         prompt = self._request.prompt
         is_continued = self._held.conversation.upstream_turn_count > 0
         if self._request.conversation is not None and not is_continued:
-            prompt = await sync_to_async(rows.with_stored_history)(self._held.conversation, prompt)
+            prompt = await sync_to_async(records.with_stored_history)(self._held.conversation, prompt)
         fitted = fit(prompt, LIMIT, replays=not is_continued)
         return fitted.prompt, fitted.dropped
 

@@ -93,7 +93,9 @@ class ChatCompletionViewSet(AskingViewSet):
     @schema.CREATE_COMPLETION
     async def create(self, request: Request) -> HttpResponseBase:
         """Answer the newest message; streamed or whole."""
-        response = await (self.stream() if self.asked.is_stream else self.answer(request, self.gather))
+        if not self.asked.is_stream:
+            return await self.answer(request, self.gather)
+        response = await self.stream()
         for name, value in self.notes().items():
             response.headers[name] = value
         return response
@@ -117,7 +119,7 @@ class ChatCompletionViewSet(AskingViewSet):
     async def choose(self, index: int) -> Choice:
         """One choice; what comes after its cut is not waited for."""
         choice = Choice(index, self.asked.cut, inline_extras=self.has_inline_extras)
-        async with aclosing(stream_reply(self.turn)) as events:
+        async with aclosing(stream_reply(replace(self.turn, cut_answer=choice.cut_answer))) as events:
             async for event in events:
                 choice.add(event)
                 if isinstance(event, HistoryDropped):
@@ -136,7 +138,8 @@ class ChatCompletionViewSet(AskingViewSet):
             inline_extras=self.has_inline_extras,
             include_usage=self.asked.include_usage,
         )
-        relay = Relay(stream_reply(self.turn), stream, self.report, quiet_seconds=settings.CHAT_QUIET_SECONDS)
+        turn = replace(self.turn, cut_answer=stream.cut_answer)
+        relay = Relay(stream_reply(turn), stream, self.report, quiet_seconds=settings.CHAT_QUIET_SECONDS)
         await relay.begin(settings.CHAT_HOLD_SECONDS)
         self.dropped_turns = relay.dropped_turns
         return EventStream(relay)

@@ -31,18 +31,22 @@ class AskingViewSet(AsyncContractViewSet):
     def read(self, request: Request) -> None:
         """Check the body, and find what it names."""
 
+    def notes(self) -> dict[str, str]:
+        """Headers that go with an answer, known when it is there; they are kept and repeated with it."""
+        return {}
+
     async def answer(self, request: Request, produce: Callable[[], Awaitable[dict[str, Any]]]) -> HttpResponse:
         """What is produced, as JSON; with a key it is produced once, to its end even if the caller leaves."""
         if self.key is None:
-            return json_response(await produce())
+            return json_response(await produce(), headers=self.notes())
 
         async def once() -> Answered:
-            return Answered(200, await produce())
+            return Answered(200, await produce(), self.notes())
 
         body = json.dumps(request.data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         answered = await answer_once(KeptKey(holder_of(request), self.route, self.key, body), once)
         replayed = {"Idempotent-Replayed": "true"} if answered.is_replayed else {}
-        return json_response(answered.body, answered.status, replayed)
+        return json_response(answered.body, answered.status, answered.headers | replayed)
 
 
 def caller_of(request: Request) -> Caller:

@@ -129,6 +129,14 @@ def test_the_transcript_is_read_as_a_chat(operator: Client) -> None:
     assert 'name="_save"' not in text
 
 
+def test_a_cut_answer_is_shown_as_far_as_it_went(operator: Client) -> None:
+    """With who cut it."""
+    row = make_conversation()
+    make_turn(row, prompt="count to ten", answer="one, two", state=TurnState.CUT)
+    text = page(operator, "change", row.pk)
+    assert text.index("Cut at the caller") < text.index("count to ten") < text.index("one, two")
+
+
 def test_where_texts_are_not_kept_figures_stand(operator: Client) -> None:
     """How much was said, and that nothing of it is kept."""
     row = make_conversation()

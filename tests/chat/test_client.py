@@ -219,8 +219,9 @@ async def test_frames_of_megabytes_come_through() -> None:
 
     async with peer(play) as server:
         dialect = Lines()
+        patient = client.Timers(opening=10.0, handshake=10.0, waiting=10.0, answering=10.0, turn=30.0)
         with pytest.raises(UnexpectedResponseError):
-            await hold(server.url, dialect)
+            await hold(server.url, dialect, patient)
         assert len(dialect.text) == 6_000_000
 
 

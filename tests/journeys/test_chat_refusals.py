@@ -43,6 +43,8 @@ CREATE = [
     Row("6", "create-garbage", PROTOCOL),
     Row("6", "create-list", PROTOCOL),
     Row("6", "create-unknown-result", PROTOCOL),
+    *(Row("6", f"create-{status}", PROTOCOL) for status in (400, 413)),
+    *(Row("1", f"create-{status}", UNREACHABLE) for status in (502, 504)),
 ]
 # Opening the socket, and greeting.
 SOCKET = [
@@ -56,11 +58,14 @@ SOCKET = [
     Row("8", "socket-429-retry-after", THROTTLED, rest_seconds=7, retry_after=7),
     Row("9", "handshake-error", PROTOCOL),
     Row("17", "handshake-cut", LOST),
+    *(Row("7", f"socket-{status}", REFUSED) for status in (400, 413)),
+    *(Row("1", f"socket-{status}", UNREACHABLE) for status in (500, 503, 504)),
 ]
 # Nothing comes at all: with timers of tenths of a second.
 STALLS = [
     Row("20", "create-stall", UNREACHABLE),
     Row("20", "socket-stall", UNREACHABLE),
+    Row("20", "kblob-stall", UNREACHABLE, has_picture=True),
     Row("9", "handshake-silent", PROTOCOL),
 ]
 SILENCE = [
@@ -110,6 +115,9 @@ UPLOAD = [
     Row("3", "kblob-403", REFUSED, has_picture=True),
     Row("1", "kblob-500", UNREACHABLE, has_picture=True),
     Row("1", "kblob-cut", UNREACHABLE, has_picture=True),
+    *(Row("1", f"kblob-{status}", UNREACHABLE, has_picture=True) for status in (502, 503, 504)),
+    Row("4", "kblob-401", EXPIRED, account="expired", has_picture=True),
+    Row("6", "kblob-404", PROTOCOL, has_picture=True),
 ]
 # Refusals are answers.
 REFUSALS = ["disengaged", "disengaged-only", "apology"]
@@ -185,6 +193,21 @@ def test_another_account_takes_over_before_the_first_text(chat_scene: ChatScene,
         asked = chat_scene.ask("hello", stream=stream, rule=True)
         assert (asked.status, asked.finish_reason) == (200, "stop")
         assert Turn.objects.get(prompt=asked.prompt).account == other
+        chat_scene.check_rest(asked)
+
+
+@pytest.mark.parametrize("scenario", ["cut-before", "close-before", "empty-answer", "bare-type3"])
+def test_what_no_account_can_mend_ends_after_three(chat_scene: ChatScene, scenario: str) -> None:
+    """Rows 17, 19: the same account twice, another once, then 502; nobody is blamed."""
+    make_account("bob", cookie="bob")
+    row = Row("17", scenario, LOST, tries=3)
+    for stream in (False, True):
+        chat_scene.renew()
+        asked = chat_scene.ask(row, stream=stream)
+        check_failure(row, asked, stream=stream)
+        chat_scene.check_account(row)
+        chat_scene.check_tries(row, asked)
+        assert len({turn.account for turn in chat_scene.bing.state.chat.turns}) == 2
         chat_scene.check_rest(asked)
 
 

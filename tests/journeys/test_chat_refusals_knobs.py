@@ -10,8 +10,20 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from bingproject.sandbox.catalogue import CATALOGUE, Stage
 from chat.models import Conversation, Turn
 from tests.journeys.chat_refusals import Asked, ChatScene, Row
+from tests.journeys.test_chat_refusals import (
+    ACCOUNT,
+    CREATE,
+    REFUSALS,
+    SILENCE,
+    SOCKET,
+    STALLS,
+    TURN,
+    UPLOAD,
+    WITHDRAWN,
+)
 
 # The same answer, however its records come: cut, bundled, repeated, between garbage, with less or more around it.
 PLAIN = [
@@ -21,6 +33,19 @@ PLAIN = [
 ]  # fmt: skip
 # Where the text itself changes under way.
 REWRITTEN = ["shrink", "id-change"]
+# What no prompt can ask for, since it comes before any.
+BEFORE = ["handshake-ping", "create-anonymous", "create-new-cookie"]
+# Lengths and speeds, and what the model is told, which other journeys are about.
+ELSEWHERE = {"words", "gap", "recall", "search"}
+FAILURES = [*CREATE, *SOCKET, *STALLS, *SILENCE, *TURN, *ACCOUNT, *UPLOAD]
+
+
+def test_each_word_of_the_sandbox_is_played() -> None:
+    """What it can do to a chat stands in a table of these two files, so nothing is only said to be handled."""
+    chat = {Stage.CREATE, Stage.SOCKET, Stage.UPLOAD, Stage.TURN, Stage.ANSWER}
+    known = {name for name, scenario in CATALOGUE.items() if scenario.stage in chat}
+    answered = [word.partition("=")[0] for word in (*PLAIN, *REWRITTEN, *BEFORE, *REFUSALS, *WITHDRAWN)]
+    assert known == {row.scenario for row in FAILURES} | {*answered} | ELSEWHERE
 
 
 def ask_all(scene: ChatScene, words: list[str]) -> list[tuple[str, bool, Asked]]:
@@ -67,9 +92,10 @@ def test_a_search_comes_with_its_sources(chat_scene: ChatScene) -> None:
         assert asked.message["suggested_responses"]
 
 
-def test_a_greeting_may_share_its_frame(chat_scene: ChatScene) -> None:
-    """With a ping."""
-    chat_scene.play("handshake-ping")
+@pytest.mark.parametrize("scenario", BEFORE)
+def test_an_opening_may_be_odd(chat_scene: ChatScene, scenario: str) -> None:
+    """A greeting in a ping's frame, an id of somebody not signed in, a cookie that changes: the turn is answered."""
+    chat_scene.play(scenario)
     for stream in (False, True):
         asked = chat_scene.ask("hello", stream=stream, rule=True)
         check_whole(chat_scene, asked, stream=stream)

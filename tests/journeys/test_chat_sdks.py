@@ -239,10 +239,10 @@ def test_node(chats: Chats, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def foreign_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with LangChain and llm, made for this run."""
+    """An environment with LangChain, made for this run."""
     place = tmp_path_factory.mktemp("clients")
     run([sys.executable, "-m", "venv", str(place)], place)
-    run([str(place / "bin/pip"), "install", "--quiet", "langchain-openai", "llm"], place)
+    run([str(place / "bin/pip"), "install", "--quiet", "langchain-openai"], place)
     return place
 
 
@@ -254,13 +254,3 @@ def test_langchain(chats: Chats, foreign_python: Path) -> None:
     assert "again" in shown["streamed"]
     assert chats.counts()["creates"] == 1
     assert [turn["system"] for turn in chats.turns()] == ["Be kind.", None]
-
-
-@pytest.mark.foreign
-def test_llm(chats: Chats, foreign_python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command-line client, by its own list of further models."""
-    entry = f"- model_id: bing\n  model_name: balanced\n  api_base: {chats.site.url}/v1\n"
-    (tmp_path / "extra-openai-models.yaml").write_text(entry)
-    monkeypatch.setenv("LLM_USER_PATH", str(tmp_path))
-    monkeypatch.setenv("OPENAI_API_KEY", "x")
-    assert ANSWER in run([str(foreign_python / "bin/llm"), "-m", "bing", "hello"], tmp_path)

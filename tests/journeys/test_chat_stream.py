@@ -12,7 +12,7 @@ import httpx
 import pytest
 from pytest_django import Settings
 
-from accounts.models import Account
+from accounts.models import Account, AccountCapability
 from bingproject.sandbox.server import SandboxServer
 from chat.models import Conversation, Turn, TurnState
 from tests.chat.turns import play
@@ -41,12 +41,59 @@ def test_ten_turns_of_a_chat_cost_one_create(chats: Chats, stream: bool) -> None
     chats.wait_for_rest()
 
 
-def test_what_a_client_cut_off_is_said_again(chats: Chats) -> None:
-    """A chat whose last answer was ended early goes on in a new conversation, with the history told."""
-    text = text_of(chats.ask("one", stop="That"))
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("limit", "words"), [({"stop": "That"}, "You wrote: “one” "), ({"max_tokens": 3}, "You wrote: ")]
+)
+def test_an_answer_cut_at_the_callers_limit(chats: Chats, limit: dict[str, Any], words: str, stream: bool) -> None:
+    """It is kept as the caller got it; the same chat goes on over a new conversation at Bing, told what was said."""
+    answer = chats.ask("one", stream=stream, **limit)
+    text = said_in(answer) if stream else text_of(answer)
+    turn = Turn.objects.get()
+    assert (turn.state, turn.prompt, turn.answer, turn.received_characters) == ("cut", "one", words, len(words))
+    assert text == words
     past = [{"role": "user", "content": "one"}, {"role": "assistant", "content": text}]
     assert "one" in text_of(chats.ask("two sandbox:recall", past))
     assert chats.counts()["creates"] == 2
+    row = Conversation.objects.get()
+    assert (row.turn_count, list(row.turns.values_list("index", flat=True))) == (2, [0, 1])
+    chats.wait_for_rest()
+
+
+def test_a_cut_answer_with_its_search_as_text(chats: Chats) -> None:
+    """The list of what was found is none of the answer's words: the chat is known by these."""
+    text = text_of(chats.ask("tides sandbox:search", stop="That", inline_extras=True))
+    assert "<details>" in text
+    assert "<details>" not in Turn.objects.get().answer
+    past = [{"role": "user", "content": "tides sandbox:search"}, {"role": "assistant", "content": text}]
+    chats.ask("more", past)
+    assert Conversation.objects.get().turn_count == 2
+
+
+def test_a_cut_answer_whose_text_is_not_kept(chats: Chats, settings: Settings) -> None:
+    """Its length is known, and the chat is recognised all the same."""
+    settings.CHAT_STORE_TEXT = False
+    text = text_of(chats.ask("one", stop="That"))
+    turn = Turn.objects.get()
+    assert (turn.state, turn.answer, turn.received_characters) == ("cut", "", len(text))
+    chats.ask("two", [{"role": "user", "content": "one"}, {"role": "assistant", "content": text}])
+    assert Conversation.objects.get().turn_count == 2
+
+
+def test_a_cut_answer_is_proof_of_a_working_account(chats: Chats) -> None:
+    """Its rests start over, as after any answer."""
+    set_capability(Account.objects.get(), "chat", cooldown_count=3)
+    chats.ask("one", stop="That")
+    assert AccountCapability.objects.get(capability="chat").cooldown_count == 0
+
+
+def test_a_cut_turn_of_a_named_conversation_is_told_again(chats: Chats) -> None:
+    """From the stored turns, the cut answer among them."""
+    token = chats.http.post("/create", json={"model": "balanced"}).json()["conversation_id"]
+    chats.ask("my name is Ada", conversation_id=token, stop="That")
+    known = text_of(chats.ask("who am I? sandbox:recall", conversation_id=token))
+    assert "my name is Ada" in known
+    assert "You wrote" in known
 
 
 def test_several_conversations_side_by_side(chats: Chats) -> None:

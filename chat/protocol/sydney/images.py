@@ -70,6 +70,8 @@ def parse_image_response(status: int, headers: Mapping[str, str], text: str, *, 
         error = parse_upgrade_refusal(status, headers)
         error.detail = f"image upload answered with status {status}"
         raise error
+    if status == 404:  # nobody there takes pictures: not this one's fault
+        raise unexpected("image upload answered with status 404")
     if status != 200:
         raise InvalidRequestError(code="image_rejected", param="messages", detail=f"upload: status {status}")
     try:

@@ -90,6 +90,16 @@ def test_create_fails_once_then_succeeds(server: SandboxServer, talk: Talk, scen
     assert alice.http.get("/turing/conversation/create").status_code == status
 
 
+def test_create_sets_a_cookie_that_changes(server: SandboxServer, talk: Talk) -> None:
+    """Another value each time; what came back of it is shown."""
+    rule(server, "create-new-cookie")
+    alice = talk()
+    assert alice.conversation_id
+    assert alice.http.get("/turing/conversation/create").status_code == 200
+    assert alice.http.cookies["SANDBOX_CHANGING"] == "2"
+    assert server.state.chat.describe()["cookies"]["alice"] == "1"
+
+
 @pytest.mark.parametrize(
     ("scenario", "value"),
     [("create-unauthorized", "UnauthorizedRequest"), ("create-stale", "UnauthorizedRequest"),

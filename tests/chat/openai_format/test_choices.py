@@ -47,6 +47,26 @@ def gather(events: Iterable[Event], cut: Cut | None = None, *, inline: bool = Fa
     return choice, "".join([choice.add(event) for event in events])
 
 
+def test_a_cut_answer_is_what_was_shown_without_extras() -> None:
+    """As the next request repeats it; an answer that ended by itself, or was refused, was not cut."""
+    searched: list[Event] = [Sources("tides", (A,)), TextDelta("The Moon. And"), TextDelta(" more")]
+    choice, shown = gather(searched, Cut(stops=(" And",)), inline=True)
+    assert shown == write_search("tides", [A]) + "The Moon."
+    assert choice.cut_answer() == "The Moon."
+    assert gather(SEARCHED)[0].cut_answer() is None
+    assert gather([TextDelta("The")], Cut(stops=("Moon",)))[0].cut_answer() is None
+    withheld: list[Event] = [TextDelta("12345678"), Refused("", "apology", after_text=True)]
+    refused, shown = gather(withheld, Cut(stops=("9",), max_tokens=2))
+    assert (shown, refused.finish_reason, refused.cut_answer()) == ("12345678", "content_filter", None)
+
+
+def test_a_refusal_is_told_to_its_end_though_the_limit_is_reached() -> None:
+    """What was held back goes over the limit when it is let out: still a refusal, and not full."""
+    choice, shown = gather([TextDelta("1234567[END"), Refused("", "apology", after_text=True)], Cut(("[END]",), 2))
+    assert shown == "1234567["
+    assert (choice.is_full, choice.finish_reason) == (False, "content_filter")
+
+
 def test_a_searched_answer() -> None:
     """Text is content; sources and suggestions stand beside it."""
     choice, shown = gather(SEARCHED)

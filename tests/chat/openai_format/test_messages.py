@@ -118,6 +118,13 @@ def test_a_picture_by_its_address_is_left_to_bing() -> None:
     assert (image.url, image.content) == ("https://ex.test/a.png", b"")
 
 
+@pytest.mark.parametrize("detail", ["auto", "low", "high", None])
+def test_how_closely_a_picture_is_looked_at_is_bings_to_say(detail: str | None) -> None:
+    """The wish is taken and has no effect."""
+    part = {"type": "image_url", "image_url": {"url": "https://ex.test/a.png", "detail": detail}}
+    assert parse_messages([user([part], name="Ada")]) == parse_messages([user([picture()])])
+
+
 def test_a_picture_in_its_address_is_decoded() -> None:
     """Bytes and type."""
     (image,) = parse_messages([user([picture(PNG.replace("png", "PNG"))])]).images
@@ -188,6 +195,11 @@ def test_answers_without_content() -> None:
         ([user(), assistant("x", tool_calls="x"), user()], "messages[1].tool_calls"),
         ([{"role": "tool", "tool_call_id": 7, "content": "x"}], "messages[0].tool_call_id"),
         ([{"role": "tool", "name": 7, "content": "x"}], "messages[0].name"),
+        ([user(name=["Ada"])], "messages[0].name"),
+        (
+            [user([{"type": "image_url", "image_url": {"url": PNG, "detail": 1}}])],
+            "messages[0].content[0].image_url.detail",
+        ),
     ],
 )
 def test_bad_messages_name_their_field(messages: Any, param: str) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from openai.types.chat.completion_create_params import CompletionCreateParamsBase, CompletionCreateParamsStreaming
 
 from bingproject.errors import InvalidRequestError
 from chat.openai_format import Cut, parse_request
-from chat.openai_format.requests import IGNORED
+from chat.openai_format.requests import IGNORED, TOOL_CHOICES
 
 BODY = {"model": "precise", "messages": [{"role": "user", "content": "2+2?"}]}
 
@@ -32,6 +33,15 @@ def test_fields_that_are_obeyed() -> None:
     assert parse_request(BODY | {"stop": "a", "max_tokens": 9}).cut == Cut(("a",), 9)
     assert parse_request(BODY | {"n": 4}).choice_count == 4
     assert parse_request(BODY | {"inline_extras": False}).inline_extras is False
+
+
+def test_each_field_of_the_official_client_is_known() -> None:
+    """What its next release can send is obeyed, named as ignored or refused; never passed over in silence."""
+    obeyed = {"model", "messages", "stream", "stream_options", "n", "stop", "max_tokens", "max_completion_tokens"}
+    refused = {"logprobs", "audio", "modalities", "response_format"}
+    sent = {name for shape in (CompletionCreateParamsBase, CompletionCreateParamsStreaming)
+            for name in shape.__annotations__}  # fmt: skip
+    assert sent == (obeyed | refused | {*IGNORED} | {*TOOL_CHOICES})
 
 
 def test_null_is_as_good_as_absent() -> None:
@@ -58,13 +68,13 @@ def test_known_fields_without_effect_are_named() -> None:
         ("presence_penalty", [-2, 2], [3]),
         ("frequency_penalty", [-2, 2], [-2.5]),
         ("seed", [0, -5, 2**70], [1.0, True, "1"]),
-        ("logit_bias", [{}], [[]]),
+        ("logit_bias", [{}, {"50256": -100, "7": 0.5}], [[], {"7": 101}, {"7": True}, {"7": "1"}]),
         ("user", [""], [1]),
         ("metadata", [{}], ["x"]),
         ("store", [True, False], [1, "true"]),
         ("top_logprobs", [0, 20], [21, 1.0]),
-        ("tools", [[], [{}]], [{}]),
-        ("functions", [[]], [{}]),
+        ("tools", [[], [{}]], [{}, ["weather"]]),
+        ("functions", [[], [{}]], [{}, [1]]),
         ("parallel_tool_calls", [True], ["x"]),
         ("reasoning_effort", ["low"], [1]),
         ("service_tier", ["auto"], [1]),
@@ -72,6 +82,9 @@ def test_known_fields_without_effect_are_named() -> None:
         ("verbosity", ["low"], [1]),
         ("web_search_options", [{}], [True]),
         ("prompt_cache_key", ["x"], [1]),
+        ("prompt_cache_options", [{}], ["x"]),
+        ("prompt_cache_retention", ["24h"], [24]),
+        ("moderation", [{}], [True]),
         ("safety_identifier", ["x"], [1]),
         ("tool_choice", ["auto", "none"], ["other", 1]),
         ("function_call", ["auto", "none"], ["other"]),

@@ -126,9 +126,12 @@ def test_a_cut_ends_the_stream() -> None:
     target = stream(cut=Cut((), 1))
     assert deltas(target.add(TextDelta("12345678"))) == [{"content": "1234"}, "length", "[DONE]"]
     assert target.is_ended
+    assert target.cut_answer() == "1234"
     stopped = stream(cut=Cut(("END",)))
     assert stopped.add(TextDelta("E")) == b""
+    assert stopped.cut_answer() is None
     assert deltas(stopped.add(TextDelta("ND"))) == ["stop", "[DONE]"]
+    assert stopped.cut_answer() == ""
 
 
 def test_a_refusal_ends_with_content_filter() -> None:

@@ -44,7 +44,7 @@ class Work:
         self.ended += 1
         if self._failure is not None:
             raise self._failure
-        return Answered(200, {"number": self.begun, "text": "ä “quoted”"})
+        return Answered(200, {"number": self.begun, "text": "ä “quoted”"}, {"x-bing-ignored": "seed"})
 
 
 def run(story: Callable[[], Awaitable[Any]]) -> Any:
@@ -66,7 +66,7 @@ async def begun(work: Work) -> None:
 
 
 def test_the_same_request_gets_the_same_answer() -> None:
-    """Produced once; the repeat says that it is one. Sealed in the table."""
+    """Produced once, headers included; the repeat says that it is one. Sealed in the table."""
 
     async def story() -> None:
         work = Work()
@@ -74,6 +74,7 @@ def test_the_same_request_gets_the_same_answer() -> None:
         first, second = await answer_once(KEY, work), await answer_once(KEY, work)
         assert (first.status, first.body, first.is_replayed) == (200, {"number": 1, "text": "ä “quoted”"}, False)
         assert (second.status, second.body, second.is_replayed) == (200, first.body, True)
+        assert first.headers == second.headers == {"x-bing-ignored": "seed"}
         assert work.begun == 1
 
     run(story)

@@ -14,10 +14,10 @@ from bingproject.errors import ConflictError, NotFoundError, ServiceError
 from bingproject.sandbox.server import SandboxServer
 from chat.models import Conversation, Turn, TurnState
 from chat.protocol.catalogue import find_model
-from chat.protocol.events import Finished, Prompt, Said, Source, Sources, Suggestions, TextDelta
-from chat.services import rows, stream_reply
-from chat.services.rows import Record, TurnRequest
-from tests.chat.turns import answer_of, ask, ask_async, make_conversation, make_turn, said, seen
+from chat.protocol.events import Finished, Prompt
+from chat.services import stream_reply
+from chat.services.records import TurnRequest
+from tests.chat.turns import ask, ask_async, make_conversation, said, seen
 from tests.factories import make_account, set_capability
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,20 +26,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def request(newest: str = "hello", **fields: object) -> TurnRequest:
     """A turn of the open caller."""
     return TurnRequest("open", find_model("balanced"), Prompt("", (), newest), **fields)  # type: ignore[arg-type]
-
-
-def test_a_record_keeps_what_the_row_will_say() -> None:
-    """The first text's time, the last sources, the suggestions."""
-    record, now = Record(), timezone.now()
-    record.add(Sources("q", (Source("a", "https://a.example"),)), now)
-    was_silent = record.first_text_at is None
-    record.add(TextDelta("x"), now)
-    record.add(TextDelta("y"), now + timedelta(seconds=1))
-    record.add(Suggestions(("more",)), now)
-    assert was_silent
-    assert record.suggestions == ["more"]
-    assert record.first_text_at == now
-    assert record.sources == [{"title": "a", "url": "https://a.example"}]
 
 
 def test_turns_of_a_named_conversation_come_one_after_the_other(hub: SandboxServer) -> None:
@@ -69,27 +55,6 @@ def test_a_named_conversation_that_stays_busy_is_a_conflict(hub: SandboxServer, 
     Conversation.objects.all().delete()
     with pytest.raises(NotFoundError):
         ask("hello", conversation=row)
-
-
-def test_a_named_conversation_is_rebuilt_from_its_turns(hub: SandboxServer) -> None:
-    """What was said and answered is replayed; a turn that failed was never answered."""
-    make_account()
-    row = make_conversation(system="Be kind.")
-    make_turn(row, index=0, prompt="first", answer="one")
-    make_turn(row, index=1, prompt="lost", answer="", state=TurnState.FAILED)
-    make_turn(row, index=1, prompt="second", answer="", state=TurnState.REFUSED)
-    prompt = rows.with_stored_history(row, Prompt("", (), "third"))
-    assert (prompt.system, prompt.newest) == ("Be kind.", "third")
-    assert prompt.history == (Said("user", "first"), Said("assistant", "one"), Said("user", "second"))
-    assert "Be kind." in answer_of(ask("third sandbox:recall", conversation=row))
-
-
-def test_without_texts_a_named_conversation_cannot_be_rebuilt() -> None:
-    """conflict: there is nothing to replay."""
-    row = make_conversation()
-    make_turn(row, prompt="", answer="")
-    with pytest.raises(ConflictError):
-        rows.with_stored_history(row, Prompt("", (), "again"))
 
 
 def test_who_finds_no_room_in_time_is_told_so(hub: SandboxServer, settings: Settings) -> None:

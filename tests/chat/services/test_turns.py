@@ -297,9 +297,22 @@ def test_without_texts_nothing_is_kept(hub: SandboxServer, settings: object) -> 
 
 
 def test_cookies_that_bing_sets_at_create_are_kept(hub: SandboxServer) -> None:
-    """They are sealed with the account's others and travel with the next create."""
-    account = make_account()
-    ask("hello")
-    httpx.get(f"{hub.url}/_sandbox/state").raise_for_status()
+    """The last value of each is with the account's others, and travels with the next create."""
+    account = make_account("alice")
+    play(hub, "create-new-cookie")
+    for words in ("one", "two", "three"):
+        ask(words)
     account.refresh_from_db()
-    assert isinstance(account.jar, dict)
+    assert account.jar["SANDBOX_CHANGING"] == "3"
+    assert seen(hub)["cookies"] == {"alice": "2"}
+
+
+def test_both_eras_of_signatures(hub: SandboxServer) -> None:
+    """In the body of the create call or in its headers: the chat is held over either."""
+    make_account()
+    for era in (1, 2):
+        httpx.post(f"{hub.url}/_sandbox/options", json={"chat_era": era}).raise_for_status()
+        first = f"of era {era}"
+        ask("again", said((first, answer_of(ask(first)))))
+        assert seen(hub)["creates"] == era
+    assert [turn["number"] for turn in turns(hub)] == [0, 1, 0, 1]

@@ -7,6 +7,7 @@ import pytest
 
 from bingproject.sandbox.server import SandboxServer
 from tests.chat.turns import seen, turns
+from tests.chat.views.asking import HELLO
 from tests.factories import make_account, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,6 +39,18 @@ def test_a_replayed_answer_has_the_same_body(http: httpx.Client, hub: SandboxSer
     assert second.headers["idempotent-replayed"] == "true"
     assert first.headers["x-bing-ignored"] == second.headers["x-bing-ignored"] == "seed"
     assert len(turns(hub)) == 1
+
+
+def test_a_replayed_answer_has_the_same_headers(http: httpx.Client, hub: SandboxServer) -> None:
+    """Also what only the turn itself could know: how much of the history was lost."""
+    make_account()
+    past = [{"role": role, "content": role + "x" * 9000} for role in ("user", "assistant")] * 3
+    body = {**BODY, "seed": 1, "messages": [*past, *HELLO]}
+    first, second = (http.post("/v1/chat/completions", json=body, headers=KEY) for _ in range(2))
+    assert second.headers["idempotent-replayed"] == "true"
+    assert first.headers["x-bing-history-dropped"] == "2"
+    for name in ("x-bing-history-dropped", "x-bing-ignored", "content-type", "content-length"):
+        assert first.headers[name] == second.headers[name]
 
 
 def test_a_malformed_key(http: httpx.Client, hub: SandboxServer) -> None:

@@ -62,6 +62,7 @@ def test_the_answer_names_the_picture() -> None:
         (200, "{}", "image_rejected"),
         (400, "", "image_rejected"),
         (413, "", "image_rejected"),
+        (404, "", "upstream_protocol_error"),
         (200, "[]", "upstream_protocol_error"),
         (200, "<p>Bing</p>", "upstream_refused"),
         (200, '{"blobId":', "upstream_protocol_error"),
