@@ -13,6 +13,7 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from io import BytesIO
 from typing import Any
 
@@ -21,7 +22,7 @@ from asgiref.sync import ThreadSensitiveContext
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.core.handlers.exception import convert_exception_to_response
-from django.http import HttpRequest
+from django.http import HttpRequest, StreamingHttpResponse
 from django.urls import Resolver404, resolve, set_script_prefix
 
 from bingproject import request_id
@@ -77,7 +78,7 @@ class ApiHandler(ASGIHandler):
         self._exception_middleware: list[Any] = []
         self._middleware_chain = convert_exception_to_response(self._get_response_async)  # type: ignore[attr-defined]
 
-    async def answer(self, scope: dict[str, Any], body: bytes, receive: Receive, send: Send) -> None:
+    async def answer(self, scope: dict[str, Any], body: bytes, receive: Receive, send: Reply) -> None:
         """Serve the request; when the caller leaves first, the view is cancelled."""
         set_script_prefix(get_script_prefix(scope))
         request, refusal = self.create_request(scope, BytesIO(body))
@@ -94,16 +95,29 @@ class ApiHandler(ASGIHandler):
             with contextlib.suppress(asyncio.CancelledError):
                 await answering
 
-    async def _answer(self, request: HttpRequest, send: Send) -> None:
+    async def _answer(self, request: HttpRequest, send: Reply) -> None:
         response = await self.run_get_response(request)
         try:
-            await self.send_response(response, send)
+            if isinstance(response, StreamingHttpResponse):
+                await self._send_stream(response, send)
+            else:
+                await self.send_response(response, send)
         finally:
             for closer in response._resource_closers:  # type: ignore[attr-defined] # close() would send a signal too
                 closer()
             # Also when the caller left before the first byte: nobody else would close what a stream holds then.
             if hasattr(response, "aclose"):
                 await response.aclose()
+
+    async def _send_stream(self, response: StreamingHttpResponse, send: Reply) -> None:
+        """Each piece as it comes; the base class cuts each up, and only the start needs what a reply adds."""
+        headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.items()]
+        await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+        onward = send.onward
+        async with aclosing(aiter(response)) as pieces:  # type: ignore[type-var] # always a generator
+            async for piece in pieces:
+                await onward({"type": "http.response.body", "body": piece, "more_body": True})
+        await onward({"type": "http.response.body", "body": b""})
 
 
 class Gate:
@@ -186,7 +200,7 @@ class Reply:
     """The way out of one request: adds to the answer what every answer carries."""
 
     def __init__(self, send: Send, headers: Mapping[str, str], scheme: str) -> None:
-        self._send = send
+        self.onward = send
         self._headers = headers
         given = headers.get("x-request-id", "")
         self.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
@@ -202,7 +216,7 @@ class Reply:
             present = {name.lower() for name, _ in message["headers"]}
             added = [(name, value) for name, value in self._added if name == b"vary" or name not in present]
             message = {**message, "headers": [*message["headers"], *added]}
-        await self._send(message)
+        await self.onward(message)
 
     def _cors(self) -> list[tuple[bytes, bytes]]:
         if not settings.CORS_ALLOWED_ORIGINS:
