@@ -28,6 +28,7 @@ from bingproject.errors import (
     ServiceError,
 )
 from bingproject.seals import seal
+from bingproject.statements import insert
 from chat.models import Conversation, Origin, Turn, TurnState, claim_end
 from chat.protocol import sydney
 from chat.protocol.catalogue import ModelSpec
@@ -214,7 +215,7 @@ def claim_new(request: TurnRequest, claim: str, *, user_id: str = "") -> HeldTur
     """A new conversation's row, claimed at once."""
     now = timezone.now()
     system = request.prompt.system if settings.CHAT_STORE_TEXT else ""
-    row = Conversation.objects.create(
+    row = Conversation(
         holder=request.holder,
         user_id=user_id,
         origin=request.origin,
@@ -225,6 +226,7 @@ def claim_new(request: TurnRequest, claim: str, *, user_id: str = "") -> HeldTur
         created_at=now,
         used_at=now,
     )
+    insert(row)
     return HeldTurn(request, row, claim, now)
 
 
@@ -353,7 +355,7 @@ def _insert_turn(held: HeldTurn, account: Account | None, now: datetime) -> int:
     state = TurnState.LEFT if record.error is None else TurnState.FAILED
     if end is not None:
         state = TurnState.REFUSED if held.is_refused else TurnState.FINISHED
-    Turn.objects.create(
+    turn = Turn(
         conversation=held.conversation,
         index=held.conversation.turn_count,
         state=state,
@@ -372,6 +374,7 @@ def _insert_turn(held: HeldTurn, account: Account | None, now: datetime) -> int:
         first_text_at=record.first_text_at,
         finished_at=now,
     )
+    insert(turn)
     return 1 if end is not None else 0
 
 
