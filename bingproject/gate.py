@@ -28,6 +28,7 @@ from django.urls import Resolver404, resolve, set_script_prefix
 from bingproject import request_id
 from bingproject.access import check_access, is_allowed_origin, read_headers, seen_scheme
 from bingproject.contracts import BING_CREATE
+from bingproject.doors import standing_door
 from bingproject.environment import SettingError
 from bingproject.errors import InternalError, InvalidRequestError, NotFoundError, ServiceError
 from bingproject.lanes import Lanes
@@ -150,10 +151,11 @@ class Gate:
         except SettingError as error:
             await send({"type": "lifespan.startup.failed", "message": f"bingproject cannot start: {error}"})
             return
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        # In a thread: a view still running may need this loop to come to its end.
-        await asyncio.to_thread(self._lanes.close)
+        async with standing_door():
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            # In a thread: a view still running may need this loop to come to its end.
+            await asyncio.to_thread(self._lanes.close)
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _answer(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:

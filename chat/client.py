@@ -111,7 +111,7 @@ async def stream(address: Address, dialect: Dialect, timers: Timers) -> AsyncGen
 
 
 class _Clock:
-    """Until when a turn waits for a frame: silence, the whole turn or the time to our next ping, whatever ends first."""
+    """Until when a turn waits for a frame: silence, the whole turn, the time to our next ping, whatever ends first."""
 
     def __init__(self, dialect: Dialect, timers: Timers) -> None:
         self._loop = asyncio.get_running_loop()
@@ -263,12 +263,12 @@ async def _open(address: Address, seconds: float) -> _Socket:
 
 async def _send(socket: ClientConnection, frames: list[str]) -> None:
     """A server that has gone is noticed by the next receive, which knows what it means."""
-    for frame in frames:
-        try:
-            async with asyncio.timeout(WRITE_SECONDS):
+    try:
+        async with asyncio.timeout(WRITE_SECONDS):
+            for frame in frames:
                 await socket.send(frame)
-        except (ConnectionClosed, TimeoutError):
-            return
+    except (ConnectionClosed, TimeoutError):
+        return
 
 
 async def _close(socket: ClientConnection) -> None:

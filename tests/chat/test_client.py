@@ -254,7 +254,7 @@ async def test_who_does_not_read_is_not_sent_to() -> None:
         await socket.send("end")
 
     async with peer(play) as server:
-        numbers = []
+        numbers: list[str] = []
         async for event in client.stream(client.Address(server.url, {}), Lines(), SHORT):
             if not numbers:
                 await asyncio.sleep(0.3)
