@@ -20,6 +20,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import Account, AccountCapability, Lease
+from bingproject.statements import columns_of, load
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +43,8 @@ def take_lease(
     `most` accounts are tried, all by default: within a transaction of the caller's, whose locks last, only one may be.
     """
     tried = 0
-    for capability_id, account_id in _accounts_with_room(capability, now):
-        if account_id in excluding or only not in (None, account_id):
+    for capability_id, account_id in _accounts_with_room(capability, now, only, limit=0 if excluding else most):
+        if account_id in excluding:
             continue
         lease = _take(capability_id, capability, holder, now)
         tried += 1
@@ -53,26 +54,30 @@ def take_lease(
 
 
 # Marks for the values of a query whose text is kept: building it costs many times what running it does.
-_CAPABILITY_MARK, _NOW_MARK = "(capability)", datetime(1, 1, 2, tzinfo=UTC)
+_CAPABILITY_MARK, _NOW_MARK, _ACCOUNT_MARK = "(capability)", datetime(1, 1, 2, tzinfo=UTC), -1
 
 
 @cache
-def _room_query() -> tuple[str, tuple[Any, ...]]:
-    """Which accounts have room, least work first: text, and values with marks among them."""
+def _room_query(is_one: bool) -> tuple[str, tuple[Any, ...]]:
+    """Which accounts have room, least work first, or whether a certain one has: text, and values with marks among them.
+
+    The work of one alone is counted in a fraction of the time.
+    """
     held = Lease.objects.filter(account=OuterRef("account_id"), capability=_CAPABILITY_MARK, until__gt=_NOW_MARK)
     counted = held.order_by().values("account_id").annotate(count=Count("pk")).values("count")
     usable = AccountCapability.objects.usable(_CAPABILITY_MARK, _NOW_MARK)
     rows = usable.annotate(load=Coalesce(Subquery(counted), 0)).filter(load__lt=F("limit"))
     rows = rows.order_by("load", F("served_at").asc(nulls_first=True), "pk")
+    rows = rows.filter(account=_ACCOUNT_MARK) if is_one else rows
     return rows.values_list("pk", "account_id").query.sql_with_params()
 
 
-def _accounts_with_room(capability: str, now: datetime) -> list[tuple[int, int]]:
-    text, values = _room_query()
+def _accounts_with_room(capability: str, now: datetime, only: int | None, limit: int) -> list[tuple[int, int]]:
+    text, values = _room_query(only is not None)
     adapt = connection.ops.adapt_datetimefield_value
-    places = {_CAPABILITY_MARK: capability, adapt(_NOW_MARK): adapt(now)}
+    places = {_CAPABILITY_MARK: capability, adapt(_NOW_MARK): adapt(now), _ACCOUNT_MARK: only}
     with connection.cursor() as cursor:
-        cursor.execute(text, [places.get(value, value) for value in values])
+        cursor.execute(text + (f" LIMIT {limit:d}" if limit else ""), [places.get(value, value) for value in values])
         return [(capability_id, account_id) for capability_id, account_id, *_ in cursor.fetchall()]
 
 
@@ -82,7 +87,7 @@ _LOCK = 'SELECT c."limit", c.account_id FROM accounts_accountcapability c WHERE 
 _COUNT = "SELECT COUNT(*) FROM accounts_lease WHERE account_id = %s AND capability = %s AND until > %s"
 _SERVE = "UPDATE accounts_accountcapability SET served_at = %s WHERE id = %s"
 _INSERT = "INSERT INTO accounts_lease (account_id, capability, holder, until) VALUES (%s, %s, %s, %s) RETURNING id"
-_ACCOUNT = "SELECT * FROM accounts_account WHERE id = %s"
+_ACCOUNT = "SELECT {columns} FROM accounts_account a WHERE a.id = %s"
 
 
 def _take(capability_id: int, capability: str, holder: str, now: datetime) -> Lease | None:
@@ -103,7 +108,7 @@ def _take(capability_id: int, capability: str, holder: str, now: datetime) -> Le
         cursor.execute(_SERVE, [adapt(now), capability_id])
         cursor.execute(_INSERT, [account_id, capability, holder[:120], adapt(until)])
         (lease_id,) = cursor.fetchone()
-        account = Account.objects.raw(_ACCOUNT, [account_id])[0]
+        ((account, _),) = load(Account, _ACCOUNT.format(columns=columns_of(Account, "a")), [account_id])
     lease = Lease(pk=lease_id, account=account, capability=capability, holder=holder[:120], until=until)
     lease._state.adding = False
     return lease

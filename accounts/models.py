@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 from django.db import models, transaction
 from django.db.models import F, Q
 
-from bingproject.seals import seal, unseal
+from bingproject.seals import seal, unseal_often
+from bingproject.statements import columns_of, load
 
 
 class Capability(models.TextChoices):
@@ -90,17 +91,17 @@ class Account(models.Model):
     @property
     def cookies(self) -> dict[str, str]:
         """The operator's cookies by name, unsealed."""
-        return dict(json.loads(unseal(self.sealed_cookies) or "{}"))
+        return dict(json.loads(unseal_often(self.sealed_cookies) or "{}"))
 
     @property
     def jar(self) -> dict[str, str]:
         """Cookies that Bing set since, by name, unsealed."""
-        return dict(json.loads(unseal(self.sealed_jar) or "{}"))
+        return dict(json.loads(unseal_often(self.sealed_jar) or "{}"))
 
     @property
     def proxy(self) -> str:
         """The address of the proxy, unsealed: a password may stand in it."""
-        return unseal(self.sealed_proxy)
+        return unseal_often(self.sealed_proxy)
 
     @proxy.setter
     def proxy(self, address: str) -> None:
@@ -257,7 +258,7 @@ class ApiKey(models.Model):
 
 # Fixed text: building the query costs more than running it, and every request with a key asks.
 _FIND_KEY = """
-SELECT k.*, u.user_id AS holder_id, u.is_active AS holder_is_active
+SELECT {columns}, u.user_id, u.is_active
 FROM accounts_apikey k JOIN accounts_whitelisteduser u ON u.id = k.user_id
 WHERE k.key_hash = %s AND k.revoked_at IS NULL
 """
@@ -265,10 +266,9 @@ WHERE k.key_hash = %s AND k.revoked_at IS NULL
 
 def find_key(key_hash: str) -> ApiKey | None:
     """The key that is not revoked, with its user's id and whether they are active; the user's rest on demand."""
-    rows: Any = ApiKey.objects.raw(_FIND_KEY, [key_hash])  # Any: the two columns of the user are no fields of a key
-    for row in rows:
-        key: ApiKey = row
-        user = [key.user_id, row.holder_id, bool(row.holder_is_active)]
+    text = _FIND_KEY.format(columns=columns_of(ApiKey, "k"))
+    for key, (user_id, is_active) in load(ApiKey, text, [key_hash]):
+        user = [key.user_id, user_id, bool(is_active)]
         key.user = WhitelistedUser.from_db(key._state.db, ["id", "user_id", "is_active"], user)
         return key
     return None

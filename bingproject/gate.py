@@ -13,6 +13,7 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from io import BytesIO
 from typing import Any
 
@@ -21,12 +22,13 @@ from asgiref.sync import ThreadSensitiveContext
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.core.handlers.exception import convert_exception_to_response
-from django.http import HttpRequest
+from django.http import HttpRequest, StreamingHttpResponse
 from django.urls import Resolver404, resolve, set_script_prefix
 
 from bingproject import request_id
 from bingproject.access import check_access, is_allowed_origin, read_headers, seen_scheme
 from bingproject.contracts import BING_CREATE
+from bingproject.doors import standing_door
 from bingproject.environment import SettingError
 from bingproject.errors import InternalError, InvalidRequestError, NotFoundError, ServiceError
 from bingproject.lanes import Lanes
@@ -77,7 +79,7 @@ class ApiHandler(ASGIHandler):
         self._exception_middleware: list[Any] = []
         self._middleware_chain = convert_exception_to_response(self._get_response_async)  # type: ignore[attr-defined]
 
-    async def answer(self, scope: dict[str, Any], body: bytes, receive: Receive, send: Send) -> None:
+    async def answer(self, scope: dict[str, Any], body: bytes, receive: Receive, send: Reply) -> None:
         """Serve the request; when the caller leaves first, the view is cancelled."""
         set_script_prefix(get_script_prefix(scope))
         request, refusal = self.create_request(scope, BytesIO(body))
@@ -94,16 +96,29 @@ class ApiHandler(ASGIHandler):
             with contextlib.suppress(asyncio.CancelledError):
                 await answering
 
-    async def _answer(self, request: HttpRequest, send: Send) -> None:
+    async def _answer(self, request: HttpRequest, send: Reply) -> None:
         response = await self.run_get_response(request)
         try:
-            await self.send_response(response, send)
+            if isinstance(response, StreamingHttpResponse):
+                await self._send_stream(response, send)
+            else:
+                await self.send_response(response, send)
         finally:
             for closer in response._resource_closers:  # type: ignore[attr-defined] # close() would send a signal too
                 closer()
             # Also when the caller left before the first byte: nobody else would close what a stream holds then.
             if hasattr(response, "aclose"):
                 await response.aclose()
+
+    async def _send_stream(self, response: StreamingHttpResponse, send: Reply) -> None:
+        """Each piece as it comes; the base class cuts each up, and only the start needs what a reply adds."""
+        headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.items()]
+        await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+        onward = send.onward
+        async with aclosing(aiter(response)) as pieces:  # type: ignore[type-var] # always a generator
+            async for piece in pieces:
+                await onward({"type": "http.response.body", "body": piece, "more_body": True})
+        await onward({"type": "http.response.body", "body": b""})
 
 
 class Gate:
@@ -136,10 +151,11 @@ class Gate:
         except SettingError as error:
             await send({"type": "lifespan.startup.failed", "message": f"bingproject cannot start: {error}"})
             return
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        # In a thread: a view still running may need this loop to come to its end.
-        await asyncio.to_thread(self._lanes.close)
+        async with standing_door():
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            # In a thread: a view still running may need this loop to come to its end.
+            await asyncio.to_thread(self._lanes.close)
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _answer(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -186,7 +202,7 @@ class Reply:
     """The way out of one request: adds to the answer what every answer carries."""
 
     def __init__(self, send: Send, headers: Mapping[str, str], scheme: str) -> None:
-        self._send = send
+        self.onward = send
         self._headers = headers
         given = headers.get("x-request-id", "")
         self.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
@@ -202,7 +218,7 @@ class Reply:
             present = {name.lower() for name, _ in message["headers"]}
             added = [(name, value) for name, value in self._added if name == b"vary" or name not in present]
             message = {**message, "headers": [*message["headers"], *added]}
-        await self._send(message)
+        await self.onward(message)
 
     def _cors(self) -> list[tuple[bytes, bytes]]:
         if not settings.CORS_ALLOWED_ORIGINS:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache
+from functools import cache, lru_cache
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
 from bingproject.environment import SettingError
+
+# Cookies of so many accounts; what is longer than they are is never among them.
+KEPT_OPEN = 1024
 
 
 @cache
@@ -32,6 +35,20 @@ def unseal(token: str) -> str:
         return _fernet(tuple(settings.SEAL_KEYS)).decrypt(token.encode("ascii")).decode()
     except InvalidToken as error:
         raise SettingError("SEAL_KEYS does not hold the key this database was sealed with.") from error
+
+
+def unseal_often(token: str) -> str:
+    """As `unseal`, for what every turn needs again: the last ones stay open in this process, which holds the keys too.
+
+    Raises: as `unseal`.
+    """
+    return _unseal_kept(tuple(settings.SEAL_KEYS), token) if token else ""
+
+
+@lru_cache(maxsize=KEPT_OPEN)
+def _unseal_kept(keys: tuple[str, ...], token: str) -> str:
+    """By the keys as well, so that new keys open nothing old."""
+    return unseal(token)
 
 
 def fingerprint(key: str) -> str:

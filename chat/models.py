@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -17,6 +16,7 @@ from django.db.models import Q, Value
 
 from accounts.models import Account
 from bingproject.seals import seal, unseal
+from bingproject.statements import columns_of, load
 
 CLAIM_MARGIN_SECONDS = 60.0  # what a dead process claimed is free so long after the longest turn
 
@@ -35,9 +35,10 @@ class Origin(models.TextChoices):
 
 
 # Fixed texts: building these queries costs many times what running them does, and every turn asks them.
+# By the history's key alone: `|| ''` keeps SQLite from reading all chats of the holder, newest first, by their index.
 _CONTINUING = """
-SELECT * FROM chat_conversation
-WHERE history_key = %s AND holder = %s AND model = %s AND (claimed_until IS NULL OR claimed_until < %s)
+SELECT {columns} FROM chat_conversation c
+WHERE history_key = %s AND holder || '' = %s AND model = %s AND (claimed_until IS NULL OR claimed_until < %s)
 ORDER BY used_at DESC LIMIT 4
 """
 _TAKE = """
@@ -53,10 +54,11 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         """Those that no turn holds."""
         return self.filter(Q(claimed_until=None) | Q(claimed_until__lt=now))
 
-    def continuing(self, history_key: str, holder: str, model: str, now: datetime) -> Iterable[Conversation]:
+    def continuing(self, history_key: str, holder: str, model: str, now: datetime) -> list[Conversation]:
         """The idle ones that stand where this history ends, last used first; a few, should the first be taken."""
         adapted = connection.ops.adapt_datetimefield_value(now)
-        return self.raw(_CONTINUING, [history_key, holder, model, adapted])
+        text = _CONTINUING.format(columns=columns_of(Conversation, "c"))
+        return [row for row, _ in load(Conversation, text, [history_key, holder, model, adapted])]
 
 
 class Conversation(models.Model):

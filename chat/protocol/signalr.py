@@ -39,6 +39,8 @@ class Decoder:
         Raises: UnexpectedResponseError when a record grows beyond the limit.
         """
         content = frame.encode("utf-8", "surrogatepass") if isinstance(frame, str) else frame
+        if not self._pieces and content.find(_SEPARATOR_BYTE) == len(content) - 1 > 0:
+            return [content[:-1]]  # one whole record, as nearly every frame is
         *complete, rest = content.split(_SEPARATOR_BYTE)
         if complete and self._pieces:
             complete[0] = b"".join((*self._pieces, complete[0]))

@@ -27,6 +27,7 @@ from bingproject.errors import (
     NotFoundError,
 )
 from bingproject.seals import seal
+from bingproject.statements import insert
 from chat.models import ANSWERED, Conversation, Turn, TurnState, claim_end
 from chat.protocol import sydney
 from chat.protocol.events import Finished
@@ -173,7 +174,7 @@ def claim_new(request: TurnRequest, claim: str, *, user_id: str = "") -> HeldTur
     """A new conversation's row, claimed at once."""
     now = timezone.now()
     system = request.prompt.system if settings.CHAT_STORE_TEXT else ""
-    row = Conversation.objects.create(
+    row = Conversation(
         holder=request.holder,
         user_id=user_id,
         origin=request.origin,
@@ -184,6 +185,7 @@ def claim_new(request: TurnRequest, claim: str, *, user_id: str = "") -> HeldTur
         created_at=now,
         used_at=now,
     )
+    insert(row)
     return HeldTurn(request, row, claim, now)
 
 
@@ -297,7 +299,7 @@ def end_turn(held: HeldTurn, now: datetime) -> None:
 
 def _insert_turn(held: HeldTurn, outcome: Outcome, account: Account | None, now: datetime) -> None:
     record, texts = held.record, settings.CHAT_STORE_TEXT
-    Turn.objects.create(
+    turn = Turn(
         conversation=held.conversation,
         index=held.conversation.turn_count,
         state=outcome.state,
@@ -316,6 +318,7 @@ def _insert_turn(held: HeldTurn, outcome: Outcome, account: Account | None, now:
         first_text_at=record.first_text_at,
         finished_at=now,
     )
+    insert(turn)
 
 
 def _conversation_changes(held: HeldTurn, outcome: Outcome, now: datetime) -> dict[str, Any]:

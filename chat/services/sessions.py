@@ -9,7 +9,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import Account
-from bingproject.upstream import BROWSER_HEADERS, Door, cookie_domain, jar_cookies
+from bingproject.doors import nearest_door
+from bingproject.upstream import BROWSER_HEADERS, cookie_domain, jar_cookies
 from chat import client
 from chat.protocol import sydney
 from chat.protocol.events import Prompt
@@ -23,7 +24,7 @@ async def open_session(account: Account) -> Credentials:
 
     Raises: what `parse_create_response` raises, NotSentError, OutcomeUnknownError.
     """
-    async with Door() as door:
+    async with nearest_door() as door:
         http = door.client(account.cookies | account.jar, proxy=account.proxy, user_agent=account.user_agent)
         answer = await client.call(
             http, settings.BING_URL, sydney.build_create_request(), seconds=_at_most(CALL_SECONDS)
@@ -39,7 +40,7 @@ async def upload_image(account: Account, prompt: Prompt, credentials: Credential
     """Hand the prompt's picture to Bing; None when it has none. Raises: InvalidRequestError (`image_rejected`)."""
     if not prompt.images:
         return None
-    async with Door() as door:
+    async with nearest_door() as door:
         http = door.client(account.cookies | account.jar, proxy=account.proxy, user_agent=account.user_agent)
         request = sydney.build_image_request(prompt.images[0], credentials.conversation_id)
         answer = await client.call(http, settings.BING_URL, request, seconds=_at_most(CALL_SECONDS))

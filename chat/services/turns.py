@@ -106,14 +106,22 @@ class _Turn:
         while True:
             try:
                 await self._take_account()
-                async with aclosing(self._attempt()) as events:
+                address, reply = await self._prepare()
+                if self._held.record.dropped:
+                    yield HistoryDropped(self._held.record.dropped)
+                self._held.sent_turn = True
+                async with aclosing(client.stream(address, reply, sessions.timers())) as events:
                     async for event in events:
+                        self._note(event)
                         yield event
                 return
-            except ServiceError as error:
+            except (ServiceError, client.UpgradeRefusedError) as failure:
+                error = _meaning(failure)
                 if self._has_text or not await self._recover(error):
                     self._held.record.fail(error)
-                    raise
+                    if error is failure:
+                        raise
+                    raise error from failure
 
     async def open(self) -> Conversation:
         """The upstream conversation alone, for turns to come."""
@@ -138,14 +146,11 @@ class _Turn:
         if self._held.lease is None:
             renewer.hold((await rows.lease_account(self._held, self._tries.excluded)).pk)
 
-    async def _attempt(self) -> AsyncGenerator[Event, None]:
-        """One socket's worth of the turn."""
+    async def _prepare(self) -> tuple[client.Address, sydney.Reply]:
+        """What one attempt needs: where its socket leads, and what is said over it."""
         account, conversation = self._held.account, self._held.conversation
         credentials = await self._session(account)
-        prompt, dropped = await self._prompt()
-        if dropped:
-            self._held.record.dropped = dropped
-            yield HistoryDropped(dropped)
+        prompt, self._held.record.dropped = await self._prompt()
         image = await sessions.upload_image(account, prompt, credentials)
         reply = sydney.Reply(
             credentials,
@@ -156,15 +161,7 @@ class _Turn:
             trace_id=uuid.uuid4().hex,
             image=image,
         )
-        self._held.sent_turn = True
-        address = sessions.socket_address(account, credentials)
-        async with aclosing(client.stream(address, reply, sessions.timers())) as events:
-            try:
-                async for event in events:
-                    self._note(event)
-                    yield event
-            except client.UpgradeRefusedError as refusal:
-                raise sydney.parse_upgrade_refusal(refusal.status, refusal.headers) from refusal
+        return sessions.socket_address(account, credentials), reply
 
     async def _session(self, account: Account) -> Credentials:
         """The conversation's upstream end, opened as this account if there is none."""
@@ -240,6 +237,13 @@ class _Turn:
         """Write down what came of it; account and conversation are free again."""
         self._renew_no_more()
         await sync_to_async(rows.end_turn)(self._held, timezone.now())
+
+
+def _meaning(failure: ServiceError | client.UpgradeRefusedError) -> ServiceError:
+    """What a failed attempt says of account and server."""
+    if isinstance(failure, ServiceError):
+        return failure
+    return sydney.parse_upgrade_refusal(failure.status, failure.headers)
 
 
 def _is_worth_the_same(error: ServiceError) -> bool:

@@ -40,7 +40,7 @@ class Relay:
         self._report = report
         self._quiet_seconds = quiet_seconds
         self._waiting = [stream.start()]
-        self._news = asyncio.Event()
+        self._reader: asyncio.Future[None] | None = None
         self._decided = asyncio.Event()
         self._failure: Exception | None = None
         self._is_over = False
@@ -71,15 +71,14 @@ class Relay:
         try:
             while True:
                 if self._waiting:
-                    lines = b"".join(self._waiting)
-                    self._waiting.clear()
+                    lines, self._waiting = self._waiting, []
                     self._sent_at = loop.time()
-                    yield lines
+                    yield b"".join(lines)
                 elif self._is_over:
                     return
                 else:
-                    self._news.clear()
-                    await self._news.wait()
+                    self._reader = loop.create_future()
+                    await self._reader
         finally:
             self._timer.cancel()
             await self.aclose()
@@ -113,10 +112,11 @@ class Relay:
         lines = self._stream.add(event)
         if self._stream.is_ended:
             return lines
-        if isinstance(event, HistoryDropped):
-            self.dropped_turns = event.turns
-        elif isinstance(event, SHOWN):
-            self._decided.set()
+        if not self._decided.is_set():
+            if isinstance(event, HistoryDropped):
+                self.dropped_turns = event.turns
+            elif isinstance(event, SHOWN):
+                self._decided.set()
         if lines:
             self._give(lines)
         return b""
@@ -124,7 +124,9 @@ class Relay:
     def _give(self, lines: bytes) -> None:
         if lines:
             self._waiting.append(lines)
-        self._news.set()
+        # A bare future: an event would cost each chunk as much as decoding it.
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
 
     def _fill(self) -> None:
         """Say nothing, aloud, if nothing was said for so long; and look again."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bingproject.environment import SettingError, new_seal_key
-from bingproject.seals import fingerprint, seal, unseal
+from bingproject.seals import fingerprint, seal, unseal, unseal_often
 
 
 def test_round_trip(settings: Any) -> None:
@@ -23,6 +23,16 @@ def test_round_trip(settings: Any) -> None:
 def test_empty_stays_empty() -> None:
     """A row without a secret has no token."""
     assert unseal("") == ""
+
+
+def test_what_stays_open_belongs_to_its_keys(settings: Any) -> None:
+    """The same text as the other way gives; other keys do not find it open."""
+    settings.SEAL_KEYS = [new_seal_key()]
+    token = seal("secret")
+    assert [unseal_often(token), unseal_often(token), unseal_often("")] == ["secret", "secret", ""]
+    settings.SEAL_KEYS = [new_seal_key()]
+    with pytest.raises(SettingError):
+        unseal_often(token)
 
 
 def test_rotation(settings: Any) -> None:

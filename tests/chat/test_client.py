@@ -225,6 +225,66 @@ async def test_frames_of_megabytes_come_through() -> None:
         assert len(dialect.text) == 6_000_000
 
 
+async def test_a_message_in_pieces_is_one() -> None:
+    """However the server cuts it, an empty piece among them; what comes after it is the next."""
+
+    async def play(socket: ServerConnection) -> None:
+        await socket.send("go")
+        await socket.send(["o", "", "ne "])
+        await socket.send("two")
+        await socket.send(["e", "nd"])
+
+    async with peer(play) as server:
+        assert await hold(server.url, Lines()) == [
+            TextDelta("one "),
+            TextDelta("two"),
+            Finished("one two", "one two", False),
+        ]
+
+
+async def test_who_does_not_read_is_not_sent_to() -> None:
+    """Frames beyond a few wait at the server, and go on in their order when they are read."""
+    sent = 0
+
+    async def play(socket: ServerConnection) -> None:
+        nonlocal sent
+        await socket.send("go")
+        for number in range(200):
+            await socket.send(f"{number}:" + "x" * 100_000)
+            sent += 1
+        await socket.send("end")
+
+    async with peer(play) as server:
+        numbers: list[str] = []
+        async for event in client.stream(client.Address(server.url, {}), Lines(), SHORT):
+            if not numbers:
+                await asyncio.sleep(0.3)
+                assert sent < 200
+            numbers.append(event.text.partition(":")[0] if isinstance(event, TextDelta) else "end")
+        assert numbers == [*map(str, range(200)), "end"]
+
+
+async def test_a_failure_behind_a_text_comes_after_it() -> None:
+    """Both stand in one frame: the caller gets the text first."""
+
+    class Failing(Lines):
+        def to_send(self) -> list[str]:
+            if self.text:
+                raise UnexpectedResponseError(detail="behind the text")
+            return super().to_send()
+
+    async def play(socket: ServerConnection) -> None:
+        await socket.send("go")
+        await socket.send("text")
+
+    async with peer(play) as server:
+        events = []
+        with pytest.raises(UnexpectedResponseError):
+            async for event in client.stream(client.Address(server.url, {}), Failing(), SHORT):
+                events.append(event)  # what came before the failure counts
+        assert events == [TextDelta("text")]
+
+
 def refuse(status: HTTPStatus, **headers: str) -> Callable[[ServerConnection, Request], Response]:
     """A server that answers the upgrade with a plain answer."""
 

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, connections, transaction
+from django.db import IntegrityError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -42,6 +43,17 @@ def test_what_was_read_before_another_turn_cannot_be_claimed() -> None:
     assert row.release("one", used_at=now + timedelta(seconds=1), upstream_turn_count=1)
     assert not read_before.take("two", now)
     assert fresh(row).take("two", now)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite's plan is fixed by the text; PostgreSQL counts rows")
+def test_a_history_is_found_by_its_key() -> None:
+    """Not by reading every chat of the holder, newest first."""
+    with CaptureQueriesContext(connection) as asked:
+        assert Conversation.objects.continuing("key", "user:anna", "balanced", timezone.now()) == []
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {asked[0]['sql']}")
+        plan = " ".join(row[-1] for row in cursor.fetchall())
+    assert "history_key=?" in plan
 
 
 def test_the_claim_of_the_dead_ends_by_itself(settings: Settings) -> None:

@@ -197,7 +197,8 @@ class Reply:
     def _read(self, record: Record, events: list[Event]) -> None:
         if record.type == signalr.INVOCATION and record.target == "update":
             for update in record.arguments or []:
-                self._note_throttling(update.throttling, events)
+                if update.throttling is not None:
+                    self._note_throttling(update.throttling, events)
                 for message in update.messages or []:
                     self._hear(message, events)
         elif record.type == signalr.COMPLETION and record.item is not None and _has_result(record.item):
@@ -231,8 +232,10 @@ class Reply:
             if not self.has_text:
                 raise SessionEndedError("TurnLimiter")
             return
-        self._citations = parse_citations(message) or self._citations
-        self._suggestions = parse_suggestions(message) or self._suggestions
+        if message.source_attributions:
+            self._citations = parse_citations(message) or self._citations
+        if message.suggested_responses:
+            self._suggestions = parse_suggestions(message) or self._suggestions
         if self._refusal.is_made or not isinstance(message.text, str):
             return
         take = self._text.settle if is_last else self._text.update
