@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from django.db import models, transaction
 from django.db.models import F, Q
 
-from bingproject.seals import seal, unseal
+from bingproject.seals import SealedTextField, seal, unseal
 
 
 class Capability(models.TextChoices):
@@ -57,10 +57,10 @@ class Account(models.Model):
     """A Microsoft account that an operator owns."""
 
     name = models.CharField(max_length=100, unique=True)
-    sealed_cookies = models.TextField(default="", editable=False)
+    sealed_cookies = SealedTextField(default="", editable=False)
     cookies_tail = models.CharField(max_length=4, default="", editable=False)
     cookies_at = models.DateTimeField(null=True, editable=False)
-    sealed_proxy = models.TextField(default="", editable=False)
+    sealed_proxy = SealedTextField(default="", editable=False)
     user_agent = models.CharField(max_length=300, blank=True, default="")
     is_enabled = models.BooleanField("enabled", default=True)
     notes = models.TextField(blank=True, default="")
@@ -72,9 +72,13 @@ class Account(models.Model):
     last_error = models.CharField("last check failed with", max_length=300, default="", editable=False)
     # An operator asked for a check; the job that does it takes this away.
     check_wanted_at = models.DateTimeField(null=True, editable=False)
+    # When an operator last asked for one; stays, so that whoever asked for several together finds them again.
+    check_asked_at = models.DateTimeField(null=True, editable=False)
+    # The check may also open a chat's conversation, which counts against the account.
+    check_opens_chat = models.BooleanField(default=False, editable=False)
     # The image session: what Bing's page gave us last, renewed when Bing says so.
     session_ig = models.CharField(max_length=64, default="", editable=False)
-    sealed_jar = models.TextField(default="", editable=False)
+    sealed_jar = SealedTextField(default="", editable=False)
     session_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -127,6 +131,7 @@ class Account(models.Model):
         with transaction.atomic():
             self.save(update_fields=ROTATED_FIELDS)
             AccountCapability.objects.filter(account=self).clear_cooldowns()
+            AccountCapability.objects.filter(account=self).update(check_state="", check_note="", checked_at=None)
 
     def mark(
         self, state: AccountState, reason: str, now: datetime, *, replacing: Collection[str] = AccountState.values
@@ -215,6 +220,12 @@ class AccountCapability(models.Model):
         AccountCapability.objects.filter(pk=self.pk).filter(
             Q(cooldown_until=None) | Q(cooldown_until__lt=until)
         ).update(cooldown_until=until, cooldown_reason=reason[:300], cooldown_count=F("cooldown_count") + 1)
+
+    @classmethod
+    def note_check(cls, account: Account, capability: str, state: CheckState, note: str, now: datetime) -> None:
+        """What a check found; nothing when the account's cookies have been replaced meanwhile."""
+        rows = cls.objects.filter(account=account, capability=capability, account__cookies_at=account.cookies_at)
+        rows.update(check_state=state, check_note=note[:300], checked_at=now)
 
     def cool_down_fast_lane(self, until: datetime) -> None:
         """No boosts: spend none before `until`."""

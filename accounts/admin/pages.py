@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Model, Q, QuerySet
 from django.forms import BaseModelFormSet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.timesince import timeuntil
+from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.decorators import action, display
+from unfold.decorators import display
 
 from accounts import services
+from accounts.admin import columns
+from accounts.admin.checking import ChecksAccounts
 from accounts.admin.forms import AccountForm
 from accounts.models import USABLE_STATES, Account, AccountCapability, AccountState, Lease
+from accounts.protocol import describe_cookies
 from bingproject.pages import LIST_HINT, MachineRowsAdmin
 
 STATE_COLOURS = {
@@ -71,8 +74,12 @@ class AccountCapabilityInline(TabularInline):
     model = AccountCapability
     verbose_name_plural = "What it may do at once (0: never), and how it goes"
     hide_title = True
-    fields = ("capability", "limit", "cooldown_until", "cooldown_reason", "fast_cooldown_until", "last_success_at")
-    readonly_fields = ("capability", "cooldown_until", "cooldown_reason", "fast_cooldown_until", "last_success_at")
+    readonly_fields = (
+        "capability", "in_flight", "check_shown", "checked_at", "last_success_at", "cooldown_until", "cooldown_reason",
+        "fast_cooldown_until",
+    )  # fmt: skip
+    fields = ("capability", "in_flight", "limit", *readonly_fields[2:])
+    account: Account | None = None
     extra = 0
     can_delete = False
 
@@ -80,9 +87,24 @@ class AccountCapabilityInline(TabularInline):
         """Every account has its three rows from the start."""
         return False
 
+    @cached_property
+    def loads(self) -> Mapping[tuple[int, str], int]:
+        """What the account is doing; asked for once a page."""
+        return services.read_loads([self.account.pk], timezone.now()) if self.account else {}
+
+    @display(description="in flight")
+    def in_flight(self, row: AccountCapability) -> str:
+        """How many run, of how many that may."""
+        return columns.in_flight(row, self.loads)
+
+    @display(description="last check")
+    def check_shown(self, row: AccountCapability) -> str:
+        """What it found."""
+        return columns.show_check(row)
+
 
 @admin.register(Account)
-class AccountAdmin(ModelAdmin):
+class AccountAdmin(ChecksAccounts, ModelAdmin):
     """Accounts: state first; cookies in, never out."""
 
     form = AccountForm
@@ -92,18 +114,32 @@ class AccountAdmin(ModelAdmin):
         "its state."
     )
     list_before_template = LIST_HINT
-    list_display = ("state_shown", "name", "reason", "resting", "cookie_shown", "checked_at", "enabled")
+    list_display = (
+        "state_shown", "name", "reason", "work", "proved", "resting", "cookie_shown", "checked_at", "proxy_shown",
+        "notes_shown", "enabled",
+    )  # fmt: skip
     list_display_links = ("state_shown", "name")
     list_filter = ("state", "is_enabled", CoolingDownFilter)
     search_fields = ("name", "notes")
     search_help_text = "Name or notes"
     readonly_fields = ("state", "state_reason", "what_to_do", "state_at", "checked_at", "last_error", "cookies_shown")
     fieldsets = (
-        ("State", {"fields": ("state", "state_reason", "what_to_do", "state_at", "checked_at", "last_error")}),
-        ("Account", {"fields": ("name", "is_enabled", "cookies_shown", "new_cookies", "proxy", "user_agent", "notes")}),
+        (
+            "State",
+            {
+                "fields": (
+                    "state", "state_reason", "what_to_do", "state_at", "checked_at", "last_error", "open_conversation",
+                )
+            },
+        ),
+        ("Account", {"fields": ("name", "is_enabled", "proxy", "user_agent", "notes")}),
+        ("Cookies", {"fields": ("cookies_shown", "new_cookies", "cookies_file")}),
+    )  # fmt: skip
+    add_fieldsets = (
+        (None, {"fields": ("name", "new_cookies", "cookies_file", "is_enabled", "proxy", "user_agent", "notes")}),
     )
-    add_fieldsets = ((None, {"fields": ("name", "new_cookies", "is_enabled", "proxy", "user_agent", "notes")}),)
-    actions = ("check_now", "enable", "disable", "clear_cooldowns")
+    actions = ("check_now", "check_now_opening", "enable", "disable", "clear_cooldowns")
+    actions_list = ("check_all",)
     actions_submit_line = ("save_and_check",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
@@ -126,10 +162,28 @@ class AccountAdmin(ModelAdmin):
 
     @display(description="reason", ordering="state_reason")
     def reason(self, account: Account) -> str:
-        """Why it stands so; what stopped the last check, when that said nothing of the account."""
-        disabled = "" if account.is_enabled else "Disabled by an operator."
-        failed = f"Last check failed: {account.last_error}" if account.last_error else ""
-        return " ".join(filter(None, (disabled, account.state_reason, failed)))
+        """Why it stands so, and since when."""
+        return columns.show_reason(account)
+
+    @display(description="in flight, last success")
+    def work(self, account: Account) -> str:
+        """How much of each capability is under way, and when it last worked."""
+        return columns.show_work(account)
+
+    @display(description="last check found")
+    def proved(self, account: Account) -> str:
+        """Whether each capability works."""
+        return columns.show_checks(account)
+
+    @display(description="proxy")
+    def proxy_shown(self, account: Account) -> str:
+        """Its own way out, if it has one."""
+        return columns.show_proxy(account)
+
+    @display(description="notes")
+    def notes_shown(self, account: Account) -> str:
+        """What operators wrote."""
+        return columns.show_notes(account)
 
     @display(description="what to do")
     def what_to_do(self, account: Account) -> str:
@@ -156,12 +210,26 @@ class AccountAdmin(ModelAdmin):
 
     @display(description="cooling down")
     def resting(self, account: Account) -> str:
-        """Which capabilities rest, and for how long yet."""
-        now, ends = timezone.now(), []
-        for row in account.capabilities.all():
-            lanes = ((row.get_capability_display(), row.cooldown_until), ("fast lane", row.fast_cooldown_until))
-            ends += [f"{name}: {timeuntil(end, now)}" for name, end in lanes if end is not None and end > now]
-        return ", ".join(ends)
+        """Which capabilities rest, until when, and why."""
+        return columns.show_rests(account)
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[columns.AccountList]:
+        """Pages whose rows know what they are doing."""
+        return columns.AccountList
+
+    def get_inline_instances(self, request: HttpRequest, obj: Account | None = None) -> list[Any]:
+        """The capabilities know whose they are: what is in flight is asked for once."""
+        inlines: list[Any] = super().get_inline_instances(request, obj)
+        for inline in inlines:
+            inline.account = obj
+        return inlines
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *arguments: Any, **options: Any) -> Any:
+        """A form that comes back with an error has lost its secrets, and says which."""
+        form: AccountForm = context["adminform"].form
+        if form.is_bound:
+            form.say_what_is_gone()
+        return super().render_change_form(request, context, *arguments, **options)
 
     def save_model(self, request: HttpRequest, obj: Account, form: AccountForm, change: bool) -> None:
         """Write what the form changed and nothing else: a worker may be writing the account's state meanwhile."""
@@ -171,8 +239,9 @@ class AccountAdmin(ModelAdmin):
             obj.save(update_fields=[columns[name] for name in form.changed_data if name in columns])
         else:
             obj.save()
-        if form.cleaned_data["new_cookies"]:
-            services.rotate_cookies(obj, form.cleaned_data["new_cookies"], timezone.now())
+        if form.cleaned_data["cookies"] and form.found is not None:
+            services.rotate_cookies(obj, form.cleaned_data["cookies"], timezone.now())
+            messages.info(request, describe_cookies(form.found))
         for line_action in self.get_actions_submit_line(request, obj.pk):
             if line_action.action_name in request.POST:
                 line_action.method(request, obj)
@@ -182,19 +251,11 @@ class AccountAdmin(ModelAdmin):
         for row in formset.save(commit=False):
             row.save(update_fields=["limit"])
 
-    @action(description="Save and check now")
-    def save_and_check(self, request: HttpRequest, obj: Account) -> None:
-        """Have a worker look at it."""
-        services.request_check(obj, timezone.now())
-        messages.info(request, "The check is under way. Reload the page to see what came of it.")
-
-    @admin.action(description="Check now", permissions=["change"])
-    def check_now(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
-        """Have a worker look at each of them."""
-        accounts = list(queryset)
-        for account in accounts:
-            services.request_check(account, timezone.now())
-        messages.info(request, f"{len(accounts)} to be checked. Reload the page to see what came of it.")
+    def response_change(self, request: HttpRequest, obj: Account) -> HttpResponse:
+        """To the page that waits for a check that was asked for; else as ever."""
+        answer = super().response_change(request, obj)
+        waiting = getattr(request, "checked_next", "")
+        return HttpResponseRedirect(waiting) if waiting else answer
 
     @admin.action(description="Enable", permissions=["change"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
