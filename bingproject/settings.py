@@ -188,6 +188,7 @@ CAPABILITY_CHECKS = {
     "video": "creator.services.check_videos",
     "chat": "chat.services.check_chat",
 }
+CHECK_WAIT_SECONDS = 10.0  # how long a page waits for a worker to have done the check that it asked for
 # Questions after what accounts are doing, besides the leases on them: (account ids, now) → {(id, capability): count}.
 ACCOUNT_LOADS = ["creator.services.count_in_flight"]
 

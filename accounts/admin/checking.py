@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.views import redirect_to_login
 from django.db.models import QuerySet
@@ -22,7 +23,6 @@ from unfold.decorators import action
 from accounts import services
 from accounts.models import Account, AccountCapability, CheckState
 
-WAIT_SECONDS = 10.0
 LOOK_SECONDS = 0.2
 TOLD_ONE_BY_ONE = 5
 OPENING = "Check now and open a conversation with each (counts against them)"
@@ -32,7 +32,6 @@ class ChecksAccounts:
     """The actions and pages of an account's check; stands before the theme's `ModelAdmin`."""
 
     admin_site: Any
-    check_wait_seconds = WAIT_SECONDS
 
     def get_urls(self) -> list[URLPattern]:
         """The page that waits, before those of single accounts."""
@@ -77,7 +76,7 @@ class ChecksAccounts:
         if not await sync_to_async(self._may_see)(request):
             return redirect_to_login(request.get_full_path(), reverse("admin:login"))
         asked_at, account_id = _read_address(request)
-        end = asyncio.get_running_loop().time() + self.check_wait_seconds
+        end = asyncio.get_running_loop().time() + settings.CHECK_WAIT_SECONDS
         while await sync_to_async(services.count_unfinished_checks)(asked_at):
             if asyncio.get_running_loop().time() > end:
                 break

@@ -14,6 +14,8 @@ from chat import client
 from chat.protocol import sydney
 from chat.services import sessions
 
+REST_SECONDS = 3600.0  # of a chat that Bing slows down without naming a time
+
 
 async def check_chat(look: Look) -> Finding:
     """Whether Bing lists the account's conversations; with the operator's leave also whether it opens one.
@@ -32,8 +34,12 @@ async def check_chat(look: Look) -> Finding:
 
 async def _open(look: Look) -> Finding:
     try:
-        await sessions.open_session(look.account)
+        credentials = await sessions.open_session(look.account)
     except AccountError as error:
-        await sync_to_async(accounts.settle)(look.account, Capability.CHAT, error, timezone.now())
+        await sync_to_async(accounts.settle)(
+            look.account, Capability.CHAT, error, timezone.now(), rest_seconds=error.retry_after or REST_SECONDS
+        )
         raise
+    if sydney.is_anonymous(credentials):
+        return Finding(CheckState.FAILED, "Bing opened a conversation, but as for somebody who is not signed in.")
     return Finding(CheckState.OK, "Bing opened a conversation.")

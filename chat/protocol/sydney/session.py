@@ -22,6 +22,7 @@ from chat.protocol.failures import header, is_page, parse_result, parse_retry_af
 from chat.protocol.requests import HttpRequest
 
 CREATE_PATH = "/turing/conversation/create?bundleVersion=1.1809.0"
+ANONYMOUS_MARK = "UnAuthenticatedUsers"
 LIST_PATH = "/turing/conversation/chats"
 # A 404 is this address or session being slowed down; a later try often works.
 NOT_FOUND_RETRY_SECONDS = 30
@@ -70,6 +71,11 @@ def parse_create_response(status: int, headers: Mapping[str, str], text: str) ->
     if not (token or signature):
         raise unexpected("create answered without a signature")
     return Credentials(conversation_id, client_id, signature, token)
+
+
+def is_anonymous(credentials: Credentials) -> bool:
+    """Whether Bing opened the conversation as for somebody who is not signed in: its id says so."""
+    return ANONYMOUS_MARK in credentials.conversation_id
 
 
 def build_list_request() -> HttpRequest:

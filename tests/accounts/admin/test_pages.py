@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db.models import F
@@ -109,9 +110,10 @@ def test_pasting_new_cookies_starts_afresh(operator: Client, django_capture_on_c
 
 @pytest.mark.parametrize("way", ["action", "button"])
 def test_check_now(
-    operator: Client, sandbox: SandboxServer, way: str, django_capture_on_commit_callbacks: Commit
+    operator: Client, sandbox: SandboxServer, way: str, settings: Any, django_capture_on_commit_callbacks: Commit
 ) -> None:
     """The job is queued; once it has run, the reloaded page shows what came of it."""
+    settings.CHECK_WAIT_SECONDS = 0.1
     account = make_account("anna", state=AccountState.EXPIRED)
     with django_capture_on_commit_callbacks(execute=True):
         if way == "action":
@@ -119,12 +121,14 @@ def test_check_now(
         else:
             button = {"accounts_account_save_and_check": "1", "_continue": "1"}
             text = send(operator, "account_change", account.pk, **form(account, **button))
-    assert "Reload the page" in text
+    assert "1 still under way: reload the page" in text
     assert Account.objects.get().check_wanted_at is not None
     (job,) = waiting_jobs()
     assert (job["func"], job["args"]) == ("accounts.jobs.check_account", (account.pk,))
     check_account(*job["args"])
-    assert re.search(r">\s*OK\s*<", page(operator, "account_change", account.pk))
+    text = page(operator, "account_change", account.pk)
+    assert re.search(r">\s*OK\s*<", text)
+    assert "Works: Signed in" in text and "Cannot tell without opening a conversation." in text
 
 
 def test_the_change_page_has_the_button(operator: Client) -> None:
