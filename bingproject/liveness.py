@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime, timedelta
+from threading import Lock
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections
@@ -35,6 +36,9 @@ class SignOfLife:
         self._role = role
         self.every_seconds = every_seconds
         self._process = ""
+        # Renewing and leaving come from different threads: the row must not come back after the end.
+        self._writing = Lock()
+        self._has_left = False
 
     def begin(self) -> None:
         """Make sure that this process and the database belong together, and be seen from now on.
@@ -57,16 +61,20 @@ class SignOfLife:
         self._process = self._process or process_identity(socket.gethostname())
         now = timezone.now()
         keys = [fingerprint(key) for key in settings.SEAL_KEYS]
-        LiveProcess.objects.update_or_create(
-            process=self._process,
-            defaults={"role": self._role, "seal_keys": keys, "seen_at": now},
-            create_defaults={"role": self._role, "seal_keys": keys, "seen_at": now, "started_at": now},
-        )
+        with self._writing:
+            if self._has_left:
+                return
+            LiveProcess.objects.update_or_create(
+                process=self._process,
+                defaults={"role": self._role, "seal_keys": keys, "seen_at": now},
+                create_defaults={"role": self._role, "seal_keys": keys, "seen_at": now, "started_at": now},
+            )
         LiveProcess.objects.filter(process__in=[row.process for row in _dead_rows(now)]).delete()
 
     def leave(self) -> None:
         """Take the row away: this process ends. Where the database is out of reach, others find it dead."""
-        with suppress(DatabaseError, InterfaceError):
+        with self._writing, suppress(DatabaseError, InterfaceError):
+            self._has_left = True
             LiveProcess.objects.filter(process=self._process).delete()
 
     async def keep(self, run: Callable[[Callable[[], None]], Future[None]]) -> None:

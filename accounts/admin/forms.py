@@ -142,6 +142,7 @@ class AccountForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
         cleaned["cookies"] = {}
         if len(texts) > 1:
             self.add_error("cookies_file", f"Either paste cookies or choose a file, not both. {GONE}")
+            self.found = find_cookies(texts["new_cookies"], timezone.now().timestamp())
         elif texts:
             ((self._found_in, text),) = texts.items()
             self.found = find_cookies(text, timezone.now().timestamp())
@@ -160,7 +161,7 @@ class AccountForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
 
     def say_what_is_gone(self) -> None:
         """For a form that comes back with an error: its secret fields are empty, and say what was found in them."""
-        if self.found is not None and self.found.has_sign_in and not self.has_error(self._found_in):
+        if self.found is not None and not self.has_error(self._found_in):
             self.add_error(self._found_in, f"{GONE} {describe_cookies(self.found)}")
         typed = str(self.data.get(self.add_prefix("proxy"), "")).strip()
         if typed != self.initial["proxy"] and holds_secret(typed) and not self.has_error("proxy"):

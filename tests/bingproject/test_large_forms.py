@@ -75,7 +75,7 @@ def test_who_has_to_be_asked(announced: str, may: bool) -> None:
     assert may_exceed(announced, 10) == may
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)  # it lets go of old connections, which would end a test's transaction
 def test_an_operator_is_known_by_their_session(client: Client) -> None:
     """A session of somebody logged in; not one that is made up, nor an empty one, nor none."""
     client.force_login(User.objects.create_superuser("admin", password="x"))

@@ -21,7 +21,7 @@ def test_the_page_of_videos_holds_no_prompt() -> None:
     [
         (read_sample("home_gallery.html"), 10),
         (read_sample("home_signed_in.html"), 12),
-        (read_sample("home_anonymous.html"), None),
+        (read_sample("outage.html"), None),
         (read_sample("no_coins.html"), 0),
         ('<div id="reward_c" data-tb="3"></div>', 12),
         ('<div id="reward_c" data-tb="99"></div>', 0),
