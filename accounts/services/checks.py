@@ -141,18 +141,21 @@ async def _read_start_page(
     return session, answer.text
 
 
-async def check_account(account_id: int, door: Door | None = None) -> Account:
+async def check_account(account_id: int, door: Door | None = None, *, only_if_wanted: bool = False) -> Account:
     """Look at Bing as this account and record what it says of account and capabilities; nothing is created.
 
+    `only_if_wanted`: not when another job has begun the check that was asked for.
     Raises: NotFoundError when the account is gone.
     """
     account = await Account.objects.filter(pk=account_id).afirst()
     if account is None:
         raise NotFoundError(message="There is no such account.")
-    # Whoever takes the wish away may open what it allows: of two jobs only one.
-    wish = Account.objects.filter(pk=account_id, check_wanted_at=account.check_wanted_at, check_opens_chat=True)
-    may_open = bool(await wish.aupdate(check_opens_chat=False)) and account.check_opens_chat
-    await Account.objects.filter(pk=account_id, check_wanted_at=account.check_wanted_at).aupdate(check_wanted_at=None)
+    # Whoever takes the wish away may do what it allows: of several jobs only one.
+    wish = Account.objects.filter(pk=account_id, check_wanted_at=account.check_wanted_at)
+    is_ours = bool(await wish.aupdate(check_wanted_at=None, check_opens_chat=False)) and bool(account.check_wanted_at)
+    if only_if_wanted and not is_ours:
+        return account
+    may_open = is_ours and account.check_opens_chat
     if not account.sealed_cookies:
         await note_for_all(account, Finding(CheckState.FAILED, "It has no cookies."))
         return account
@@ -251,7 +254,7 @@ async def _check_many(ids: list[int], door: Door | None, *, is_asked_for: bool =
         async with gate:
             try:
                 if is_asked_for:
-                    return (await check_account(account_id, through)).state
+                    return (await check_account(account_id, through, only_if_wanted=True)).state
                 return (await _check_sign_in(account_id, through, RENEWABLE_STATES)).state
             except NotFoundError:
                 return "gone"

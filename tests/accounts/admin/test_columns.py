@@ -41,7 +41,7 @@ def test_the_list_shows_what_each_account_is_doing(operator: Client) -> None:
         "Chat 1 of 4",
         "Images: works",
         "Chat: cannot tell",
-        "2\xa0hours (Bing asks to slow down.)" if "2\xa0hours (B" in text else "(Bing asks to slow down.)",
+        "(Bing asks to slow down.)",
         "Signed out. Since ",
         "http://anna:•••@proxy.example.org:3128",
         "n" * 80 + "…",
@@ -76,6 +76,8 @@ def test_an_account_that_nothing_is_known_of() -> None:
     """Empty cells, no fault."""
     account = Account(name="new")
     assert (columns.show_reason(account), columns.show_proxy(account), columns.show_notes(account)) == ("", "", "")
+    account.sealed_proxy = "damaged"
+    assert columns.show_proxy(account) == "sealed with a key that is not in SEAL_KEYS"
     account.is_enabled = False
     account.last_error = "Bing is overloaded."
     assert columns.show_reason(account) == "Disabled by an operator. Last check failed: Bing is overloaded."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -268,6 +269,18 @@ def test_several_accounts_are_asked_for_together(
     assert services.count_unfinished_checks(asked_at) == 3
     assert check_wanted_accounts(patience_seconds=0) == {AccountState.OK: 3}
     assert services.count_unfinished_checks(asked_at) == 0
+
+
+def test_two_jobs_share_the_checks_that_were_asked_for(sandbox: SandboxServer) -> None:
+    """Each account is looked at once, whoever comes first: a nudge too many costs nothing."""
+    accounts = [make_account(f"account-{number}") for number in range(12)]
+    services.request_checks([account.pk for account in accounts], timezone.now())
+
+    async def both() -> None:
+        await asyncio.gather(*(services.check_wanted_accounts(patience_seconds=0) for _ in range(2)))
+
+    async_to_sync(both)()
+    assert homes(sandbox) == 24  # the start page and that of videos, of each
 
 
 def test_rotating_forgets_what_checks_found(sandbox: SandboxServer) -> None:
