@@ -39,7 +39,7 @@ class ChecksAccounts:
         urls: list[URLPattern] = super().get_urls()  # type: ignore[misc]  # the theme's ModelAdmin has it
         return [waiting, *urls]
 
-    @action(description="Save and check now")
+    @action(description="Save and check now", permissions=["change"])
     def save_and_check(self, request: HttpRequest, obj: Account) -> None:
         """Have a worker look at it; the answer waits for what comes of it."""
         asked_at = timezone.now()

@@ -138,6 +138,12 @@ class AccountAdmin(ChecksAccounts, ModelAdmin):
     add_fieldsets = (
         (None, {"fields": ("name", "new_cookies", "cookies_file", "is_enabled", "proxy", "user_agent", "notes")}),
     )
+    # For those who may only look. Django would show a form's field by the row's attribute of that name: the proxy's
+    # would be the whole address with its password.
+    view_fieldsets = (
+        ("State", {"fields": ("state", "state_reason", "what_to_do", "state_at", "checked_at", "last_error")}),
+        ("Account", {"fields": ("name", "is_enabled", "cookies_shown", "proxy_shown", "user_agent", "notes")}),
+    )
     actions = ("check_now", "check_now_opening", "enable", "disable", "clear_cooldowns")
     actions_list = ("check_all",)
     actions_submit_line = ("save_and_check",)
@@ -145,6 +151,12 @@ class AccountAdmin(ChecksAccounts, ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
         """With the capabilities: the list shows which of them rest."""
         return super().get_queryset(request).prefetch_related("capabilities")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Account | None = None) -> Any:
+        """What may be typed, for those who may change it; what may be seen, for the others."""
+        if obj is not None and not self.has_change_permission(request, obj):
+            return self.view_fieldsets
+        return super().get_fieldsets(request, obj)
 
     def badge(self, request: HttpRequest) -> str:
         """How many wait for an operator."""

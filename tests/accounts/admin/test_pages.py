@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.db.models import F
 from django.test import Client
 from django.urls import reverse
@@ -167,3 +168,15 @@ def test_nobody_else_sees_these_pages(client: Client) -> None:
     for name in ("account_changelist", "account_add", "apikey_add", "whitelisteduser_changelist"):
         answer = client.get(reverse(f"admin:accounts_{name}"))
         assert answer.status_code == 302 and "/login/" in answer.headers["Location"]
+
+
+def test_somebody_who_may_only_look(client: Client) -> None:
+    """List and page open and show no secret; there is nothing to paste into and nothing to set off."""
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename__in=("view_account", "view_accountcapability")))
+    client.force_login(viewer)
+    account = make_account("anna", cookie=SECRET, proxy="http://anna:hunter2@proxy:3128")
+    for text in (page(client, "account_changelist"), page(client, "account_change", account.pk)):
+        assert "anna" in text and SECRET not in text and "hunter2" not in text
+        assert 'name="new_cookies"' not in text and "check-all" not in text and "save_and_check" not in text
+    assert client.get(reverse("admin:accounts_account_check_all")).status_code == 403
