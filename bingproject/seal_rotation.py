@@ -91,10 +91,10 @@ def backward_processes(now: datetime) -> list[LiveProcess]:
     return [row for row in live_processes(now) if row.seal_keys[:1] != [newest]]
 
 
-def reseal_column(column: SealedColumn) -> int:
+def reseal_column(column: SealedColumn, *, rows_at_once: int = ROWS_AT_ONCE) -> int:
     """Seal every text of a column under the newest key; how many were not yet. Others may write meanwhile."""
     ring = KeyRing(settings.SEAL_KEYS)
-    return sum(_reseal(column, pk, token, ring) for pk, token in _tokens(column))
+    return sum(_reseal(column, pk, token, ring) for pk, token in _tokens(column, rows_at_once))
 
 
 def count_by_key(columns: Sequence[SealedColumn]) -> Counter[str]:
@@ -121,10 +121,10 @@ def _reseal(column: SealedColumn, pk: Any, token: str, ring: KeyRing) -> bool:
     return False
 
 
-def _tokens(column: SealedColumn) -> Iterator[tuple[Any, str]]:
+def _tokens(column: SealedColumn, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[tuple[Any, str]]:
     """Key and sealed text of each row that has one, in pages: no query stays open while others write."""
     rows = column.model._base_manager.exclude(**{column.name: ""}).order_by("pk").values_list("pk", column.name)
-    page = list(rows[:ROWS_AT_ONCE])
+    page = list(rows[:rows_at_once])
     while page:
         yield from page
-        page = list(rows.filter(pk__gt=page[-1][0])[:ROWS_AT_ONCE])
+        page = list(rows.filter(pk__gt=page[-1][0])[:rows_at_once])

@@ -89,7 +89,7 @@ def test_a_ring_tries_each_key_alone(keys: tuple[str, str]) -> None:
 
 
 @pytest.mark.django_db
-def test_a_column_is_sealed_anew(settings: Any, keys: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_column_is_sealed_anew(settings: Any, keys: tuple[str, str]) -> None:
     """Old texts once, new and empty ones never, and what no key opens is left and counted."""
     old, new = keys
     for name in ("anna", "bert", "cleo"):
@@ -99,8 +99,7 @@ def test_a_column_is_sealed_anew(settings: Any, keys: tuple[str, str], monkeypat
     Account.objects.create(name="lost", sealed_cookies=lost)
     settings.SEAL_KEYS = [new, old]
     make_account("dora")
-    monkeypatch.setattr(seal_rotation, "ROWS_AT_ONCE", 2)
-    assert seal_rotation.reseal_column(COOKIES) == 3
+    assert seal_rotation.reseal_column(COOKIES, rows_at_once=2) == 3
     assert seal_rotation.reseal_column(COOKIES) == 0
     assert seal_rotation.count_by_key([COOKIES]) == {fingerprint(new): 4, UNOPENED: 1}
     settings.SEAL_KEYS = [new]
