@@ -20,6 +20,11 @@ def check_accounts() -> str:
     return _line(async_to_sync(services.check_all_accounts)())
 
 
+def check_asked_accounts() -> str:
+    """Look at the accounts that an operator asked for together."""
+    return _line(async_to_sync(services.check_wanted_accounts)(patience_seconds=0))
+
+
 def check_wanted_accounts() -> str:
     """Look at the accounts whose check got lost with a machine's queue."""
     return _line(async_to_sync(services.check_wanted_accounts)())

@@ -114,6 +114,13 @@ def _take(capability_id: int, capability: str, holder: str, now: datetime) -> Le
     return lease
 
 
+def count_leases(account_ids: Collection[int], now: datetime) -> dict[tuple[int, str], int]:
+    """How many leases hold each of these accounts, by account and capability."""
+    held = Lease.objects.filter(account__in=account_ids, until__gt=now).order_by()
+    rows = held.values_list("account_id", "capability").annotate(count=Count("pk"))
+    return {(account_id, capability): count for account_id, capability, count in rows}
+
+
 def drop_lease(lease_id: int) -> None:
     """Let go of the account."""
     with connection.cursor() as cursor:

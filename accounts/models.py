@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from django.db import models, transaction
 from django.db.models import F, Q
 
-from bingproject.seals import seal, unseal_often
+from bingproject.seals import SealedTextField, seal, unseal_often
 from bingproject.statements import columns_of, load
 
 
@@ -39,6 +39,14 @@ class AccountState(models.TextChoices):
     BLOCKED = "blocked", "Blocked"
 
 
+class CheckState(models.TextChoices):
+    """What a check of one capability came to; "" before the first one."""
+
+    OK = "ok", "Works"
+    FAILED = "failed", "Does not work"
+    UNKNOWN = "unknown", "Cannot tell"
+
+
 USABLE_STATES = (AccountState.UNCHECKED, AccountState.OK)
 ROTATED_FIELDS = (
     "sealed_cookies", "cookies_tail", "cookies_at", "session_ig", "sealed_jar", "session_at",
@@ -50,10 +58,10 @@ class Account(models.Model):
     """A Microsoft account that an operator owns."""
 
     name = models.CharField(max_length=100, unique=True)
-    sealed_cookies = models.TextField(default="", editable=False)
+    sealed_cookies = SealedTextField(default="", editable=False)
     cookies_tail = models.CharField(max_length=4, default="", editable=False)
     cookies_at = models.DateTimeField(null=True, editable=False)
-    sealed_proxy = models.TextField(default="", editable=False)
+    sealed_proxy = SealedTextField(default="", editable=False)
     user_agent = models.CharField(max_length=300, blank=True, default="")
     is_enabled = models.BooleanField("enabled", default=True)
     notes = models.TextField(blank=True, default="")
@@ -65,9 +73,13 @@ class Account(models.Model):
     last_error = models.CharField("last check failed with", max_length=300, default="", editable=False)
     # An operator asked for a check; the job that does it takes this away.
     check_wanted_at = models.DateTimeField(null=True, editable=False)
+    # When an operator last asked for one; stays, so that whoever asked for several together finds them again.
+    check_asked_at = models.DateTimeField(null=True, editable=False)
+    # The check may also open a chat's conversation, which counts against the account.
+    check_opens_chat = models.BooleanField(default=False, editable=False)
     # The image session: what Bing's page gave us last, renewed when Bing says so.
     session_ig = models.CharField(max_length=64, default="", editable=False)
-    sealed_jar = models.TextField(default="", editable=False)
+    sealed_jar = SealedTextField(default="", editable=False)
     session_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -120,6 +132,7 @@ class Account(models.Model):
         with transaction.atomic():
             self.save(update_fields=ROTATED_FIELDS)
             AccountCapability.objects.filter(account=self).clear_cooldowns()
+            AccountCapability.objects.filter(account=self).update(check_state="", check_note="", checked_at=None)
 
     def mark(
         self, state: AccountState, reason: str, now: datetime, *, replacing: Collection[str] = AccountState.values
@@ -187,6 +200,10 @@ class AccountCapability(models.Model):
     fast_cooldown_until = models.DateTimeField("no boosts until", null=True, blank=True)
     last_success_at = models.DateTimeField("last success", null=True, editable=False)
     served_at = models.DateTimeField(null=True, editable=False)
+    # What the last check of this capability found, in words for the operator.
+    check_state = models.CharField("last check", max_length=8, choices=CheckState, default="", editable=False)
+    check_note = models.CharField("found", max_length=300, default="", editable=False)
+    checked_at = models.DateTimeField("checked", null=True, editable=False)
 
     objects = AccountCapabilityQuerySet.as_manager()
 
@@ -204,6 +221,12 @@ class AccountCapability(models.Model):
         AccountCapability.objects.filter(pk=self.pk).filter(
             Q(cooldown_until=None) | Q(cooldown_until__lt=until)
         ).update(cooldown_until=until, cooldown_reason=reason[:300], cooldown_count=F("cooldown_count") + 1)
+
+    @classmethod
+    def note_check(cls, account: Account, capability: str, state: CheckState, note: str, now: datetime) -> None:
+        """What a check found; nothing when the account's cookies have been replaced meanwhile."""
+        rows = cls.objects.filter(account=account, capability=capability, account__cookies_at=account.cookies_at)
+        rows.update(check_state=state, check_note=note[:300], checked_at=now)
 
     def cool_down_fast_lane(self, until: datetime) -> None:
         """No boosts: spend none before `until`."""
@@ -229,6 +252,11 @@ class WhitelistedUser(models.Model):
     name = models.CharField(max_length=100, blank=True, default="")
     note = models.CharField(max_length=300, blank=True, default="")
     is_active = models.BooleanField("active", default=True)
+    expires_at = models.DateTimeField("expires", null=True, blank=True)
+    # How many may be begun on one UTC day; none given: as many as the accounts can make.
+    daily_images = models.PositiveIntegerField("images a day", null=True, blank=True)
+    daily_videos = models.PositiveIntegerField("videos a day", null=True, blank=True)
+    daily_chats = models.PositiveIntegerField("chat turns a day", null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -244,6 +272,13 @@ class ApiKey(models.Model):
     user = models.ForeignKey(WhitelistedUser, on_delete=models.CASCADE, related_name="api_keys")
     key_hash = models.CharField(max_length=64, unique=True, editable=False)
     key_tail = models.CharField(max_length=4, editable=False)
+    label = models.CharField(max_length=100, blank=True, default="")
+    # What it may begin; with none of them it only reads its user's own tasks.
+    can_make_images = models.BooleanField("images", default=True)
+    can_make_videos = models.BooleanField("videos", default=True)
+    can_chat = models.BooleanField("chat", default=True)
+    per_minute = models.PositiveIntegerField("requests a minute", null=True, blank=True)
+    expires_at = models.DateTimeField("expires", null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, editable=False)
@@ -254,6 +289,26 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"bp_…{self.key_tail}"
+
+
+class UsageCounter(models.Model):
+    """How much one holder has used of one kind in one window: a UTC day of work begun, or a minute of requests.
+
+    Changed by single conditional statements only (accounts.limits), so that it is exact whoever asks at once.
+    """
+
+    holder = models.CharField(max_length=120)
+    kind = models.CharField(max_length=16)
+    window_at = models.DateTimeField(db_index=True)
+    count = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["holder", "kind", "window_at"], name="one_counter_per_window")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.holder} {self.kind} {self.window_at:%Y-%m-%d %H:%M}"
 
 
 # Fixed text: building the query costs more than running it, and every request with a key asks.

@@ -182,6 +182,16 @@ CLUSTER_PERIODIC = {
     "bingproject.jobs.prune_queue_records": 3600,
 }
 
+# capability → the question that proves it works, without spending anything (accounts.services.proofs).
+CAPABILITY_CHECKS = {
+    "image": "creator.services.check_images",
+    "video": "creator.services.check_videos",
+    "chat": "chat.services.check_chat",
+}
+CHECK_WAIT_SECONDS = 10.0  # how long a page waits for a worker to have done the check that it asked for
+# Questions after what accounts are doing, besides the leases on them: (account ids, now) → {(id, capability): count}.
+ACCOUNT_LOADS = ["creator.services.count_in_flight"]
+
 # --- Django ---
 DEBUG = False
 INSTALLED_APPS = [
@@ -244,7 +254,13 @@ STORAGES = {
 }
 BODY_LIMIT_BYTES = 1024 * 1024
 CHAT_BODY_LIMIT_BYTES = 8 * 1024 * 1024  # pictures come within the body
-DATA_UPLOAD_MAX_MEMORY_SIZE = CHAT_BODY_LIMIT_BYTES  # the largest of them; the gate keeps each route's own
+# Forms of the admin in which operators paste or upload whole files: 32 MiB, and the form's other fields.
+LARGE_FORM_PATHS = [r"/admin/accounts/account/(add|\d+/change)/"]
+LARGE_FORM_LIMIT_BYTES = 33 * 1024 * 1024
+# The largest of them; the gate keeps each route's own. What comes is kept in memory and never in a temporary file: it
+# may be somebody's cookies.
+DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = LARGE_FORM_LIMIT_BYTES
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 # Atomic requests stay off: a request that waits for a worker would wait for its own commit.
 ATOMIC_REQUESTS = False
 

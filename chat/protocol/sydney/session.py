@@ -22,6 +22,8 @@ from chat.protocol.failures import header, is_page, parse_result, parse_retry_af
 from chat.protocol.requests import HttpRequest
 
 CREATE_PATH = "/turing/conversation/create?bundleVersion=1.1809.0"
+ANONYMOUS_MARK = "UnAuthenticatedUsers"
+LIST_PATH = "/turing/conversation/chats"
 # A 404 is this address or session being slowed down; a later try often works.
 NOT_FOUND_RETRY_SECONDS = 30
 SIGNATURE_HEADER = "x-sydney-conversationsignature"
@@ -60,10 +62,7 @@ def parse_create_response(status: int, headers: Mapping[str, str], text: str) ->
     AccountBlockedError, AccountThrottledError, ChallengeRequiredError, UnexpectedResponseError.
     """
     _check_status(status, headers)
-    answer = _read(text)
-    result = answer.get("result")
-    if isinstance(result, dict) and result.get("value") not in (None, "Success"):
-        raise parse_result(str(result["value"]), str(result.get("message") or ""))
+    answer = _read_success(text)
     token = header(headers, TOKEN_HEADER)
     signature = header(headers, SIGNATURE_HEADER) or _string(answer, "conversationSignature")
     conversation_id, client_id = _string(answer, "conversationId"), _string(answer, "clientId")
@@ -72,6 +71,29 @@ def parse_create_response(status: int, headers: Mapping[str, str], text: str) ->
     if not (token or signature):
         raise unexpected("create answered without a signature")
     return Credentials(conversation_id, client_id, signature, token)
+
+
+def is_anonymous(credentials: Credentials) -> bool:
+    """Whether Bing opened the conversation as for somebody who is not signed in: its id says so."""
+    return ANONYMOUS_MARK in credentials.conversation_id
+
+
+def build_list_request() -> HttpRequest:
+    """The GET of the account's conversations; it opens none."""
+    return HttpRequest("GET", LIST_PATH, dict(CREATE_HEADERS))
+
+
+def parse_list_response(status: int, headers: Mapping[str, str], text: str) -> int:
+    """How many conversations Bing lists of the account.
+
+    Raises: as `parse_create_response`.
+    """
+    _check_status(status, headers, call="list")
+    answer = _read_success(text, call="list")
+    chats = answer.get("chats")
+    if not isinstance(chats, list):
+        raise unexpected("list answered without conversations", ", ".join(sorted(answer)))
+    return len(chats)
 
 
 def build_socket_url(base_url: str, credentials: Credentials) -> str:
@@ -95,8 +117,8 @@ def parse_upgrade_refusal(status: int, headers: Mapping[str, str]) -> ServiceErr
     return UpstreamRefusedError(detail=detail)
 
 
-def _check_status(status: int, headers: Mapping[str, str]) -> None:
-    detail = f"create answered with status {status}"
+def _check_status(status: int, headers: Mapping[str, str], call: str = "create") -> None:
+    detail = f"{call} answered with status {status}"
     if status == 404:
         seconds = parse_retry_after(headers)
         raise UpstreamUnavailableError(
@@ -114,16 +136,24 @@ def _check_status(status: int, headers: Mapping[str, str]) -> None:
         raise unexpected(detail)
 
 
-def _read(text: str) -> dict[str, Any]:
+def _read_success(text: str, call: str = "create") -> dict[str, Any]:
+    answer = _read(text, call)
+    result = answer.get("result")
+    if isinstance(result, dict) and result.get("value") not in (None, "Success"):
+        raise parse_result(str(result["value"]), str(result.get("message") or ""))
+    return answer
+
+
+def _read(text: str, call: str) -> dict[str, Any]:
     try:
         answer = json.loads(text)
     except (ValueError, RecursionError):
         if not is_page(text):
-            raise unexpected("create answered with what is no JSON", text) from None
+            raise unexpected(f"{call} answered with what is no JSON", text) from None
         # A region, a login wall, a host that does not know the call.
-        raise UpstreamRefusedError(detail=f"create answered with a page: {text[:500]}") from None
+        raise UpstreamRefusedError(detail=f"{call} answered with a page: {text[:500]}") from None
     if not isinstance(answer, dict):
-        raise unexpected("create answered with JSON of another shape", text)
+        raise unexpected(f"{call} answered with JSON of another shape", text)
     return answer
 
 

@@ -1,0 +1,61 @@
+"""What is decided about accounts, callers and keys: what an answer of Bing's says of an account, who may call."""
+
+from accounts.services.callers import (
+    Caller,
+    add_whitelisted_user,
+    find_api_key,
+    find_whitelisted_user,
+    issue_api_key,
+    list_whitelisted_users,
+    remove_whitelisted_user,
+    revoke_api_key,
+    revoke_api_keys,
+)
+from accounts.services.checks import (
+    check_account,
+    check_all_accounts,
+    check_wanted_accounts,
+    count_unfinished_checks,
+    ensure_default_account,
+    needs_check,
+    recheck_expired,
+    renew_session,
+    request_check,
+    request_checks,
+    rotate_cookies,
+)
+from accounts.services.outcomes import (
+    clear_cooldowns,
+    mark_success,
+    settle,
+)
+from accounts.services.proofs import Finding, Look, read_loads
+
+__all__ = [
+    "Caller",
+    "Finding",
+    "Look",
+    "add_whitelisted_user",
+    "check_account",
+    "check_all_accounts",
+    "check_wanted_accounts",
+    "clear_cooldowns",
+    "count_unfinished_checks",
+    "ensure_default_account",
+    "find_api_key",
+    "find_whitelisted_user",
+    "issue_api_key",
+    "list_whitelisted_users",
+    "mark_success",
+    "needs_check",
+    "read_loads",
+    "recheck_expired",
+    "remove_whitelisted_user",
+    "renew_session",
+    "request_check",
+    "request_checks",
+    "revoke_api_key",
+    "revoke_api_keys",
+    "rotate_cookies",
+    "settle",
+]
