@@ -70,14 +70,21 @@ def sqlite_faults(databases: Mapping[str, dict[str, Any]]) -> list[CheckMessage]
 
 def check_dotted_names(**_options: Any) -> list[CheckMessage]:
     """What the watchdog asks and starts exists."""
-    names = [*settings.CLUSTER_PERIODIC, *(name for pair in settings.CLUSTER_NUDGES for name in pair)]
+    names = [
+        *settings.CLUSTER_PERIODIC,
+        *(name for pair in settings.CLUSTER_NUDGES for name in pair),
+        *settings.ALERT_CAUSES,
+    ]
     faults: list[CheckMessage] = []
     for name in names:
         try:
             import_string(name)
         except ImportError:
             faults.append(
-                Error(f"CLUSTER_NUDGES or CLUSTER_PERIODIC names {name}, which does not exist.", id="bingproject.E007")
+                Error(
+                    f"CLUSTER_NUDGES, CLUSTER_PERIODIC or ALERT_CAUSES names {name}, which does not exist.",
+                    id="bingproject.E007",
+                )
             )
     return faults
 

@@ -1,5 +1,6 @@
 """What is decided about accounts, callers and keys: what an answer of Bing's says of an account, who may call."""
 
+from accounts.services.alerts import find_alert_causes
 from accounts.services.callers import (
     Caller,
     add_whitelisted_user,
@@ -36,6 +37,7 @@ __all__ = [
     "check_wanted_accounts",
     "clear_cooldowns",
     "ensure_default_account",
+    "find_alert_causes",
     "find_api_key",
     "find_whitelisted_user",
     "issue_api_key",
