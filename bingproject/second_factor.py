@@ -46,7 +46,7 @@ def is_due(request: HttpRequest) -> bool:
 
 def has_factor(user: Any) -> bool:
     """Whether the operator has to show a code."""
-    return Authenticator.objects.filter(user=user, confirmed=True).exists()
+    return bool(Authenticator.objects.filter(user=user, confirmed=True).exists())
 
 
 def begin(user: Any) -> tuple[str, str]:

@@ -100,13 +100,13 @@ def message(alerts: Sequence[Alert], now: datetime) -> Message:
     return Message(uuid.uuid4().hex, now, alerts)
 
 
-def tell(message: Message, *, tries: int = WEBHOOK_TRIES) -> Outcome:
+def tell(message: Message, *, tries: int = WEBHOOK_TRIES, pause_seconds: float = WEBHOOK_PAUSE_SECONDS) -> Outcome:
     """Send it by every way that is set; never raises for what a server at the other end does."""
     outcome = Outcome()
     if settings.ALERT_EMAIL:
         _note(outcome, "e-mail", _send_letter(message))
     if settings.ALERT_WEBHOOK_URL:
-        _note(outcome, "webhook", _call_webhook(message, tries))
+        _note(outcome, "webhook", _call_webhook(message, tries, pause_seconds))
     return outcome
 
 
@@ -138,12 +138,12 @@ def _send_letter(message: Message) -> str:
     return ""
 
 
-def _call_webhook(message: Message, tries: int) -> str:
+def _call_webhook(message: Message, tries: int, pause_seconds: float) -> str:
     """What went wrong the last time, "" when it arrived."""
     body = json.dumps(message.body, ensure_ascii=False).encode()
     fault = ""
     for count in range(tries):
-        time.sleep(WEBHOOK_PAUSE_SECONDS * count)
+        time.sleep(pause_seconds * count)
         timestamp = str(int(time.time()))
         headers = {
             "Content-Type": "application/json",
