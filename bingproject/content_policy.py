@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.response import Response
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, get_connection
 
 from bingproject.contracts import iso
 from bingproject.models import Alert
@@ -126,7 +126,7 @@ def _note(outcome: Outcome, way: str, fault: str) -> None:
 def _send_letter(message: Message) -> str:
     """What went wrong, "" when nothing did; a mail server's own words may repeat what it was given and are left out."""
     try:
-        EmailMessage(message.subject, message.text, to=list(settings.ALERT_EMAIL)).send()
+        _deliver(EmailMessage(message.subject, message.text, to=list(settings.ALERT_EMAIL)))
     except smtplib.SMTPAuthenticationError:
         return "the mail server does not take the name and password of EMAIL_URL"
     except smtplib.SMTPResponseException as error:
@@ -136,6 +136,15 @@ def _send_letter(message: Message) -> str:
     except OSError as error:
         return f"the mail server cannot be reached ({error.strerror or type(error).__name__})"
     return ""
+
+
+def _deliver(letter: EmailMessage) -> None:
+    """Django leaves the connection open when the server refuses the log-in."""
+    letter.connection = get_connection()
+    try:
+        letter.send()
+    finally:
+        letter.connection.close()
 
 
 def _call_webhook(message: Message, tries: int, pause_seconds: float) -> str:
