@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import apps
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 VIEWER, OPERATOR = "viewer", "operator"
 # All that these apps have, and what of others has a page.
@@ -29,13 +29,14 @@ def bring_up_to_date(**_signal: Any) -> None:
     for group in group_model._default_manager.filter(name__in=(VIEWER, OPERATOR)):
         is_viewer = group.name == VIEWER
         mine = own.filter(codename__startswith="view_") if is_viewer else own
-        others = _named(LOOKED_AT if is_viewer else LOOKED_AT + LIFTING)
-        group.permissions.set([*mine, *permission_model._default_manager.filter(others)])
+        others = permissions_named(LOOKED_AT if is_viewer else LOOKED_AT + LIFTING)
+        group.permissions.set([*mine, *others])
 
 
-def _named(names: tuple[str, ...]) -> Q:
+def permissions_named(names: tuple[str, ...]) -> QuerySet[Any]:
+    """Those of these names, each as `app.codename`."""
     chosen = Q()
     for name in names:
         app, codename = name.split(".")
         chosen |= Q(content_type__app_label=app, codename=codename)
-    return chosen
+    return apps.get_model("auth", "Permission")._default_manager.filter(chosen)

@@ -7,6 +7,7 @@ from typing import Any
 import segno
 from django.contrib import admin, messages
 from django.contrib.auth import logout as log_out
+from django.contrib.auth.models import User
 from django.contrib.auth.views import RedirectURLMixin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -117,7 +118,7 @@ class SecondFactorView(View):
     def _note(self, request: HttpRequest, text: str) -> None:
         """In the record of what operators did, at their own log-in."""
         user: Any = request.user
-        admin.site.get_model_admin(type(user)._meta.model).log_change(request, user, text)
+        admin.site.get_model_admin(User).log_change(request, user, text)
 
     def _page(self, request: HttpRequest, **shown: Any) -> HttpResponse:
         context = {
