@@ -127,5 +127,6 @@ class SecondFactorView(View):
             "has_factor": second_factor.has_factor(request.user),
             **shown,
         }
-        headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+        # No other Referrer-Policy than the site's: with none a browser calls the form's own origin "null".
+        headers = {"Cache-Control": "no-store"}
         return TemplateResponse(request, "bingproject/second_factor.html", context, headers=headers)
