@@ -88,7 +88,7 @@ def is_loopback(peer: str) -> bool:
 
 @lru_cache(maxsize=256)
 def is_trusted_proxy(peer: str, trusted: tuple[str, ...]) -> bool:
-    """Whether the peer is a proxy whose `X-Forwarded-Proto` counts.
+    """Whether the peer is a proxy whose `X-Forwarded-Proto` and `X-Forwarded-For` count.
 
     Raises: SettingError when TRUSTED_PROXIES holds something that is no address or network.
     """
@@ -110,3 +110,29 @@ def seen_scheme(scheme: str, peer: str, headers: Mapping[str, str]) -> str:
         forwarded = headers.get("x-forwarded-proto", "").strip().lower()
         return forwarded if forwarded in ("http", "https") else scheme
     return scheme
+
+
+def caller_address(peer: str, headers: Mapping[str, str]) -> str:
+    """Who asks: the peer, or whom trusted proxies name in `X-Forwarded-For`: its last entry that is none of them.
+
+    Shape: an address without zone or port; the peer as it is when that is none.
+    """
+    trusted = tuple(settings.TRUSTED_PROXIES)
+    address = _plain_address(peer) or peer
+    for hop in reversed(headers.get("x-forwarded-for", "").split(",")):
+        named = _plain_address(hop.strip())
+        if not trusted or not named or not is_trusted_proxy(address, trusted):
+            break
+        address = named
+    return address
+
+
+@lru_cache(maxsize=256)
+def _plain_address(text: str) -> str:
+    """IPv4 in IPv6 as IPv4, no zone; "" when the text is no address."""
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return ""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address)

@@ -7,23 +7,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from axes.models import AccessAttempt, AccessLog
 from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
-from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django_q.models import Failure, OrmQ, Schedule, Success
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from bingproject.alert_pages import AlertAdmin
+from bingproject.models import Alert
+from bingproject.operator_pages import GroupAdmin, LockedLogInAdmin, LogInAdmin, UserAdmin
 from bingproject.pages import MachineRowsAdmin
+from bingproject.second_factor_pages import may_enter, own_paths
 
 SHOWN_RESULT_CHARACTERS = 200
 # Group → pages: title, icon, model. Django's own order by app would put tasks beside the queue's jobs, which it calls
 # tasks too.
 PAGES: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "What needs you": (("Alerts", "notifications", "bingproject.Alert"),),
     "Pictures and videos": (
         ("Tasks", "imagesmode", "creator.Task"),
         ("Runners", "sync", "creator.Runner"),
@@ -45,6 +47,8 @@ PAGES: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Operators": (
         ("Log-ins", "shield_person", "auth.User"),
         ("Groups", "groups", "auth.Group"),
+        ("Locked log-ins", "lock", "axes.AccessAttempt"),
+        ("Log-ins so far", "login", "axes.AccessLog"),
     ),
 }
 
@@ -124,22 +128,6 @@ class QueuedJobAdmin(MachineRowsAdmin):
     fields = ("key", "lock", "task_id", "name", "func")
 
 
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # no parameter at run time
-    """Operators who may log in here; whitelisted users of the API are another table."""
-
-    hint = "Operators who may log in to these pages. Callers of the API are whitelisted users."
-
-    form = UserChangeForm
-    add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
-
-
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
-    """Groups of operators with their permissions."""
-
-    hint = "Permissions for several operators at once."
-
-
 # The packages registered their own pages first: ours come later in INSTALLED_APPS. With Redis there is no OrmQ page.
 for model, page in (
     (Success, SucceededJobAdmin),
@@ -153,3 +141,9 @@ for model, page in (
         admin.site.register(model, page)
 admin.site.unregister(Schedule)
 admin.site.index_template = "bingproject/index.html"
+admin.site.register(Alert, AlertAdmin)
+admin.site.register(AccessAttempt, LockedLogInAdmin)
+admin.site.register(AccessLog, LogInAdmin)
+# The theme's site stays in use: it takes further paths by this name, and asks this for every page.
+admin.site.extra_urls = own_paths  # type: ignore[attr-defined]  # the theme is untyped
+admin.site.has_permission = may_enter  # type: ignore[method-assign]

@@ -69,9 +69,14 @@ def sqlite_faults(databases: Mapping[str, dict[str, Any]]) -> list[CheckMessage]
 
 
 def check_dotted_names(**_options: Any) -> list[CheckMessage]:
-    """What the watchdog asks and starts exists, and so do the questions about accounts."""
-    names = [*settings.CLUSTER_PERIODIC, *(name for pair in settings.CLUSTER_NUDGES for name in pair)]
-    names += [*settings.CAPABILITY_CHECKS.values(), *settings.ACCOUNT_LOADS]
+    """What the watchdog asks and starts exists, and so do the questions about accounts and what is to be told."""
+    names = [
+        *settings.CLUSTER_PERIODIC,
+        *(name for pair in settings.CLUSTER_NUDGES for name in pair),
+        *settings.CAPABILITY_CHECKS.values(),
+        *settings.ACCOUNT_LOADS,
+        *settings.ALERT_CAUSES,
+    ]
     faults: list[CheckMessage] = []
     for name in names:
         try:

@@ -9,9 +9,11 @@ import contextlib
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from cryptography.fernet import Fernet
 
@@ -20,8 +22,24 @@ T = TypeVar("T")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
+MAIL_PORTS = {"smtp": 25, "smtps": 465}
+
+
 class SettingError(Exception):
     """A setting that cannot be used; its text is the whole message an operator needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where letters are handed in, and as whom."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    is_tls: bool
+    is_starttls: bool
+    sender: str
 
 
 class Environment:
@@ -93,6 +111,34 @@ class Environment:
                 raise SettingError(f"{name} must list origins, e.g. {name}=https://app.example.org.")
         return found
 
+    def networks(self, name: str) -> list[str]:
+        """A comma-separated list of addresses and networks such as `10.0.0.0/8`."""
+        found = self.words(name)
+        try:
+            for text in found:
+                ip_network(text, strict=False)
+        except ValueError as error:
+            raise SettingError(f"{name} must list addresses or networks, e.g. {name}=10.0.0.0/8,::1.") from error
+        return found
+
+    def addressees(self, name: str) -> list[str]:
+        """A comma-separated list of mail addresses."""
+        found = self.words(name)
+        if not all(_is_mail_address(address) for address in found):
+            raise SettingError(f"{name} must list mail addresses, e.g. {name}=operator@example.org.")
+        return found
+
+    def mail_server(self, name: str) -> MailServer | None:
+        """`smtp://name:password@host:587/?tls=starttls&from=…`, or smtps; None when unset."""
+        text = self.secret(name)
+        if not text:
+            return None
+        server = _mail_server(text)
+        if server is None:
+            example = f"{name}=smtp://name:password@mail.example.org:587/?tls=starttls"
+            raise SettingError(f"{name} must be the address of a mail server, e.g. {example}.")
+        return server
+
     def _read(
         self, name: str, default: T, convert: Callable[[str], T], form: str, example: str, least: float, most: float
     ) -> T:
@@ -106,6 +152,29 @@ class Environment:
         except ValueError as error:
             raise SettingError(f"{name} must be {form}, e.g. {name}={example}.") from error
         return value
+
+
+def _mail_server(text: str) -> MailServer | None:
+    """What an address of a mail server says; None when it is none. The password may be percent-encoded."""
+    try:
+        parts = urlsplit(text)
+        port = MAIL_PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
+    except ValueError:
+        return None
+    options = {key: values[-1] for key, values in parse_qs(parts.query, keep_blank_values=True).items()}
+    tls, sender = options.pop("tls", ""), options.pop("from", "")
+    is_plain = parts.scheme == "smtp"
+    if parts.scheme not in MAIL_PORTS or not parts.hostname or not port or parts.path.strip("/") or options:
+        return None
+    if tls not in ("", "starttls") or (tls and not is_plain) or (sender and not _is_mail_address(sender)):
+        return None
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return MailServer(parts.hostname, port, user, password, not is_plain, bool(tls), sender)
+
+
+def _is_mail_address(text: str) -> bool:
+    name, _, domain = text.rpartition("@")
+    return bool(name and domain) and text.isprintable() and not any(sign in text for sign in " ,;<>")
 
 
 def stored_secret(path: Path, create: Callable[[], str]) -> str:

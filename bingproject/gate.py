@@ -26,7 +26,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.urls import Resolver404, resolve, set_script_prefix
 
 from bingproject import request_id
-from bingproject.access import check_access, is_allowed_origin, read_headers, seen_scheme
+from bingproject.access import caller_address, check_access, is_allowed_origin, read_headers, seen_scheme
 from bingproject.contracts import BING_CREATE
 from bingproject.doors import standing_door
 from bingproject.environment import SettingError
@@ -55,7 +55,12 @@ EXPOSED = (
     "X-Request-ID, Location, Retry-After, Preference-Applied, Idempotent-Replayed, x-should-retry, "
     "x-bing-ignored, x-bing-history-dropped"
 )
-ALWAYS = ((b"x-content-type-options", b"nosniff"), (b"x-frame-options", b"DENY"))
+ALWAYS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    # What has none of its own is no page: nothing in it is to be run or loaded, wherever it is shown.
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _HEADER_NAMES = re.compile(r"[A-Za-z0-9-]+(?:\s*,\s*[A-Za-z0-9-]+)*")
 
@@ -212,6 +217,9 @@ class Gate:
         body = await read_body(headers, receive, await self._limit_bytes(path, headers))
         async with ThreadSensitiveContext(executor=self._lanes.pick()):
             if is_admin:
+                # Log-ins are counted by address: behind a proxy all would be its own.
+                host, port = scope.get("client") or ("", 0)
+                scope["client"] = (caller_address(host, headers), port)
                 await self._admin(scope, Replay(body, receive), reply)
             else:
                 await self._api.answer(scope, body, receive, reply)

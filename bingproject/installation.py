@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from axes.models import AccessAttempt, AccessLog
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import Error, connection, transaction
@@ -11,11 +12,13 @@ from django.utils import timezone
 from django_q.models import Task as QueueRecord
 
 from bingproject.environment import SettingError
-from bingproject.models import Installation, Machine
+from bingproject.models import Alert, Installation, Machine
 from bingproject.seals import fingerprint
 
 QUEUE_RECORD_DAYS = 7
 MACHINE_ROW_DAYS = 1
+FAILED_LOG_IN_DAYS, LOG_IN_DAYS = 1, 90
+ALERT_DAYS = 90
 
 
 def verify_installation(*, will_seal: bool = True) -> None:
@@ -69,11 +72,14 @@ def _note_sealing_key(key: str) -> None:
 
 
 def prune_records() -> int:
-    """Delete results of jobs, expired log-ins and machines not heard of for days; how many rows went."""
+    """Delete what nobody needs any more of jobs, log-ins, machines and ended alerts; how many rows went."""
     now = timezone.now()
     old = (
         QueueRecord.objects.filter(stopped__lt=now - timedelta(days=QUEUE_RECORD_DAYS)),
         Session.objects.filter(expire_date__lt=now),
         Machine.objects.filter(seen_at__lt=now - timedelta(days=MACHINE_ROW_DAYS)),
+        AccessAttempt.objects.filter(attempt_time__lt=now - timedelta(days=FAILED_LOG_IN_DAYS)),
+        AccessLog.objects.filter(attempt_time__lt=now - timedelta(days=LOG_IN_DAYS)),
+        Alert.objects.filter(ended_at__lt=now - timedelta(days=ALERT_DAYS)),
     )
     return sum(rows.delete()[0] for rows in old)

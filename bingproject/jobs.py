@@ -1,8 +1,10 @@
-"""The queue's front doors of the project itself: a sign of life, and clearing what the queue leaves behind."""
+"""The queue's front doors of the project itself: a sign of life, alerts, and clearing what is left behind."""
 
 from __future__ import annotations
 
-from bingproject import pulse
+from django.utils import timezone
+
+from bingproject import alerts, pulse
 from bingproject.installation import prune_records
 
 
@@ -16,3 +18,8 @@ def canary(number: int) -> str:
 def prune_queue_records() -> str:
     """Delete old results of jobs, and log-ins that have expired."""
     return f"{prune_records()} old records deleted"
+
+
+def tell_alerts() -> str:
+    """Note what needs an operator, and tell it."""
+    return f"{alerts.review(timezone.now())} alerts told"

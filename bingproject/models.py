@@ -9,7 +9,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
+from django_otp.models import Device, ThrottlingMixin
+
+from bingproject.seals import SealedTextField
 
 
 class Installation(models.Model):
@@ -120,3 +124,37 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return self.summary
+
+
+class Authenticator(ThrottlingMixin, Device):  # type: ignore[misc]  # the package is untyped
+    """An operator's second factor: a key shared with a program that shows another code every half minute.
+
+    The rules for codes are bingproject.second_factor's; the columns besides are django-otp's: owner, whether the first
+    code was seen, and the pauses after wrong ones.
+    """
+
+    sealed_key = SealedTextField(editable=False)
+    # The half minute of the last code that was taken: none is good twice.
+    last_step = models.BigIntegerField(default=-1, editable=False)
+
+    class Meta:
+        verbose_name = "second factor"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["user"], condition=models.Q(confirmed=True), name="one_second_factor_per_operator"
+            )
+        ]
+
+    def get_throttle_factor(self) -> float:
+        """Seconds to wait after the first wrong code; twice as long after each further one."""
+        return 1.0
+
+
+class RecoveryCode(models.Model):
+    """One code for when the second factor is lost: only its hash is kept, and it is gone once used."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="recovery_codes")
+    code_hash = models.CharField(max_length=64, unique=True, editable=False)
+
+    def __str__(self) -> str:
+        return f"a recovery code of {self.user_id}"

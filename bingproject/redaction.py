@@ -18,7 +18,7 @@ _VALUE = r"[^\s;,&\"'<>}\])]+"
 _SECRET_NAMES = (
     r"_U|KievRPSSecAuth|WLSSC|WLID|MUIDB?|ANON|NAP|PPLState|SRCHHPGUSR|SRCHUSR|SRCHUID|SRCHD|_RwBf|_EDGE_S|_EDGE_V|_SS|"
     r"sec_access_token|X-Sydney-EncryptedConversationSignature|conversationSignature|encryptedConversationSignature|"
-    r"access_?token|refresh_?token|id_token|sessionid|csrftoken|csrfmiddlewaretoken|api[-_]?key|password|skey"
+    r"access_?token|refresh_?token|id_token|sessionid|csrftoken|csrfmiddlewaretoken|api[-_]?key|password|(?:\w+_)?secret(?:_key)?|skey"
 )
 # (pattern, replacement), applied in this order.
 PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (

@@ -6,6 +6,7 @@ A wrong value raises `SettingError`, which `manage.py` and `bingproject.asgi` pr
 from __future__ import annotations
 
 import socket
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,7 +36,8 @@ ACCESS = env.choice("ACCESS", ("open", "keys"), "open" if IS_LOOPBACK else "keys
 if ACCESS == "open" and not IS_LOOPBACK:
     raise SettingError(f"ACCESS=open works on a loopback HOST only, not on {HOST}: set ACCESS=keys, e.g. ACCESS=keys.")
 CORS_ALLOWED_ORIGINS = env.origins("CORS_ALLOWED_ORIGINS")
-TRUSTED_PROXIES = env.words("TRUSTED_PROXIES")
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+ALLOW_PRIVATE_ADDRESSES = env.networks("ALLOW_PRIVATE_ADDRESSES")
 PUBLIC_HOSTS = [urlsplit(PUBLIC_URL).hostname or ""] if PUBLIC_URL else []
 ALLOWED_HOSTS = [*env.words("ALLOWED_HOSTS", ("127.0.0.1", "localhost", "[::1]")), *PUBLIC_HOSTS]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
@@ -45,6 +47,8 @@ SECURE_HSTS_SECONDS = 31_536_000 if IS_SECURE else 0
 SESSION_COOKIE_HTTPONLY = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# What `check --deploy` would have besides, and why not here: docs/decisions.md.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 
 # --- the sandbox or the real Bing ---
 SANDBOX = env.flag("SANDBOX")
@@ -137,6 +141,29 @@ CHAT_INLINE_EXTRAS = env.flag("CHAT_INLINE_EXTRAS")
 CHAT_STORE_TEXT = env.flag("CHAT_STORE_TEXT", True)
 CHAT_RETENTION_DAYS = env.whole("CHAT_RETENTION_DAYS", 30, least=1)
 
+# --- operators are told ---
+EMAIL_SERVER = env.mail_server("EMAIL_URL")
+ALERT_EMAIL = env.addressees("ALERT_EMAIL")
+ALERT_WEBHOOK_URL = env.url("ALERT_WEBHOOK_URL")
+ALERT_WEBHOOK_SECRET = env.secret("ALERT_WEBHOOK_SECRET")
+ALERT_QUEUE_MINUTES = env.whole("ALERT_QUEUE_MINUTES", 10, least=1, most=1440)
+if ALERT_EMAIL and EMAIL_SERVER is None:
+    raise SettingError("ALERT_EMAIL needs EMAIL_URL, e.g. EMAIL_URL=smtp://mail.example.org:25.")
+if EMAIL_SERVER is not None and not ALERT_EMAIL:
+    raise SettingError("EMAIL_URL needs ALERT_EMAIL, e.g. ALERT_EMAIL=operator@example.org.")
+if bool(ALERT_WEBHOOK_URL) != bool(ALERT_WEBHOOK_SECRET):
+    raise SettingError(
+        "ALERT_WEBHOOK_URL and ALERT_WEBHOOK_SECRET belong together, e.g. ALERT_WEBHOOK_SECRET=<32 random characters>."
+    )
+if EMAIL_SERVER is not None:
+    EMAIL_HOST, EMAIL_PORT = EMAIL_SERVER.host, EMAIL_SERVER.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = EMAIL_SERVER.user, EMAIL_SERVER.password
+    EMAIL_USE_SSL, EMAIL_USE_TLS = EMAIL_SERVER.is_tls, EMAIL_SERVER.is_starttls
+    DEFAULT_FROM_EMAIL = EMAIL_SERVER.sender or (EMAIL_HOST_USER if "@" in EMAIL_HOST_USER else ALERT_EMAIL[0])
+EMAIL_TIMEOUT = 10
+# What yields the causes of alerts; each takes the time and knows its own app.
+ALERT_CAUSES = ["accounts.services.find_alert_causes", "creator.services.find_alert_causes"]
+
 # --- the queue: engine figures, see docs/decisions.md ---
 MACHINE_ID = env.text("MACHINE_ID", socket.gethostname())
 if env.text("Q_CLUSTER_NAME"):  # django-q2's own variable would give the queue another name behind our back
@@ -180,6 +207,7 @@ CLUSTER_PERIODIC = {
     "creator.jobs.prune_tasks": 3600,
     "chat.jobs.prune_conversations": 3600,
     "bingproject.jobs.prune_queue_records": 3600,
+    "bingproject.jobs.tell_alerts": 30,
 }
 
 # capability → the question that proves it works, without spending anything (accounts.services.proofs).
@@ -206,6 +234,9 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_q",
+    "axes",
+    "csp",
+    "django_otp",
     "bingproject",
     "accounts",
     "creator",
@@ -214,11 +245,15 @@ INSTALLED_APPS = [
 # The admin's; API paths have none (bingproject.gate).
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # Last: it puts its page in place of the answer.
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "bingproject.urls"
 ASGI_APPLICATION = "bingproject.asgi.application"
@@ -241,6 +276,35 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
 ]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# Five wrong passwords for one name from one address: a quarter of an hour's rest for the two together, so that nobody
+# can keep an operator out from elsewhere.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_CLIENT_IP_CALLABLE = "bingproject.lockout.address_of"
+AXES_LOCKOUT_CALLABLE = "bingproject.lockout.locked_page"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken", "code", "next"]
+AXES_ENABLE_ADMIN = False  # its pages are not the theme's; ours are in bingproject.operator_pages
+AXES_VERBOSE = False
+# The theme's scripts are all files, but Alpine makes functions of the expressions in the pages' attributes
+# ('unsafe-eval'), and its colours are a style element of the page ('unsafe-inline', for styles only).
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'", "'unsafe-eval'"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "font-src": ["'self'"],
+        "img-src": ["'self'", "data:", BING_MEDIA_URL],
+        "media-src": ["'self'", BING_MEDIA_URL],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
 USE_TZ = True
@@ -292,6 +356,9 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "bingproject.admin.icon_address"}],
     "SHOW_HISTORY": True,
     "SIDEBAR": {"navigation": "bingproject.admin.navigation"},
+    "ACCOUNT": {
+        "navigation": [{"title": "Second factor", "link": "bingproject.second_factor_pages.second_factor_address"}]
+    },
 }
 
 LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
@@ -312,6 +379,7 @@ LOGGING = {
         # httpx logs every URL at INFO: prompts would end up in the log.
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
+        "axes": {"level": "WARNING"},
         "django-q": {"level": "WARNING", "handlers": [], "propagate": True},
     },
 }

@@ -6,9 +6,10 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path
 from django.views import defaults
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView
 
 from bingproject.api import error_response, mark_logged
+from bingproject.content_policy import DocumentationView
 from bingproject.errors import InternalError, NotFoundError
 from bingproject.gate import ADMIN_PATH
 from bingproject.health import AliveView, ReadyView
@@ -22,7 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", AliveView.as_view(), name="healthz"),
     path("readyz", ReadyView.as_view(), name="readyz"),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/docs", DocumentationView.as_view(url_name="schema"), name="docs"),
     path("admin/", admin.site.urls),
 ]
 

@@ -23,6 +23,7 @@ from rest_framework.request import Request
 
 from accounts.services import Caller
 from bingproject.api import AsyncContractViewSet, ContractViewSet, idempotency_key, json_response, prefer
+from bingproject.content_policy import HEADER, HOME_POLICY
 from bingproject.contracts import OPENAI, iso
 from bingproject.errors import InternalError, NoWorkerError, ServiceError, UpstreamTimeoutError
 from creator import schema, services
@@ -75,7 +76,9 @@ class SiteViewSet(ContractViewSet):
         address = settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
         needs_key = settings.ACCESS == "keys"
         context = {"condition": condition, "address": address, "needs_key": needs_key, "endpoints": EXAMPLES}
-        return render(request, "creator/home.html", context)
+        response = render(request, "creator/home.html", context)
+        response[HEADER] = HOME_POLICY
+        return response
 
     @schema.HEALTH
     def health(self, request: Request) -> HttpResponse:

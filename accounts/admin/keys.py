@@ -62,7 +62,8 @@ class ApiKeyAdmin(ModelAdmin):
             "text": request.issued_key_text,  # type: ignore[attr-defined]
             "list_url": reverse("admin:accounts_apikey_changelist"),
         }
-        headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+        # No other Referrer-Policy than the site's: with none a browser calls the origin of the page's forms "null".
+        headers = {"Cache-Control": "no-store"}
         return TemplateResponse(request, "admin/accounts/apikey/issued.html", context, headers=headers)
 
     @admin.action(description="Revoke", permissions=["change"])

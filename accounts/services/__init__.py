@@ -1,5 +1,6 @@
 """What is decided about accounts, callers and keys: what an answer of Bing's says of an account, who may call."""
 
+from accounts.services.alerts import find_alert_causes
 from accounts.services.callers import (
     Caller,
     add_whitelisted_user,
@@ -42,6 +43,7 @@ __all__ = [
     "clear_cooldowns",
     "count_unfinished_checks",
     "ensure_default_account",
+    "find_alert_causes",
     "find_api_key",
     "find_whitelisted_user",
     "issue_api_key",

@@ -1,5 +1,6 @@
 """What the creator does: take tasks in, claim them, deal with Bing, record what came of it."""
 
+from creator.services.alerts import find_alert_causes
 from creator.services.checks import check_images, check_videos
 from creator.services.claims import has_live_runner, needs_runner
 from creator.services.condition import Condition, read_condition
@@ -21,6 +22,7 @@ __all__ = [
     "create_task",
     "failure_of",
     "fetch_images",
+    "find_alert_causes",
     "find_task",
     "has_live_runner",
     "list_tasks",

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bingproject.access import check_access, is_loopback, read_headers, seen_scheme
+from bingproject.access import caller_address, check_access, is_loopback, read_headers, seen_scheme
 from bingproject.environment import SettingError
 from bingproject.errors import InvalidRequestError, NotWhitelistedError, ServiceError
 
@@ -140,3 +140,73 @@ def test_holds_on_every_path(http: httpx.Client, path: str) -> None:
         assert answer.json()["error"]["code"] in error.codes
         assert answer.headers["x-request-id"]
         assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "caller"),
+    [
+        ("192.0.2.1", "198.51.100.7", "192.0.2.1"),  # no proxy of ours: what it says is its own business
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "198.51.100.7", "198.51.100.7"),
+        ("10.0.0.1", "203.0.113.9, 198.51.100.7", "198.51.100.7"),  # the first is what the caller claims
+        ("10.0.0.1", "198.51.100.7, 10.0.0.2", "198.51.100.7"),  # two proxies of ours
+        ("10.0.0.1", "203.0.113.9, nonsense, 10.0.0.2", "10.0.0.2"),
+        ("10.0.0.1", "10.0.0.3", "10.0.0.3"),
+        ("::ffff:10.0.0.1", "2001:db8::7", "2001:db8::7"),
+        ("fe80::1%eth0", "", "fe80::1"),
+        ("", "198.51.100.7", ""),
+    ],
+)
+def test_who_asks_behind_proxies(peer: str, forwarded: str, caller: str, settings: Any) -> None:
+    """The last address in the list that no trusted proxy is; without trusted proxies the peer."""
+    settings.TRUSTED_PROXIES = ["10.0.0.0/8"]
+    headers = {"x-forwarded-for": forwarded} if forwarded else {}
+    assert caller_address(peer, headers) == caller
+    settings.TRUSTED_PROXIES = []
+    assert caller_address(peer, headers) == caller_address(peer, {})
+
+
+NO_KEY_PATHS = ("/", "/health", "/options", "/healthz", "/readyz", "/api/schema/", "/api/docs/", "/admin/login/")
+
+
+@pytest.mark.parametrize("path", NO_KEY_PATHS)
+def test_keys_mode_has_open_doors(http: httpx.Client, path: str, settings: Any) -> None:
+    """What anybody may ask for needs no key in `keys` mode either, nor does a preflight of the API."""
+    settings.ACCESS = "keys"
+    assert http.get(path).status_code in (200, 503)
+    assert http.options("/create/image").status_code == 204
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/tasks"), ("POST", "/create/image"), ("GET", "/v1/models")])
+def test_keys_mode_asks_for_one(http: httpx.Client, method: str, path: str, settings: Any) -> None:
+    """Everything else is 401, with the same words for no key, a wrong one and another kind of credential."""
+    settings.ACCESS = "keys"
+    tries: list[dict[str, str]] = [
+        {}, {"X-API-Key": "bp_" + "a" * 43}, {"Authorization": "Bearer sk-other"}, {"Authorization": "Basic YTpi"},
+    ]  # fmt: skip
+    answers = [http.request(method, path, headers=headers) for headers in tries]
+    assert {answer.status_code for answer in answers} == {401}
+    assert len({answer.text for answer in answers}) == 1
+
+
+def test_the_admin_is_guarded_alike(http: httpx.Client, settings: Any) -> None:
+    """A foreign Host is 400 in both modes; a foreign origin 403, by the access rules or by those of forms."""
+    for access in ("open", "keys"):
+        settings.ACCESS = access
+        for path in ("/admin/", "/admin/login/", "/admin/accounts/account/"):
+            assert http.get(path, headers={"Host": "evil.example"}).status_code == 400
+        foreign = {"Origin": "https://evil.example"}
+        assert http.post("/admin/login/", data={"username": "a"}, headers=foreign).status_code == 403
+
+
+def test_secure_over_tls(http: httpx.Client, settings: Any) -> None:
+    """Behind a trusted proxy that ended TLS the cookies are secure and HSTS is sent, once; else neither is."""
+    settings.ACCESS, settings.TRUSTED_PROXIES = "keys", ["127.0.0.1"]
+    settings.SECURE_HSTS_SECONDS = 31_536_000
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
+    for path in ("/admin/login/", "/", "/health"):
+        secure = http.get(path, headers={"X-Forwarded-Proto": "https"})
+        assert secure.headers.get_list("strict-transport-security") == ["max-age=31536000"]
+        assert "strict-transport-security" not in http.get(path).headers
+    cookie = http.get("/admin/login/", headers={"X-Forwarded-Proto": "https"}).headers["set-cookie"]
+    assert "csrftoken" in cookie and "; Secure" in cookie

@@ -10,7 +10,9 @@ from django.conf import settings as shipped
 from django.core.checks import run_checks
 
 from bingproject import checks
+from bingproject.environment import new_secret_key
 from tests.bingproject.clusters import manage
+from tests.rig.parts import ROOT
 
 
 def found(**options: Any) -> list[str]:
@@ -81,6 +83,9 @@ def test_names_that_lead_nowhere(settings: Any) -> None:
     settings.CLUSTER_NUDGES = []
     settings.CLUSTER_PERIODIC = {"nowhere.jobs.canary": 5}
     assert found() == ["bingproject.E007"]
+    settings.CLUSTER_PERIODIC = {}
+    settings.ALERT_CAUSES = ["accounts.services.nothing"]
+    assert found() == ["bingproject.E007"]
 
 
 def test_the_sandbox_is_not_for_deployment(settings: Any) -> None:
@@ -95,3 +100,22 @@ def test_check_deploy_by_the_command(tmp_path: Path) -> None:
     refused = manage(tmp_path, "check", "--deploy", "--tag", checks.TAG, SANDBOX="1")
     assert refused.returncode == 1
     assert "bingproject.E008" in refused.stderr
+
+
+def documented_settings() -> dict[str, str]:
+    """What docs/operations.md has a server behind a proxy set."""
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    block = text.partition("## Behind a proxy")[2].partition("```sh\n")[2].partition("```")[0]
+    return dict(line.split("=", 1) for line in block.splitlines())
+
+
+def test_check_deploy_has_nothing_against_the_documented_settings(tmp_path: Path) -> None:
+    """As an operator runs it, warnings counted as failures; without TLS it does warn, so it does look."""
+    documented = documented_settings()
+    assert set(documented) == {"ACCESS", "PUBLIC_URL", "TRUSTED_PROXIES"}
+    plain = {"SECRET_KEY": new_secret_key(), "DJANGO_SETTINGS_MODULE": "bingproject.settings"}
+    command = ("check", "--deploy", "--fail-level", "WARNING")
+    clean = manage(tmp_path, *command, **(plain | documented))
+    assert (clean.returncode, clean.stdout) == (0, "System check identified no issues (3 silenced).\n"), clean.stderr
+    bare = manage(tmp_path, *command, **plain)
+    assert bare.returncode == 1 and "security.W012" in bare.stderr

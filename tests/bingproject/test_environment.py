@@ -12,6 +12,7 @@ from cryptography.fernet import Fernet
 
 from bingproject.environment import (
     Environment,
+    MailServer,
     SettingError,
     check_seal_keys,
     new_seal_key,
@@ -138,3 +139,49 @@ def test_seal_keys_are_checked() -> None:
     with pytest.raises(SettingError) as caught:
         check_seal_keys([keys[0], "not-a-key"])
     assert "not-a-key" not in str(caught.value)
+
+
+def test_networks() -> None:
+    """Addresses and networks of both kinds, as they were given."""
+    assert read(NETS="10.0.0.1/8, ::1 ,192.0.2.7").networks("NETS") == ["10.0.0.1/8", "::1", "192.0.2.7"]
+    assert read().networks("NETS") == []
+    for wrong in ("proxy", "10.0.0.0/33", "10.0.0.0/8;::1"):
+        with pytest.raises(SettingError, match="NETS must list addresses or networks"):
+            read(NETS=wrong).networks("NETS")
+
+
+def test_mail_servers() -> None:
+    """Plain, with STARTTLS, with TLS from the start; ports as usual; what is percent-encoded is decoded."""
+    assert read().mail_server("MAIL") is None
+    cases = {
+        "smtp://m.example": MailServer("m.example", 25, "", "", False, False, ""),
+        "smtps://m.example/": MailServer("m.example", 465, "", "", True, False, ""),
+        "smtp://n%40e:p%3Aw@m.example:587/?tls=starttls&from=a@b.c": MailServer(
+            "m.example", 587, "n@e", "p:w", False, True, "a@b.c"
+        ),
+    }
+    for text, server in cases.items():
+        assert read(MAIL=text).mail_server("MAIL") == server
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "m.example", "http://m.example", "smtp://", "smtp://m.example:0", "smtp://m.example:x", "smtp://m.example/path",
+        "smtp://m.example/?tls=yes", "smtps://m.example/?tls=starttls", "smtp://m.example/?tsl=starttls",
+        "smtp://m.example/?from=a", "smtp://[m.example",
+    ],
+)  # fmt: skip
+def test_wrong_mail_servers(text: str) -> None:
+    """Whatever cannot be meant is refused, a misspelt option too; the line repeats nothing of it."""
+    with pytest.raises(SettingError, match=r"MAIL must be the address of a mail server, e\.g\. MAIL=smtp") as caught:
+        read(MAIL=f"{text}").mail_server("MAIL")
+    assert "m.example" not in str(caught.value)
+
+
+def test_addressees() -> None:
+    """A list; no display names, no blanks."""
+    assert read(TO="a@b.c, d@e.f").addressees("TO") == ["a@b.c", "d@e.f"]
+    for wrong in ("a", "@b.c", "a@", "A <a@b.c>", "a b@c.d"):
+        with pytest.raises(SettingError, match="TO must list mail addresses"):
+            read(TO=wrong).addressees("TO")

@@ -49,6 +49,9 @@ SECRET = "s3cretValue-1234567890"
         f"access_token={SECRET}",
         f"password={SECRET}",
         f"sessionid={SECRET}",
+        f"ALERT_WEBHOOK_SECRET={SECRET}",
+        f"otpauth://totp/bingproject:anna?secret={SECRET}&issuer=bingproject",
+        f"smtp://name:{SECRET}@mail.example.org:587/?tls=starttls",
         f"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx{SECRET}.c2ln",
     ],
 )

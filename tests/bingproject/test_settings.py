@@ -72,6 +72,15 @@ def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
         ({"SEAL_KEYS": "short"}, ["SEAL_KEYS", "Fernet"]),
         ({"SECRET_KEY_FILE": "/nowhere"}, ["SECRET_KEY_FILE", "readable"]),
         ({"LOG_FORMAT": "xml"}, ["LOG_FORMAT", "console, json"]),
+        ({"TRUSTED_PROXIES": "10.0.0.0/8,proxy"}, ["TRUSTED_PROXIES", "networks", "10.0.0.0/8"]),
+        ({"ALLOW_PRIVATE_ADDRESSES": "lan"}, ["ALLOW_PRIVATE_ADDRESSES", "networks"]),
+        ({"EMAIL_URL": "smtp://n:mark@", "ALERT_EMAIL": "a@b.c"}, ["EMAIL_URL", "smtp://", "starttls"]),
+        ({"EMAIL_URL": "smtp://mail.example.org"}, ["EMAIL_URL", "ALERT_EMAIL="]),
+        ({"ALERT_EMAIL": "anna@example.org"}, ["ALERT_EMAIL", "EMAIL_URL="]),
+        ({"ALERT_EMAIL": "anna"}, ["ALERT_EMAIL", "mail addresses", "operator@example.org"]),
+        ({"ALERT_WEBHOOK_URL": "https://h.example"}, ["ALERT_WEBHOOK_SECRET="]),
+        ({"ALERT_WEBHOOK_SECRET": "mark"}, ["ALERT_WEBHOOK_URL"]),
+        ({"ALERT_QUEUE_MINUTES": "0"}, ["ALERT_QUEUE_MINUTES", "from 1"]),
     ],
 )
 def test_a_wrong_value_stops_the_start_with_one_line(
@@ -80,6 +89,7 @@ def test_a_wrong_value_stops_the_start_with_one_line(
     """The line names the variable, its form and an example; there is no stack."""
     line = refusal(tmp_path, **variables)
     assert all(word in line for word in words), line
+    assert "mark" not in line
 
 
 def test_secrets_are_made_once_and_kept_to_their_owner(tmp_path: Path) -> None:
@@ -110,6 +120,19 @@ def test_a_public_address_makes_cookies_secure(tmp_path: Path) -> None:
     assert found["CSRF_TRUSTED_ORIGINS"] == ["https://bing.example.org"]
     assert found["SESSION_COOKIE_SECURE"] is True
     assert found["SECURE_HSTS_SECONDS"]
+
+
+def test_a_mail_server(tmp_path: Path) -> None:
+    """Its address becomes Django's mail settings; the sender is the one named, else the log-in, else who is told."""
+    names = ("EMAIL_HOST", "EMAIL_PORT", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD", "EMAIL_USE_TLS", "EMAIL_USE_SSL")
+    found = read(tmp_path, *names, EMAIL_URL="smtp://a%40b.c:p%2Fw@m.example/?tls=starttls", ALERT_EMAIL="o@b.c")
+    assert list(found.values()) == ["m.example", 25, "a@b.c", "p/w", True, False]
+    for address, sender in (
+        ("smtps://m.example/?from=s@b.c", "s@b.c"), ("smtps://a%40b.c:x@m.example", "a@b.c"), ("smtp://m.e", "o@b.c"),
+    ):  # fmt: skip
+        assert read(tmp_path, "DEFAULT_FROM_EMAIL", EMAIL_URL=address, ALERT_EMAIL="o@b.c,p@b.c") == {
+            "DEFAULT_FROM_EMAIL": sender
+        }
 
 
 def test_another_address_than_loopback_needs_keys(tmp_path: Path) -> None:

@@ -25,8 +25,7 @@ from bingproject.seal_rotation import KeyRing, SealedColumn, reseal_column
 from chat.models import Conversation, TurnState
 from chat.protocol.catalogue import find_model
 from chat.protocol.events import Prompt, TextDelta
-from chat.services import rows, stream_reply
-from chat.services.rows import TurnRequest
+from chat.services import TurnRequest, rows, stream_reply
 from creator.models import State, Task
 from tests.chat.turns import make_conversation
 from tests.creator.engine import all_finished, reload, run_until

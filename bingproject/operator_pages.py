@@ -1,0 +1,122 @@
+"""Operators' pages about log-ins: operators, their groups, locked log-ins, log-ins so far."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import date_format
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from bingproject import second_factor
+from bingproject.pages import LIST_HINT, MachineRowsAdmin, NewestPaginator
+
+
+class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # no parameter at run time
+    """Operators who may log in here; whitelisted users of the API are another table."""
+
+    hint = "Operators who may log in to these pages. Callers of the API are whitelisted users."
+    list_before_template = LIST_HINT
+
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    actions = ("remove_second_factor",)
+
+    def has_reset_permission(self, request: HttpRequest) -> bool:
+        """Who may let somebody in without the second factor they set up."""
+        return bool(request.user.is_active and request.user.is_superuser)
+
+    @admin.action(description="Remove the second factor", permissions=["reset"])
+    def remove_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """For who has lost theirs: the password alone logs them in, until they set up another."""
+        users = [user for user in queryset if second_factor.remove_of(user)]
+        for user in users:
+            self.log_change(request, user, "Removed the second factor.")
+        messages.success(request, f"{len(users)} removed.")
+
+
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+    """Groups of operators with their permissions."""
+
+    hint = (
+        "Permissions for several operators at once. viewer looks, operator acts; both are set anew by each upgrade, so "
+        "make a group of your own for anything else."
+    )
+    list_before_template = LIST_HINT
+
+
+class LockedLogInAdmin(ModelAdmin):
+    """Wrong log-ins of the last quarter of an hour, and the locks that come of them."""
+
+    hint = "Log-ins that went wrong just now. Five for one name from one address lock both for a quarter of an hour."
+    list_before_template = LIST_HINT
+    list_display = ("state", "username", "ip_address", "failures_since_start", "attempt_time", "until")
+    list_display_links = None
+    search_fields = ("username", "ip_address")
+    actions = ("lift",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AccessAttempt]:
+        """Those that still count."""
+        recent = timezone.now() - settings.AXES_COOLOFF_TIME
+        rows: QuerySet[AccessAttempt] = super().get_queryset(request)
+        return rows.filter(attempt_time__gt=recent)
+
+    def badge(self, request: HttpRequest) -> str:
+        """How many are locked."""
+        limit = settings.AXES_FAILURE_LIMIT
+        return str(self.get_queryset(request).filter(failures_since_start__gte=limit).count() or "")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Only log-ins add."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """There is nothing to change."""
+        return False
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Lifting is what deleting means here."""
+        return {name: entry for name, entry in super().get_actions(request).items() if name != "delete_selected"}
+
+    @display(description="state", label={"Locked": "danger", "Counted": "info"})
+    def state(self, row: AccessAttempt) -> str:
+        """Whether this alone is enough for a lock."""
+        return "Locked" if row.failures_since_start >= settings.AXES_FAILURE_LIMIT else "Counted"
+
+    @display(description="until")
+    def until(self, row: AccessAttempt) -> str:
+        """When it is forgotten."""
+        end = timezone.localtime(row.attempt_time + settings.AXES_COOLOFF_TIME)
+        return str(date_format(end + timedelta(minutes=1), "H:i"))
+
+    @admin.action(description="Lift", permissions=["delete"])
+    def lift(self, request: HttpRequest, queryset: QuerySet[AccessAttempt]) -> None:
+        """Forget the failures of these names from these addresses, whatever program they were made with."""
+        pairs = set(queryset.values_list("username", "ip_address"))
+        for username, ip_address in pairs:
+            AccessAttempt.objects.filter(username=username, ip_address=ip_address).delete()
+        messages.success(request, f"{len(pairs)} may log in again.")
+
+
+class LogInAdmin(MachineRowsAdmin):
+    """Log-ins that went well."""
+
+    hint = "Who logged in to these pages, when, and from where; kept for 90 days."
+    list_display = ("username", "attempt_time", "ip_address", "user_agent", "logout_time")
+    fields = ("username", "attempt_time", "logout_time", "ip_address", "user_agent")
+    search_fields = ("username", "ip_address")
+    ordering = ("-attempt_time",)
+    show_full_result_count = False
+    paginator = NewestPaginator

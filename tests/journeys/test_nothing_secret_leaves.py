@@ -1,0 +1,109 @@
+"""Marked secrets go through every flow of a real server, good and bad; afterwards they are looked for everywhere.
+
+Answers, log, admin pages, exports, alerts and the database's files are searched for each secret as it is, in base64 and
+percent-encoded. Only the page that issues a key shows it, and only the page that sets a second factor up its own.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.leaks import FORMATS, Leaks, Watched, marks, serving_watched
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are found in /proc")
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUg=="}}
+
+
+@pytest.fixture(params=FORMATS)
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Watched]:
+    """`manage.py serve` with marked secrets, every line of its log kept, as text or as JSON."""
+    with serving_watched(tmp_path, request.param) as watched:
+        yield watched
+
+
+def operate(server: Watched) -> str:
+    """What an operator does with accounts, users and keys, right and wrong; the key that was issued."""
+    server.log_in(wrong=server.secret("typed wrong"))
+    good, rotated = server.secret("cookie"), server.secret("rotated cookie")
+    server.add_account("garbage", "garbage; " + server.secret("garbage pasted"))
+    server.add_account(
+        "jar", f'[{{"name": "OTHER", "value": "{server.secret("strange cookie")}", "domain": ".e.org"}}]'
+    )
+    server.add_account("anna", f"MUID=1; _U={good}; KievRPSSecAuth={server.secret('second cookie')}")
+    server.change_account("anna", new_cookies=f"_U={rotated}", proxy="")
+    server.change_account("anna", new_cookies="nothing " + server.secret("bad rotation"))
+    server.add_account("bert", f"_U=expired{server.secret('dead cookie')}")
+    proxy = f"http://name:{server.secret('proxy password')}@127.0.0.1:9"
+    server.add_account("carl", f"_U={server.secret('cookie behind a proxy')}", proxy=proxy)
+    server.change_account("carl", proxy=f"nonsense://name:{server.secret('bad proxy password')}@")
+    server.act("accounts/account", "check_now")
+    server.wait_for_account("anna", "ok")
+    server.wait_for_account("bert", "expired")
+    server.add_user("alice")
+    return server.issue_key()
+
+
+def ask(server: Watched, key: str) -> None:
+    """What a program does with the key: pictures, videos, chats, each once well and once not."""
+    fates = (("a red fox", {200}), ("a fox sandbox:block", {400, 422}), ("a fox sandbox:drift", {502}))
+    for query, statuses in fates:
+        for path in ("/create/image", "/create/video"):
+            assert server.api("POST", path, key, json={"query": query}).status_code in statuses
+        wish = {"prompt": query, "response_format": "b64_json"}
+        assert server.api("POST", "/v1/images/generations", key, json=wish).status_code in statuses
+    for page in ("/tasks?limit=100", "/tasks?limit=none", "/health", "/options", "/v1/models", "/", "/api/schema/"):
+        server.api("GET", page, key)
+    for words, status in (("Why are there tides?", 200), ("Why? sandbox:no-result", 502)):
+        for stream in (False, True):
+            body = {"model": "balanced", "stream": stream, "messages": [{"role": "user", "content": words}]}
+            assert server.api("POST", "/v1/chat/completions", key, json=body).status_code == status
+    pictured = [{"role": "user", "content": [{"type": "text", "text": "What is this?"}, PICTURE]}]
+    server.api("POST", "/v1/chat/completions", key, json={"model": "balanced", "messages": pictured})
+    server.api("POST", "/v1/create", key, json={"model": "balanced"})
+    opened = server.api("POST", "/create_conversation", key, json={"userId": "alice"}).json()
+    asked = {**opened, "prompt": "Why are there tides?"}
+    assert server.api("POST", "/chatgpt", key, json=asked).status_code == 200
+    assert server.learn_bings_tokens() > 1
+    server.api("POST", "/create_conversation", key, json={"userId": "nobody"})
+    # Last, since the account is marked by it.
+    captcha = [{"role": "user", "content": "Why? sandbox:captcha"}]
+    server.api("POST", "/v1/chat/completions", key, json={"model": "balanced", "messages": captcha})
+    stranger = f"bp_{server.secret('wrong key')}"
+    server.api("GET", "/tasks", stranger)
+    server.api("POST", "/create/image", stranger, content=b"{")
+
+
+def test_no_secret_is_found_anywhere(server: Watched) -> None:
+    """Every flow, every page, the log, the alerts and the files: nothing but what is meant to be shown once."""
+    key = operate(server)
+    ask(server, key)
+    recovery = server.set_up_second_factor()
+    server.tell_alerts()
+    server.open_every_page()
+    server.act("accounts/apikey", "revoke")
+    assert server.api("GET", "/tasks", key).status_code == 401
+    server.stop()
+    leaks = Leaks([*server.secrets.items(), ("key", key), *((f"code {code}", code) for code in recovery)])
+    assert leaks.within(server.answers, allowed=server.allowed) == []
+    assert leaks.within([("log", server.log)]) == []
+    assert leaks.within(server.told) == []
+    assert leaks.within(server.files()) == []
+    assert server.shown_once("key", key) and server.shown_once("second factor", server.secrets["second factor"])
+    # The search is no use if the flows were not: each kind of trace is there.
+    assert len(server.answers) > 100 and len(server.told) >= 2
+    assert re.search(r"gAAAA", server.files()[0][1].decode("latin-1"))
+    assert b"API key is missing or not valid" in server.log
+
+
+@pytest.mark.parametrize("place", [b"x%sx", b"%%22%s", b'"name": "%s"'])
+def test_the_search_finds(place: bytes) -> None:
+    """What it looks for, in each of its forms."""
+    mark = secrets.token_hex(12)
+    for form in marks(mark):
+        assert Leaks([("a secret", mark)]).within([("somewhere", place % form)]) == ["a secret in somewhere"]
+    assert Leaks([("a secret", mark)]).within([("somewhere", b"nothing")]) == []
