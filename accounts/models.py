@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import F, Q
 
 from bingproject.seals import seal, unseal
@@ -253,6 +253,19 @@ class WhitelistedUser(models.Model):
     def __str__(self) -> str:
         return self.user_id
 
+    @property
+    def holder(self) -> str:
+        """The name that their tasks, conversations and counters bear."""
+        return f"user:{self.user_id}"
+
+    def is_let_in(self, now: datetime) -> bool:
+        """Whether they may use the server: active, and not expired."""
+        return self.is_active and (self.expires_at is None or self.expires_at > now)
+
+
+# What a key may be allowed to begin: the scope's name and its column.
+SCOPES = {"images": "can_make_images", "videos": "can_make_videos", "chat": "can_chat"}
+
 
 class ApiKey(models.Model):
     """A key of a whitelisted user: only its hash and its last four characters are kept."""
@@ -278,6 +291,11 @@ class ApiKey(models.Model):
     def __str__(self) -> str:
         return f"bp_…{self.key_tail}"
 
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What it may begin; nothing: it only reads."""
+        return tuple(name for name, column in SCOPES.items() if getattr(self, column))
+
 
 class UsageCounter(models.Model):
     """How much one holder has used of one kind in one window: a UTC day of work begun, or a minute of requests.
@@ -301,18 +319,26 @@ class UsageCounter(models.Model):
 
 # Fixed text: building the query costs more than running it, and every request with a key asks.
 _FIND_KEY = """
-SELECT k.*, u.user_id AS holder_id, u.is_active AS holder_is_active
+SELECT k.*, u.user_id AS u_user_id, u.is_active AS u_is_active, u.expires_at AS u_expires_at,
+    u.daily_images AS u_daily_images, u.daily_videos AS u_daily_videos, u.daily_chats AS u_daily_chats
 FROM accounts_apikey k JOIN accounts_whitelisteduser u ON u.id = k.user_id
-WHERE k.key_hash = %s AND k.revoked_at IS NULL
+WHERE k.key_hash = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > %s)
 """
+# In the order of the model's columns, as `from_db` wants them.
+_KEY_USER_FIELDS = ("user_id", "is_active", "expires_at", "daily_images", "daily_videos", "daily_chats")
 
 
-def find_key(key_hash: str) -> ApiKey | None:
-    """The key that is not revoked, with its user's id and whether they are active; the user's rest on demand."""
-    rows: Any = ApiKey.objects.raw(_FIND_KEY, [key_hash])  # Any: the two columns of the user are no fields of a key
+def find_key(key_hash: str, now: datetime) -> ApiKey | None:
+    """The key that is neither revoked nor expired, with what its user may do; the user's rest on demand."""
+    # Any: the columns of the user are no fields of a key.
+    rows: Any = ApiKey.objects.raw(_FIND_KEY, [key_hash, connection.ops.adapt_datetimefield_value(now)])
     for row in rows:
         key: ApiKey = row
-        user = [key.user_id, row.holder_id, bool(row.holder_is_active)]
-        key.user = WhitelistedUser.from_db(key._state.db, ["id", "user_id", "is_active"], user)
+        found = {name: getattr(row, f"u_{name}") for name in _KEY_USER_FIELDS}
+        found["is_active"] = bool(found["is_active"])
+        if found["expires_at"] is not None and found["expires_at"].tzinfo is None:  # SQLite's are UTC without saying so
+            found["expires_at"] = found["expires_at"].replace(tzinfo=UTC)
+        names, values = ["id", *found], [key.user_id, *found.values()]
+        key.user = WhitelistedUser.from_db(key._state.db, names, values)
         return key
     return None

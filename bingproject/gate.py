@@ -48,7 +48,8 @@ SPARE_THREADS = 2
 PREFLIGHT_SECONDS = 600
 EXPOSED = (
     "X-Request-ID, Location, Retry-After, Preference-Applied, Idempotent-Replayed, x-should-retry, "
-    "x-bing-ignored, x-bing-history-dropped"
+    "x-bing-ignored, x-bing-history-dropped, "
+    "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests"
 )
 ALWAYS = ((b"x-content-type-options", b"nosniff"), (b"x-frame-options", b"DENY"))
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")

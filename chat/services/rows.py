@@ -19,21 +19,22 @@ from django.utils import timezone
 
 from accounts import services as accounts
 from accounts.leases import drop_lease, take_lease
+from accounts.limits import Allowance
 from accounts.models import Account, AccountCapability, Capability, Lease
 from bingproject.errors import (
     AccountThrottledError,
     ConflictError,
     NoAccountError,
     NotFoundError,
-    ServiceError,
 )
 from bingproject.seals import seal
 from chat.models import Conversation, Origin, Turn, TurnState, claim_end
 from chat.protocol import sydney
 from chat.protocol.catalogue import ModelSpec
-from chat.protocol.events import SHOWN, Citations, Event, Finished, Prompt, Said, Sources, Suggestions
+from chat.protocol.events import Finished, Prompt, Said
 from chat.protocol.transcript import hash_history
 from chat.services.availability import has_other_account, why_no_account
+from chat.services.record import Record
 
 AGE_MARGIN_SECONDS = 300.0  # an upstream conversation this close to its end is not begun on
 LOOK_SECONDS = 0.1
@@ -45,7 +46,8 @@ Held = TypeVar("Held", bound="HeldTurn | None")
 class TurnRequest:
     """What a caller asks: the words, the model, and which conversation if they name one.
 
-    `is_streamed`: the caller sees deltas as they come, so it is these that their next request will repeat.
+    `is_streamed`: the caller sees deltas as they come, so it is these that their next request will repeat. `allowance`:
+    what it may take of a user's day, if it is anybody's.
     """
 
     holder: str
@@ -55,30 +57,7 @@ class TurnRequest:
     conversation: Conversation | None = None
     is_streamed: bool = False
     request_id: str = ""
-
-
-@dataclass(slots=True)
-class Record:
-    """What the turn's row will say."""
-
-    sources: list[dict[str, str]] = field(default_factory=list)
-    suggestions: list[str] = field(default_factory=list)
-    dropped: int = 0
-    first_text_at: datetime | None = None
-    error: ServiceError | None = None
-
-    def add(self, event: Event, now: datetime) -> None:
-        """Keep what belongs on the row."""
-        if isinstance(event, SHOWN) and self.first_text_at is None:
-            self.first_text_at = now
-        if isinstance(event, Sources | Citations):
-            self.sources = [{"title": source.title, "url": source.url} for source in event.items]
-        elif isinstance(event, Suggestions):
-            self.suggestions = list(event.texts)
-
-    def fail(self, error: ServiceError) -> None:
-        """Why it failed."""
-        self.error = error
+    allowance: Allowance | None = None
 
 
 @dataclass(slots=True)
@@ -145,12 +124,13 @@ async def begin_turn(request: TurnRequest) -> HeldTurn:
     """Claim the conversation this turn belongs to, or open a new one.
 
     A conversation named by the caller is waited for: its turns come one after the other.
+    Raises: RateLimitError (`quota_exceeded`), NotFoundError, ConflictError.
     """
     if request.conversation is None:
-        return await claim(partial(_claim_or_insert, request))
+        return await claim(partial(_claim_or_insert, request), request.allowance)
     end = asyncio.get_running_loop().time() + settings.CHAT_TURN_SECONDS
     while True:
-        held = await claim(partial(_claim_named, request, request.conversation.pk))
+        held = await claim(partial(_claim_named, request, request.conversation.pk), request.allowance)
         if held is not None:
             return held
         if asyncio.get_running_loop().time() > end:
@@ -158,14 +138,14 @@ async def begin_turn(request: TurnRequest) -> HeldTurn:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def claim(find: Callable[[str], Held]) -> Held:
+async def claim(find: Callable[[str], Held], allowance: Allowance | None = None) -> Held:
     """What `find` makes of a fresh claim, in a thread; a caller who leaves meanwhile leaves nothing claimed."""
     mark = str(uuid.uuid4())
     try:
         return await sync_to_async(find)(mark)
     except asyncio.CancelledError:
         # The thread does one thing after the other: by then it has claimed one, or never will.
-        await to_the_end(sync_to_async(_give_back)(mark))
+        await to_the_end(sync_to_async(_give_back)(mark, allowance))
         raise
 
 
@@ -179,7 +159,9 @@ async def to_the_end(tidying: Coroutine[Any, Any, None]) -> None:
         raise
 
 
-def _give_back(mark: str) -> None:
+def _give_back(mark: str, allowance: Allowance | None) -> None:
+    if allowance is not None:
+        allowance.end(is_counted=False)
     rows = Conversation.objects.filter(claim=mark)
     Lease.objects.filter(holder__in=[_lease_holder(pk) for pk in rows.values_list("pk", flat=True)]).delete()
     rows.filter(create_count=0, turns=None).delete()  # made for this turn
@@ -192,7 +174,7 @@ def _claim_named(request: TurnRequest, conversation_id: uuid.UUID, claim: str) -
     if row is None:
         raise NotFoundError("Conversation not found. Create a new one.")
     with _writing():
-        return _held(request, row, claim, now) if row.take(claim, now) else None
+        return _begun(request, row, claim, now) if row.take(claim, now) else None
 
 
 def _claim_or_insert(request: TurnRequest, claim: str) -> HeldTurn:
@@ -203,8 +185,9 @@ def _claim_or_insert(request: TurnRequest, claim: str) -> HeldTurn:
         for row in Conversation.objects.continuing(key, request.holder, request.model.id, now):
             with _writing():
                 if row.take(claim, now):
-                    return _held(request, row, claim, now)
+                    return _begun(request, row, claim, now)
     with _writing():
+        _count(request, now)
         held = claim_new(request, claim)
         _try_account(held, now)
     return held
@@ -248,7 +231,14 @@ def discard(held: HeldTurn) -> None:
     held.conversation.delete()
 
 
-def _held(request: TurnRequest, row: Conversation, claim: str, now: datetime) -> HeldTurn:
+def _count(request: TurnRequest, now: datetime) -> None:
+    """Before an account is held: whoever waits for its row must not keep others from this counter."""
+    if request.allowance is not None:
+        request.allowance.begin(now)
+
+
+def _begun(request: TurnRequest, row: Conversation, claim: str, now: datetime) -> HeldTurn:
+    _count(request, now)
     held = HeldTurn(request, row, claim, now)
     opened_at = row.opened_at
     age = (now - opened_at).total_seconds() if opened_at else 0.0
@@ -343,6 +333,8 @@ def end_turn(held: HeldTurn, now: datetime) -> None:
         row = held.conversation
         kept = _insert_turn(held, account, now)
         row.release(held.claim, **_conversation_changes(held, now), turn_count=row.turn_count + kept)
+        if held.request.allowance is not None:
+            held.request.allowance.end(is_counted=held.record.is_counted)
         if held.finished is not None and account is not None and not held.is_refused:
             accounts.mark_success(account.pk, Capability.CHAT, now)
 

@@ -14,9 +14,9 @@ from bingproject.errors import ConflictError, NotFoundError, ServiceError
 from bingproject.sandbox.server import SandboxServer
 from chat.models import Conversation, Turn, TurnState
 from chat.protocol.catalogue import find_model
-from chat.protocol.events import Finished, Prompt, Said, Source, Sources, Suggestions, TextDelta
+from chat.protocol.events import Finished, Prompt, Said
 from chat.services import rows, stream_reply
-from chat.services.rows import Record, TurnRequest
+from chat.services.rows import TurnRequest
 from tests.chat.turns import answer_of, ask, ask_async, make_conversation, make_turn, said, seen
 from tests.factories import make_account, set_capability
 
@@ -26,20 +26,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def request(newest: str = "hello", **fields: object) -> TurnRequest:
     """A turn of the open caller."""
     return TurnRequest("open", find_model("balanced"), Prompt("", (), newest), **fields)  # type: ignore[arg-type]
-
-
-def test_a_record_keeps_what_the_row_will_say() -> None:
-    """The first text's time, the last sources, the suggestions."""
-    record, now = Record(), timezone.now()
-    record.add(Sources("q", (Source("a", "https://a.example"),)), now)
-    was_silent = record.first_text_at is None
-    record.add(TextDelta("x"), now)
-    record.add(TextDelta("y"), now + timedelta(seconds=1))
-    record.add(Suggestions(("more",)), now)
-    assert was_silent
-    assert record.suggestions == ["more"]
-    assert record.first_text_at == now
-    assert record.sources == [{"title": "a", "url": "https://a.example"}]
 
 
 def test_turns_of_a_named_conversation_come_one_after_the_other(hub: SandboxServer) -> None:
