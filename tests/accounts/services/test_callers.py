@@ -221,13 +221,13 @@ def test_a_users_terms_are_changed_one_by_one() -> None:
     user, now = make_user("anna", daily_videos=7), timezone.now()
     services.limit_whitelisted_user("anna", {"daily_images": 10, "daily_chats": 0})
     services.expire_whitelisted_user("anna", now + timedelta(days=1), now)
-    user.refresh_from_db()
-    assert (user.daily_images, user.daily_videos, user.daily_chats) == (10, 7, 0)
-    assert user.expires_at == now + timedelta(days=1)
+    found = WhitelistedUser.objects.get(pk=user.pk)
+    assert (found.daily_images, found.daily_videos, found.daily_chats) == (10, 7, 0)
+    assert found.expires_at == now + timedelta(days=1)
     services.limit_whitelisted_user("anna", {"daily_images": None})
     services.expire_whitelisted_user("anna", None, now)
-    user.refresh_from_db()
-    assert (user.daily_images, user.expires_at) == (None, None)
+    found = WhitelistedUser.objects.get(pk=user.pk)
+    assert (found.daily_images, found.expires_at) == (None, None)
     with pytest.raises(InvalidRequestError):
         services.limit_whitelisted_user("anna", {"daily_images": -1})
     with pytest.raises(InvalidRequestError):

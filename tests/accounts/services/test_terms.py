@@ -66,7 +66,7 @@ def test_scopes_are_columns(names: list[str], images: bool, videos: bool, chat: 
 
 def test_an_unknown_scope_is_named() -> None:
     """With those that there are."""
-    with pytest.raises(InvalidRequestError, match="'admin'. Name some of images, videos, chat, or only read"):
+    with pytest.raises(InvalidRequestError, match=r"'admin'\. Name some of images, videos, chat, or only read"):
         terms.check_scopes(["images", "admin"])
 
 
