@@ -12,22 +12,25 @@ from typing import Any
 
 from django.db import connection, connections
 
+THREADS = 25
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def in_threads(ask: Callable[[], Any], *, times: int) -> list[Any]:
-    """What each of so many threads got, all of them let go at once."""
+    """What so many askings got, from as many threads as a database server has connections to spare, let go at once."""
+    count = min(times, THREADS)
+    barrier = threading.Barrier(count)
     answers: list[Any] = []
-    barrier = threading.Barrier(times)
 
-    def run() -> None:
+    def run(share: int) -> None:
         barrier.wait()
         try:
-            answers.append(ask())
+            answers.extend(ask() for _ in range(share))
         finally:
             connections.close_all()
 
-    threads = [threading.Thread(target=run) for _ in range(times)]
+    shares = [times // count + (number < times % count) for number in range(count)]
+    threads = [threading.Thread(target=run, args=(share,)) for share in shares]
     for thread in threads:
         thread.start()
     for thread in threads:
