@@ -64,7 +64,7 @@ def count_request(key: ApiKey, now: datetime) -> Rate | None:
         return None
     if settings.REDIS_URL:
         try:
-            return _count_in_redis(key.pk, key.per_minute)
+            return _count_in_redis(key.key_hash, key.per_minute)
         except (RedisError, OSError) as error:
             logger.warning("Redis did not count a request, a row does: %s", type(error).__name__)
     return _count_in_row(key.pk, key.per_minute, now)
@@ -76,8 +76,10 @@ def _count_in_row(key_id: int, limit: int, now: datetime) -> Rate:
     return Rate(limit, limit if used is None else used, MINUTE_SECONDS - now.second, used is not None)
 
 
-def _count_in_redis(key_id: int, limit: int) -> Rate:
-    is_allowed, used, left = counting_script(settings.REDIS_URL)(keys=[f"bingproject:requests:{key_id}"], args=[limit])
+def _count_in_redis(key_hash: str, limit: int) -> Rate:
+    # By the hash, which no other installation on the same Redis has too.
+    name = f"bingproject:requests:{key_hash[:32]}"
+    is_allowed, used, left = counting_script(settings.REDIS_URL)(keys=[name], args=[limit])
     return Rate(limit, used, left, bool(is_allowed))
 
 

@@ -8,7 +8,6 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 from django.utils import timezone
 
 from accounts import limits
@@ -73,9 +72,6 @@ def test_the_list_shows_todays_use_in_one_query(operator: Client) -> None:
 def test_who_has_expired_is_shown_as_such(operator: Client) -> None:
     """As somebody inactive is."""
     make_user("anna")
-    before = page(operator, "whitelisteduser_changelist").count("/static/admin/img/icon-no.svg")
+    assert "close_small" not in page(operator, "whitelisteduser_changelist")
     WhitelistedUser.objects.update(expires_at=timezone.now())
-    answer = operator.get(reverse("admin:accounts_whitelisteduser_changelist"))
-    (row,) = answer.context["cl"].result_list
-    assert not row.is_let_in(timezone.now())
-    assert before == 0
+    assert "close_small" in page(operator, "whitelisteduser_changelist")
