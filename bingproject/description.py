@@ -19,7 +19,7 @@ from bingproject.contracts import Contract
 F = TypeVar("F", bound=Callable[..., Any])
 
 ANYWHERE = ("invalid_value", "origin_not_allowed", "too_large", "internal")
-WITH_KEY = ("invalid_api_key", "not_whitelisted")
+WITH_KEY = ("invalid_api_key", "not_whitelisted", "rate_limit_exceeded")
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
