@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from asgiref.sync import async_to_sync
+from django.utils import timezone
 
-from accounts import services
+from accounts import limits, services
 
 
 def check_account(account_id: int) -> str:
@@ -28,6 +29,11 @@ def check_asked_accounts() -> str:
 def check_wanted_accounts() -> str:
     """Look at the accounts whose check got lost with a machine's queue."""
     return _line(async_to_sync(services.check_wanted_accounts)())
+
+
+def prune_counters() -> str:
+    """Delete counters of days and minutes that are over."""
+    return f"{limits.prune_counters(timezone.now())} counters pruned"
 
 
 def _line(states: Counter[str]) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import F, Q
 
 from bingproject.seals import SealedTextField, seal, unseal_often
@@ -265,6 +265,19 @@ class WhitelistedUser(models.Model):
     def __str__(self) -> str:
         return self.user_id
 
+    @property
+    def holder(self) -> str:
+        """The name that their tasks, conversations and counters bear."""
+        return f"user:{self.user_id}"
+
+    def is_let_in(self, now: datetime) -> bool:
+        """Whether they may use the server: active, and not expired."""
+        return self.is_active and (self.expires_at is None or self.expires_at > now)
+
+
+# What a key may be allowed to begin: the scope's name and its column.
+SCOPES = {"images": "can_make_images", "videos": "can_make_videos", "chat": "can_chat"}
+
 
 class ApiKey(models.Model):
     """A key of a whitelisted user: only its hash and its last four characters are kept."""
@@ -290,6 +303,11 @@ class ApiKey(models.Model):
     def __str__(self) -> str:
         return f"bp_…{self.key_tail}"
 
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What it may begin; nothing: it only reads."""
+        return tuple(name for name, column in SCOPES.items() if getattr(self, column))
+
 
 class UsageCounter(models.Model):
     """How much one holder has used of one kind in one window: a UTC day of work begun, or a minute of requests.
@@ -313,17 +331,24 @@ class UsageCounter(models.Model):
 
 # Fixed text: building the query costs more than running it, and every request with a key asks.
 _FIND_KEY = """
-SELECT {columns}, u.user_id, u.is_active
+SELECT {columns}, u.user_id, u.is_active, u.expires_at, u.daily_images, u.daily_videos, u.daily_chats
 FROM accounts_apikey k JOIN accounts_whitelisteduser u ON u.id = k.user_id
-WHERE k.key_hash = %s AND k.revoked_at IS NULL
+WHERE k.key_hash = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > %s)
 """
+# In the order of the model's columns, as `from_db` wants them.
+_KEY_USER_FIELDS = ("user_id", "is_active", "expires_at", "daily_images", "daily_videos", "daily_chats")
 
 
-def find_key(key_hash: str) -> ApiKey | None:
-    """The key that is not revoked, with its user's id and whether they are active; the user's rest on demand."""
+def find_key(key_hash: str, now: datetime) -> ApiKey | None:
+    """The key that is neither revoked nor expired, with what its user may do; the user's rest on demand."""
     text = _FIND_KEY.format(columns=columns_of(ApiKey, "k"))
-    for key, (user_id, is_active) in load(ApiKey, text, [key_hash]):
-        user = [key.user_id, user_id, bool(is_active)]
-        key.user = WhitelistedUser.from_db(key._state.db, ["id", "user_id", "is_active"], user)
+    for key, found in load(ApiKey, text, [key_hash, connection.ops.adapt_datetimefield_value(now)]):
+        user_id, is_active, expires_at, *limits = found
+        if isinstance(expires_at, str):  # SQLite's times are texts, in UTC without saying so
+            expires_at = datetime.fromisoformat(expires_at)
+        if expires_at is not None and expires_at.tzinfo is None:
+            expires_at = expires_at.replace(tzinfo=UTC)
+        values = [key.user_id, user_id, bool(is_active), expires_at, *limits]
+        key.user = WhitelistedUser.from_db(key._state.db, ["id", *_KEY_USER_FIELDS], values)
         return key
     return None

@@ -100,6 +100,10 @@ class ContractViewSet(ViewSet):
     """A synchronous viewset that answers by a contract; leaner than DRF's own way, which negotiates and renders."""
 
     contract: ClassVar[Contract] = BING_CREATE
+    # Action → what a caller's key must be good for: any of these scopes. Actions that only read need none.
+    needs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    # What a policy wants every answer to carry, whatever comes of the request.
+    answer_headers: Mapping[str, str] = {}
     renderer_classes = (JSONRenderer,)
     parser_classes: tuple[type[BaseParser], ...] = (JSONParser, FormParser)
     metadata_class = None
@@ -133,11 +137,11 @@ class ContractViewSet(ViewSet):
         return prepared
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Who asks, may they, not too often, and is the body readable: in this order, all in one thread."""
+        """Who asks, not too often, may they, and is the body readable: in this order, all in one thread."""
         _drop_stale_connections()
         self.perform_authentication(request)
-        self.check_permissions(request)
         self.check_throttles(request)
+        self.check_permissions(request)
         if request.method in _WITH_BODY and self.action:
             _ = request.data
 
@@ -162,10 +166,12 @@ class ContractViewSet(ViewSet):
     def finalize_response(  # type: ignore[override]
         self, request: ContractRequest, response: HttpResponseBase | Response, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
-        """A DRF response is encoded here; headers that the request's preferences ask for are added."""
+        """A DRF response is encoded here; headers that policies and the request's preferences ask for are added."""
         if isinstance(response, Response):
             sent = {name: value for name, value in response.items() if name.lower() != "content-type"}
             response = json_response(response.data, response.status_code, sent)
+        for name, value in self.answer_headers.items():
+            response.headers[name] = value
         preferences = request.__dict__.get("preferences")
         if preferences is not None:
             patch_vary_headers(response, ["Prefer"])

@@ -19,7 +19,7 @@ from bingproject.contracts import Contract
 F = TypeVar("F", bound=Callable[..., Any])
 
 ANYWHERE = ("invalid_value", "origin_not_allowed", "too_large", "internal")
-WITH_KEY = ("invalid_api_key", "not_whitelisted")
+WITH_KEY = ("invalid_api_key", "not_whitelisted", "rate_limit_exceeded")
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -105,6 +105,9 @@ ANSWER_HEADERS = [
     header("X-Request-ID", "The caller's own id, or one of ours.", required=True),
     header("Retry-After", "Seconds.", 429, 503, required=True, kind=int),
     header("x-should-retry", "That a repeat cannot help, or could cost.", enum=["false"]),
+    header("x-ratelimit-limit-requests", "How often the key may ask in a minute, where it has a limit."),
+    header("x-ratelimit-remaining-requests", "How often it still may in this one."),
+    header("x-ratelimit-reset-requests", "How long until the next one, e.g. `12s`."),
 ]
 
 

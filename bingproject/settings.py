@@ -204,6 +204,7 @@ CLUSTER_NUDGES = [
 # job → every N seconds, once in the whole installation.
 CLUSTER_PERIODIC = {
     "accounts.jobs.check_accounts": 1800,
+    "accounts.jobs.prune_counters": 3600,
     "creator.jobs.prune_tasks": 3600,
     "chat.jobs.prune_conversations": 3600,
     "bingproject.jobs.prune_queue_records": 3600,
@@ -330,7 +331,8 @@ ATOMIC_REQUESTS = False
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.ApiKeyAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.IsCaller"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.IsCaller", "accounts.permissions.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttling.KeyRateThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser", "rest_framework.parsers.FormParser"],
     "DEFAULT_METADATA_CLASS": None,

@@ -24,8 +24,9 @@ from chat.serializers import (
 
 OPENING = (
     "unsupported_media_type", "idempotency_mismatch", "submit_outcome_unknown", "too_many_running", "throttled",
-    "upstream_unreachable", "upstream_protocol_error", "upstream_interrupted", "upstream_overloaded",
-    "upstream_refused", "challenge_required", "account_blocked", "cookie_expired", "no_account", "timeout",
+    "quota_exceeded", "upstream_unreachable", "upstream_protocol_error", "upstream_interrupted",
+    "upstream_overloaded", "upstream_refused", "challenge_required", "account_blocked", "cookie_expired",
+    "no_account", "timeout",
 )  # fmt: skip
 ASKING = (*OPENING, "not_found", "conflict", "context_length_exceeded")
 COMPLETING = (*ASKING, "model_not_found", "unsupported_parameter", "image_rejected", "image_not_supported")
@@ -308,7 +309,7 @@ CREATE_CONVERSATION = documented(
     tags=["two calls"],
     parameters=HEADERS,
     request=json_or_form(CreateConversationSerializer),
-    responses=responses(TWO_CALL, (*ANYWHERE, *WITH_KEY, *OPENING, "quota_exceeded"), _200=TwoCallConversation),
+    responses=responses(TWO_CALL, (*ANYWHERE, *WITH_KEY, *OPENING), _200=TwoCallConversation),
 )
 ASK = documented(
     "Ask in a conversation",
@@ -316,5 +317,5 @@ ASK = documented(
     tags=["two calls"],
     parameters=HEADERS,
     request=json_or_form(AskSerializer),
-    responses=responses(TWO_CALL, (*ANYWHERE, *WITH_KEY, *ASKING, "blocked", "quota_exceeded"), _200=TwoCallAnswer),
+    responses=responses(TWO_CALL, (*ANYWHERE, *WITH_KEY, *ASKING, "blocked"), _200=TwoCallAnswer),
 )

@@ -34,9 +34,9 @@ from creator.serializers import (
 
 CREATING = (
     "unsupported_media_type", "cancelled", "idempotency_mismatch", *PROMPT_CODES, "rate_limit_exceeded", "no_boosts",
-    "too_many_running", "throttled", "upstream_unreachable", "upstream_protocol_error", "upstream_interrupted",
-    "submit_outcome_unknown", "upstream_overloaded", "upstream_refused", "challenge_required", "account_blocked",
-    "cookie_expired", "cookie_not_set", "no_account", "no_worker", "timeout", "expired",
+    "quota_exceeded", "too_many_running", "throttled", "upstream_unreachable", "upstream_protocol_error",
+    "upstream_interrupted", "submit_outcome_unknown", "upstream_overloaded", "upstream_refused", "challenge_required",
+    "account_blocked", "cookie_expired", "cookie_not_set", "no_account", "no_worker", "timeout", "expired",
 )  # fmt: skip
 HTTP_URL = {"type": "string", "format": "uri"}
 

@@ -105,6 +105,8 @@ class SiteViewSet(ContractViewSet):
 class TaskViewSet(AsyncContractViewSet):
     """The caller's own tasks."""
 
+    needs: ClassVar = {"destroy": ("images", "videos")}
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Admit the caller and, in the same thread hop, do what needs the database: this is the hot read."""
         super().initial(request, *args, **kwargs)
@@ -185,7 +187,8 @@ class CreationViewSet(AsyncContractViewSet):
         """Who asks for what, the body in a form that equal requests share."""
         body = json.dumps(request.data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         key = idempotency_key(request) or ""
-        return services.Origin(holder_of(request), self.route, body, key, self.is_repeat(request))
+        caller = caller_of(request)
+        return services.Origin(caller.holder, self.route, body, key, self.is_repeat(request), caller.user)
 
     def is_repeat(self, request: Request) -> bool:
         """Whether the client itself calls this a retry."""
@@ -252,6 +255,7 @@ class CreateImageViewSet(CreationViewSet):
     """`POST /create/image`."""
 
     route = "create/image"
+    needs: ClassVar = {"create": ("images",)}
     body_class = CreateImageSerializer
 
     @schema.CREATE_IMAGE
@@ -269,6 +273,7 @@ class CreateVideoViewSet(CreationViewSet):
     """`POST /create/video`."""
 
     route = "create/video"
+    needs: ClassVar = {"create": ("videos",)}
     states = ANSWERED
     body_class = CreateVideoSerializer
 
@@ -297,6 +302,7 @@ class ImageGenerationViewSet(CreationViewSet):
 
     contract = OPENAI
     route = "images/generations"
+    needs: ClassVar = {"create": ("images",)}
     body_class = ImageGenerationSerializer
     body: ImageGenerationSerializer
 
@@ -320,8 +326,13 @@ class ImageGenerationViewSet(CreationViewSet):
         return self.success(show_generation(tasks[0], found, contents))
 
 
-def holder_of(request: Request) -> str:
-    """Whose tasks these are."""
+def caller_of(request: Request) -> Caller:
+    """Who asks."""
     caller: Any = request.user
     assert isinstance(caller, Caller)
-    return caller.holder
+    return caller
+
+
+def holder_of(request: Request) -> str:
+    """Whose tasks these are."""
+    return caller_of(request).holder

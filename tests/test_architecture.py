@@ -22,6 +22,7 @@ ROWS = {
     "urls": EDGE, "views": EDGE, "serializers": EDGE, "admin": EDGE, "jobs": EDGE, "apps": EDGE, "management": EDGE,
     "schema": EDGE, "authentication": EDGE, "permissions": EDGE, "throttling": EDGE,
     "services": DECISIONS, "leases": DECISIONS, "runner": DECISIONS, "watcher": DECISIONS, "ledger": DECISIONS,
+    "limits": DECISIONS,
     "client": OUTSIDE, "models": OUTSIDE, "migrations": OUTSIDE,
     "protocol": PURE, "timing": PURE, "examples": PURE, "openai_format": PURE,
 }  # fmt: skip

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import ForeignKey, QuerySet
+from django.db.models import ForeignKey, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
 
 from accounts import services
+from accounts.admin.terms import ApiKeyForm
 from accounts.models import ApiKey
 from bingproject.pages import LIST_HINT
 
@@ -23,13 +25,14 @@ class ApiKeyAdmin(ModelAdmin):
 
     hint = "Keys of whitelisted users. A new key is shown exactly once; a revoked one opens nothing."
     list_before_template = LIST_HINT
-    list_display = ("__str__", "user", "created_at", "last_used_at", "revoked_at")
-    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    form = ApiKeyForm
+    list_display = ("__str__", "label", "user", "good_for", "rate", "expires_at", "last_used_at", "revoked_at")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter), "can_make_images", "can_make_videos", "can_chat")
     list_select_related = ("user",)
-    search_fields = ("user__user_id", "user__name", "key_tail")
-    fields = ("user", "created_at", "last_used_at", "revoked_at")
-    readonly_fields = ("created_at", "last_used_at", "revoked_at")
-    add_fieldsets = ((None, {"fields": ("user",)}),)
+    search_fields = ("user__user_id", "user__name", "label", "key_tail")
+    fields = ("user", "label", "good_for", "rate", "created_at", "expires_at", "last_used_at", "revoked_at")
+    readonly_fields = ("good_for", "rate", "created_at", "last_used_at", "revoked_at")
+    add_fieldsets = ((None, {"fields": tuple(ApiKeyForm.Meta.fields)}),)
     actions = ("revoke",)
 
     def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
@@ -43,12 +46,19 @@ class ApiKeyAdmin(ModelAdmin):
     def formfield_for_foreignkey(self, db_field: ForeignKey[Any, Any], request: HttpRequest, **options: Any) -> Any:
         """Only users who are let in get a key."""
         if db_field.name == "user":
-            options["queryset"] = services.list_whitelisted_users().filter(is_active=True)
+            unexpired = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+            options["queryset"] = services.list_whitelisted_users().filter(unexpired, is_active=True)
         return super().formfield_for_foreignkey(db_field, request, **options)
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         """Issue the key; its text travels to the one answer that shows it."""
-        issued, text = services.issue_api_key(obj.user.user_id)
+        issued, text = services.issue_api_key(
+            obj.user.user_id,
+            label=obj.label,
+            scopes=obj.scopes,
+            per_minute=obj.per_minute,
+            expires_at=obj.expires_at,
+        )
         obj.pk, obj.key_tail = issued.pk, issued.key_tail
         request.issued_key_text = text  # type: ignore[attr-defined]
 
@@ -65,6 +75,16 @@ class ApiKeyAdmin(ModelAdmin):
         # No other Referrer-Policy than the site's: with none a browser calls the origin of the page's forms "null".
         headers = {"Cache-Control": "no-store"}
         return TemplateResponse(request, "admin/accounts/apikey/issued.html", context, headers=headers)
+
+    @display(description="good for")
+    def good_for(self, key: ApiKey) -> str:
+        """Its scopes."""
+        return ", ".join(key.scopes) or "reading only"
+
+    @display(description="a minute", ordering="per_minute")
+    def rate(self, key: ApiKey) -> str:
+        """How often it may ask."""
+        return "no limit" if key.per_minute is None else str(key.per_minute)
 
     @admin.action(description="Revoke", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:

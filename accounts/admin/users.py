@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
@@ -12,7 +13,9 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from accounts import services
-from accounts.models import WhitelistedUser
+from accounts.admin.terms import WhitelistedUserForm
+from accounts.admin.usage import UsageChangeList, show_all_usage, show_usage
+from accounts.models import Capability, WhitelistedUser
 from bingproject.pages import LIST_HINT
 
 
@@ -22,20 +25,65 @@ class WhitelistedUserAdmin(ModelAdmin):
 
     hint = "People and programs that may use this server with a key, and the ids that two-call clients send."
     list_before_template = LIST_HINT
-    list_display = ("user_id", "name", "is_active", "key_count", "created_at")
+    form = WhitelistedUserForm
+    list_display = (
+        "user_id", "name", "let_in", "expires_at", "images_today", "videos_today", "chats_today", "key_count",
+    )  # fmt: skip
     list_filter = ("is_active",)
     search_fields = ("user_id", "name", "note")
-    readonly_fields = ("created_at",)
+    fieldsets = (
+        (None, {"fields": ("user_id", "name", "note", "is_active", "expires_at", "created_at")}),
+        ("How much they may begin on one UTC day", {"fields": (*WhitelistedUserForm.limits, "used_today_shown")}),
+    )
+    readonly_fields = ("created_at", "used_today_shown")
+    add_fieldsets = (
+        (None, {"fields": ("user_id", "name", "note", "is_active", "expires_at")}),
+        ("How much they may begin on one UTC day", {"fields": WhitelistedUserForm.limits}),
+    )
     actions = ("remove",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WhitelistedUser]:
         """With the number of keys that work."""
-        keys = Count("api_keys", filter=Q(api_keys__revoked_at=None))
+        unexpired = Q(api_keys__expires_at=None) | Q(api_keys__expires_at__gt=timezone.now())
+        keys = Count("api_keys", filter=Q(api_keys__revoked_at=None) & unexpired)
         return super().get_queryset(request).annotate(working_keys=keys)
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[UsageChangeList]:
+        """A page that knows today's use."""
+        return UsageChangeList
+
+    def get_readonly_fields(self, request: HttpRequest, obj: WhitelistedUser | None = None) -> Sequence[str]:
+        """Tasks, conversations and counters bear the id: it stays what it was."""
+        return self.readonly_fields if obj is None else ("user_id", *self.readonly_fields)
+
+    @display(description="let in", ordering="is_active", boolean=True)
+    def let_in(self, user: WhitelistedUser) -> bool:
+        """Active, and not expired."""
+        return user.is_let_in(timezone.now())
+
+    @display(description="images today", ordering="daily_images")
+    def images_today(self, user: WhitelistedUser) -> str:
+        """Of how many."""
+        return show_usage(user, Capability.IMAGE, user.daily_images)
+
+    @display(description="videos today", ordering="daily_videos")
+    def videos_today(self, user: WhitelistedUser) -> str:
+        """Of how many."""
+        return show_usage(user, Capability.VIDEO, user.daily_videos)
+
+    @display(description="chats today", ordering="daily_chats")
+    def chats_today(self, user: WhitelistedUser) -> str:
+        """Of how many."""
+        return show_usage(user, Capability.CHAT, user.daily_chats)
+
+    @display(description="used today")
+    def used_today_shown(self, user: WhitelistedUser) -> str:
+        """All three kinds."""
+        return show_all_usage(user)
 
     @display(description="keys", ordering="working_keys")
     def key_count(self, user: Any) -> int:
-        """Keys not revoked."""
+        """Keys neither revoked nor expired."""
         return int(user.working_keys)
 
     @admin.action(description="Deactivate and revoke all keys", permissions=["change"])

@@ -4,9 +4,11 @@ from accounts.services.alerts import find_alert_causes
 from accounts.services.callers import (
     Caller,
     add_whitelisted_user,
+    expire_whitelisted_user,
     find_api_key,
     find_whitelisted_user,
     issue_api_key,
+    limit_whitelisted_user,
     list_whitelisted_users,
     remove_whitelisted_user,
     revoke_api_key,
@@ -31,6 +33,7 @@ from accounts.services.outcomes import (
     settle,
 )
 from accounts.services.proofs import Finding, Look, read_loads
+from accounts.services.terms import check_expiry, check_limit, check_scopes, check_user_id, parse_moment
 
 __all__ = [
     "Caller",
@@ -39,17 +42,24 @@ __all__ = [
     "add_whitelisted_user",
     "check_account",
     "check_all_accounts",
+    "check_expiry",
+    "check_limit",
+    "check_scopes",
+    "check_user_id",
     "check_wanted_accounts",
     "clear_cooldowns",
     "count_unfinished_checks",
     "ensure_default_account",
+    "expire_whitelisted_user",
     "find_alert_causes",
     "find_api_key",
     "find_whitelisted_user",
     "issue_api_key",
+    "limit_whitelisted_user",
     "list_whitelisted_users",
     "mark_success",
     "needs_check",
+    "parse_moment",
     "read_loads",
     "recheck_expired",
     "remove_whitelisted_user",

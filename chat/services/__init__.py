@@ -16,7 +16,7 @@ from chat.services.conversations import (
 )
 from chat.services.kept import Answered, KeptKey, answer_once
 from chat.services.records import TurnRequest
-from chat.services.turns import start_conversation, stream_reply
+from chat.services.turns import leave_spare, start_conversation, stream_reply
 
 __all__ = [
     "Answered",
@@ -29,6 +29,7 @@ __all__ = [
     "delete_conversations",
     "find_conversation",
     "find_two_call",
+    "leave_spare",
     "prune_conversations",
     "sign_conversation",
     "start_conversation",

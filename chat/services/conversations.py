@@ -52,14 +52,15 @@ def _is_signed(row: Conversation, token: str) -> bool:
 # --- two calls ---
 
 
-def check_whitelisted(user_id: str, own_user_id: str | None) -> None:
-    """Let an active whitelisted user through; in `keys` mode only the key's own.
+def check_whitelisted(user_id: str, own: WhitelistedUser | None, now: datetime) -> WhitelistedUser:
+    """The whitelisted user of this id, if they are let in; in `keys` mode only the key's own.
 
     Raises: NotWhitelistedError.
     """
-    is_foreign = own_user_id is not None and own_user_id != user_id
-    if is_foreign or not WhitelistedUser.objects.filter(user_id=user_id, is_active=True).exists():
+    user = own or WhitelistedUser.objects.filter(user_id=user_id).first()
+    if user is None or user.user_id != user_id or not user.is_let_in(now):
         raise NotWhitelistedError
+    return user
 
 
 def two_call_holder(user_id: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from accounts.limits import Allowance
 from bingproject.errors import ConflictError, ServiceError
 from chat.models import ANSWERED, Conversation, Origin, TurnState
 from chat.protocol.catalogue import ModelSpec
@@ -16,8 +17,9 @@ from chat.protocol.events import SHOWN, Citations, Event, Finished, Prompt, Said
 class TurnRequest:
     """What a caller asks: the words, the model, and which conversation if they name one.
 
-    `is_streamed`: the caller sees deltas as they come, so it is these that their next request will repeat.
-    `cut_answer`: asked when the turn is over; what the caller was shown if their own limit ended the answer, else None.
+    `is_streamed`: the caller sees deltas as they come, so it is these that their next request will repeat. `allowance`:
+    what it may take of a user's day, if it is anybody's. `cut_answer`: asked when the turn is over; what the caller was
+    shown if their own limit ended the answer, else None.
     """
 
     holder: str
@@ -27,6 +29,7 @@ class TurnRequest:
     conversation: Conversation | None = None
     is_streamed: bool = False
     request_id: str = ""
+    allowance: Allowance | None = None
     cut_answer: Callable[[], str | None] = lambda: None
 
 
@@ -41,16 +44,22 @@ class Outcome:
 
 @dataclass(slots=True)
 class Record:
-    """What the turn's row will say."""
+    """What the turn's row will say.
+
+    `is_asked`: the question may have gone out. `is_answered`: Bing took it up, whatever came of that.
+    """
 
     sources: list[dict[str, str]] = field(default_factory=list)
     suggestions: list[str] = field(default_factory=list)
     dropped: int = 0
     first_text_at: datetime | None = None
     error: ServiceError | None = None
+    is_asked: bool = False
+    is_answered: bool = False
 
     def add(self, event: Event, now: datetime) -> None:
         """Keep what belongs on the row."""
+        self.is_answered = True
         if isinstance(event, SHOWN) and self.first_text_at is None:
             self.first_text_at = now
         if isinstance(event, Sources | Citations):
@@ -61,6 +70,11 @@ class Record:
     def fail(self, error: ServiceError) -> None:
         """Why it failed."""
         self.error = error
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the turn counts against its user's day: Bing took it up, or may have when the caller left."""
+        return self.is_answered or (self.is_asked and self.error is None)
 
     def outcome(self, request: TurnRequest, end: Finished | None, *, is_refused: bool) -> Outcome:
         """What came of the turn, now that it is over; without an `end` it was broken off."""

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from accounts import services as accounts
 from accounts.leases import drop_lease, take_lease
+from accounts.limits import Allowance
 from accounts.models import Account, AccountCapability, Capability, Lease
 from bingproject.errors import (
     AccountThrottledError,
@@ -106,12 +107,13 @@ async def begin_turn(request: TurnRequest) -> HeldTurn:
     """Claim the conversation this turn belongs to, or open a new one.
 
     A conversation named by the caller is waited for: its turns come one after the other.
+    Raises: RateLimitError (`quota_exceeded`), NotFoundError, ConflictError.
     """
     if request.conversation is None:
-        return await claim(partial(_claim_or_insert, request))
+        return await claim(partial(_claim_or_insert, request), request.allowance)
     end = asyncio.get_running_loop().time() + settings.CHAT_TURN_SECONDS
     while True:
-        held = await claim(partial(_claim_named, request, request.conversation.pk))
+        held = await claim(partial(_claim_named, request, request.conversation.pk), request.allowance)
         if held is not None:
             return held
         if asyncio.get_running_loop().time() > end:
@@ -119,14 +121,14 @@ async def begin_turn(request: TurnRequest) -> HeldTurn:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def claim(find: Callable[[str], Held]) -> Held:
+async def claim(find: Callable[[str], Held], allowance: Allowance | None = None) -> Held:
     """What `find` makes of a fresh claim, in a thread; a caller who leaves meanwhile leaves nothing claimed."""
     mark = str(uuid.uuid4())
     try:
         return await sync_to_async(find)(mark)
     except asyncio.CancelledError:
         # The thread does one thing after the other: by then it has claimed one, or never will.
-        await to_the_end(sync_to_async(_give_back)(mark))
+        await to_the_end(sync_to_async(_give_back)(mark, allowance))
         raise
 
 
@@ -140,7 +142,9 @@ async def to_the_end(tidying: Coroutine[Any, Any, None]) -> None:
         raise
 
 
-def _give_back(mark: str) -> None:
+def _give_back(mark: str, allowance: Allowance | None) -> None:
+    if allowance is not None:
+        allowance.end(is_counted=False)
     rows = Conversation.objects.filter(claim=mark)
     Lease.objects.filter(holder__in=[_lease_holder(pk) for pk in rows.values_list("pk", flat=True)]).delete()
     rows.filter(create_count=0, turns=None).delete()  # made for this turn
@@ -153,7 +157,7 @@ def _claim_named(request: TurnRequest, conversation_id: uuid.UUID, claim: str) -
     if row is None:
         raise NotFoundError("Conversation not found. Create a new one.")
     with _writing():
-        return _held(request, row, claim, now) if row.take(claim, now) else None
+        return _begun(request, row, claim, now) if row.take(claim, now) else None
 
 
 def _claim_or_insert(request: TurnRequest, claim: str) -> HeldTurn:
@@ -164,8 +168,9 @@ def _claim_or_insert(request: TurnRequest, claim: str) -> HeldTurn:
         for row in Conversation.objects.continuing(key, request.holder, request.model.id, now):
             with _writing():
                 if row.take(claim, now):
-                    return _held(request, row, claim, now)
+                    return _begun(request, row, claim, now)
     with _writing():
+        _count(request, now)
         held = claim_new(request, claim)
         _try_account(held, now)
     return held
@@ -210,7 +215,14 @@ def discard(held: HeldTurn) -> None:
     held.conversation.delete()
 
 
-def _held(request: TurnRequest, row: Conversation, claim: str, now: datetime) -> HeldTurn:
+def _count(request: TurnRequest, now: datetime) -> None:
+    """Before an account is held: whoever waits for its row must not keep others from this counter."""
+    if request.allowance is not None:
+        request.allowance.begin(now)
+
+
+def _begun(request: TurnRequest, row: Conversation, claim: str, now: datetime) -> HeldTurn:
+    _count(request, now)
     held = HeldTurn(request, row, claim, now, sealed_before=row.sealed_credentials)
     opened_at = row.opened_at
     age = (now - opened_at).total_seconds() if opened_at else 0.0
@@ -294,6 +306,8 @@ def end_turn(held: HeldTurn, now: datetime) -> None:
         outcome = held.record.outcome(held.request, held.finished, is_refused=held.is_refused)
         _insert_turn(held, outcome, account, now)
         held.conversation.release(held.claim, **_conversation_changes(held, outcome, now))
+        if held.request.allowance is not None:
+            held.request.allowance.end(is_counted=held.record.is_counted)
         if outcome.state in (TurnState.FINISHED, TurnState.CUT) and account is not None:
             accounts.mark_success(account.pk, Capability.CHAT, now)
 

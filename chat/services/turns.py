@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from accounts import services as accounts
 from accounts.leases import Renewer
+from accounts.limits import Allowance
 from accounts.models import Account, Capability
 from bingproject.errors import (
     AccountError,
@@ -74,11 +75,16 @@ async def stream_reply(request: TurnRequest) -> AsyncGenerator[Event, None]:
         await rows.to_the_end(turn.end())
 
 
-async def start_conversation(holder: str, model: ModelSpec, origin: Origin, user_id: str = "") -> Conversation:
-    """Open an upstream conversation and keep it for the caller's first turn.
+async def start_conversation(
+    holder: str, model: ModelSpec, origin: Origin, user_id: str = "", allowance: Allowance | None = None
+) -> Conversation:
+    """Open an upstream conversation and keep it for the caller's first turn, for which there must be room.
 
-    Raises: any ServiceError of opening one, after what can be tried again was; nothing is kept then.
+    Raises: RateLimitError (`quota_exceeded`); any ServiceError of opening one, after what can be tried again was;
+    nothing is kept then.
     """
+    if allowance is not None:
+        await sync_to_async(allowance.check)(timezone.now())
     request = TurnRequest(holder, model, Prompt("", (), ""), origin)
     turn = _Turn(request, await rows.claim(partial(rows.claim_new, request, user_id=user_id)))
     is_open = False
@@ -88,6 +94,12 @@ async def start_conversation(holder: str, model: ModelSpec, origin: Origin, user
     finally:
         await rows.to_the_end(turn.leave(is_open=is_open))
     return row
+
+
+async def leave_spare(allowance: Allowance | None) -> None:
+    """Give back what a request of several turns counted and did not begin."""
+    if allowance is not None and allowance.spare:
+        await rows.to_the_end(sync_to_async(allowance.give_back_spare)())
 
 
 class _Turn:
@@ -109,7 +121,7 @@ class _Turn:
                 address, reply = await self._prepare()
                 if self._held.record.dropped:
                     yield HistoryDropped(self._held.record.dropped)
-                self._held.sent_turn = True
+                self._held.sent_turn = self._held.record.is_asked = True
                 async with aclosing(client.stream(address, reply, sessions.timers())) as events:
                     async for event in events:
                         self._note(event)

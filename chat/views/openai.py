@@ -23,9 +23,9 @@ from chat.openai_format import ChatRequest, Choice, Stream, completion, model_ca
 from chat.protocol.catalogue import MODELS, find_model
 from chat.protocol.events import HistoryDropped, Prompt
 from chat.serializers import OpenConversationSerializer, show_opened
-from chat.services import TurnRequest, find_conversation, start_conversation, stream_reply
+from chat.services import TurnRequest, find_conversation, leave_spare, start_conversation, stream_reply
 from chat.views.relay import EventStream, Relay
-from chat.views.shared import AskingViewSet, holder_of
+from chat.views.shared import AskingViewSet, allowance_of, caller_of, holder_of
 
 
 class ModelViewSet(ContractViewSet):
@@ -61,7 +61,10 @@ class OpenConversationViewSet(AskingViewSet):
         """Open a conversation with Bing; `chat/completions` takes it as `conversation_id`."""
 
         async def produce() -> dict[str, Any]:
-            return show_opened(await start_conversation(holder_of(request), self.body.spec, Origin.CREATED))
+            caller = caller_of(request)
+            allowance = allowance_of(caller.user)
+            row = await start_conversation(caller.holder, self.body.spec, Origin.CREATED, allowance=allowance)
+            return show_opened(row)
 
         return await self.answer(request, produce)
 
@@ -86,6 +89,7 @@ class ChatCompletionViewSet(AskingViewSet):
             self.asked.prompt,
             is_streamed=self.asked.is_stream,
             request_id=request_id.current.get(),
+            allowance=allowance_of(caller_of(request).user, self.asked.choice_count),
         )
         self.turn = name_conversation(turn, self.asked) if self.asked.conversation_id else turn
         self.dropped_turns = 0
@@ -113,7 +117,10 @@ class ChatCompletionViewSet(AskingViewSet):
 
     async def gather(self) -> dict[str, Any]:
         """A whole answer: its choices one after the other."""
-        choices = [await self.choose(index) for index in range(self.asked.choice_count)]
+        try:
+            choices = [await self.choose(index) for index in range(self.asked.choice_count)]
+        finally:
+            await leave_spare(self.turn.allowance)
         return completion(*stamp(), self.asked.model, choices, self.asked.prompt)
 
     async def choose(self, index: int) -> Choice:

@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from accounts.limits import Allowance
+from accounts.models import Capability, WhitelistedUser
 from accounts.services import Caller
 from bingproject.api import AsyncContractViewSet, idempotency_key, json_response
 from chat.services import Answered, KeptKey, answer_once
@@ -19,6 +21,7 @@ class AskingViewSet(AsyncContractViewSet):
     """A route that costs Bing's work, and is paid once per Idempotency-Key."""
 
     route: ClassVar = ""
+    needs: ClassVar = {"create": ("chat",)}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Admit the caller and read what they want: all in one thread hop."""
@@ -54,6 +57,11 @@ def caller_of(request: Request) -> Caller:
     caller: Any = request.user
     assert isinstance(caller, Caller)
     return caller
+
+
+def allowance_of(user: WhitelistedUser | None, turn_count: int = 1) -> Allowance | None:
+    """What a request of so many turns may take of its user's day; None where nobody's is at stake."""
+    return None if user is None else Allowance(user, Capability.CHAT, turn_count)
 
 
 def holder_of(request: Request) -> str:

@@ -7,8 +7,10 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
+from django.utils import timezone
 from rest_framework.request import Request
 
+from accounts.models import WhitelistedUser
 from bingproject import request_id
 from bingproject.contracts import TWO_CALL
 from bingproject.errors import PromptRejectedError
@@ -26,7 +28,7 @@ from chat.services import (
     two_call_holder,
     two_call_model,
 )
-from chat.views.shared import AskingViewSet, caller_of
+from chat.views.shared import AskingViewSet, allowance_of, caller_of
 
 
 class CreateConversationViewSet(AskingViewSet):
@@ -39,17 +41,16 @@ class CreateConversationViewSet(AskingViewSet):
         """Who asks, and whether they may."""
         body = CreateConversationSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        self.user_id = body.user_id
-        check_whitelisted(self.user_id, own_user_id(request))
+        self.user = check_whitelisted(body.user_id, own_user(request), timezone.now())
 
     @schema.CREATE_CONVERSATION
     async def create(self, request: Request) -> HttpResponse:
         """Open a conversation with Bing for a whitelisted user."""
 
         async def produce() -> dict[str, Any]:
-            holder = two_call_holder(self.user_id)
-            opened = await start_conversation(holder, two_call_model(), Origin.TWO_CALL, self.user_id)
-            return show_two_call(opened)
+            holder, user_id = two_call_holder(self.user.user_id), self.user.user_id
+            model, allowance = two_call_model(), allowance_of(self.user)
+            return show_two_call(await start_conversation(holder, model, Origin.TWO_CALL, user_id, allowance))
 
         return await self.answer(request, produce)
 
@@ -67,7 +68,7 @@ class AskViewSet(AskingViewSet):
         asked = body.validated_data
         names = (asked["conversationId"], asked["clientId"], asked["conversationSignature"])
         conversation = find_two_call(*names)
-        check_whitelisted(conversation.user_id, own_user_id(request))
+        user = check_whitelisted(conversation.user_id, own_user(request), timezone.now())
         self.invocation_id = asked["invocationId"]
         self.turn = TurnRequest(
             conversation.holder,
@@ -76,6 +77,7 @@ class AskViewSet(AskingViewSet):
             Origin.TWO_CALL,
             conversation,
             request_id=request_id.current.get(),
+            allowance=allowance_of(user),
         )
 
     @schema.ASK
@@ -100,7 +102,6 @@ class AskViewSet(AskingViewSet):
         return {"message": message, "conversationId": str(conversation), "invocationId": self.invocation_id + 1}
 
 
-def own_user_id(request: Request) -> str | None:
+def own_user(request: Request) -> WhitelistedUser | None:
     """The only user whom this caller may name; None where the whitelist alone decides."""
-    user = caller_of(request).user
-    return user.user_id if settings.ACCESS == "keys" and user is not None else None
+    return caller_of(request).user if settings.ACCESS == "keys" else None

@@ -9,15 +9,17 @@ import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
 
+from accounts.models import WhitelistedUser
 from bingproject.errors import ConflictError, InvalidRequestError, NotFoundError, RateLimitError
 from creator.models import FINISHED, IdempotencyKey, Runner, State, Task, read_pictures, read_rows
 from creator.services.availability import refuse_if_hopeless
+from creator.services.quotas import count_tasks, give_back
 from creator.services.records import slot_end
 
 # Failures that another try can mend; a repeat of anything else gets the first answer again.
@@ -42,7 +44,8 @@ class Wish:
 class Origin:
     """Who asks, on which route, with which body, and what may join it to an earlier request.
 
-    `body` is the canonical text of the request; `is_repeat` says that the client itself calls this a retry.
+    `body` is the canonical text of the request; `is_repeat` says that the client itself calls this a retry; `user` is
+    whose daily quota it counts against, if anybody's.
     """
 
     holder: str
@@ -50,6 +53,7 @@ class Origin:
     body: str = ""
     idempotency_key: str = ""
     is_repeat: bool = False
+    user: WhitelistedUser | None = None
 
     @property
     def body_hash(self) -> str:
@@ -69,7 +73,8 @@ def create_task(wish: Wish, origin: Origin, now: datetime, patience_seconds: flo
     """Insert the tasks of one request, or find those of the same request made before.
 
     Units: `patience_seconds` is how long the caller would wait for an account that rests.
-    Raises: InvalidRequestError (`idempotency_mismatch`), RateLimitError, and what `refuse_if_hopeless` raises.
+    Raises: InvalidRequestError (`idempotency_mismatch`), RateLimitError (`rate_limit_exceeded`, `quota_exceeded`), and
+    what `refuse_if_hopeless` raises.
     """
     with transaction.atomic():
         _serialise(origin.holder)
@@ -78,15 +83,16 @@ def create_task(wish: Wish, origin: Origin, now: datetime, patience_seconds: flo
             return Intake(earlier, is_replayed=True)
         refuse_if_hopeless(wish.kind, now, patience_seconds)
         _refuse_if_full(origin.holder, wish.count)
-        batch = uuid.uuid4()
-        tasks = Task.objects.bulk_create([_new_task(wish, origin, batch, index, now) for index in range(wish.count)])
+        counted_on = count_tasks(origin.user, wish.kind, wish.count, now)
+        tasks = _new_tasks(wish, origin, counted_on, now)
+        Task.objects.bulk_create(tasks)
         if origin.idempotency_key:
             IdempotencyKey.objects.create(
                 holder=origin.holder,
                 route=origin.route,
                 key=origin.idempotency_key,
                 body_hash=origin.body_hash,
-                batch=batch,
+                batch=tasks[0].batch,
                 created_at=now,
             )
     return Intake(tasks)
@@ -156,22 +162,27 @@ def _refuse_if_full(holder: str, count: int) -> None:
         raise RateLimitError(retry_after=30)
 
 
-def _new_task(wish: Wish, origin: Origin, batch: uuid.UUID, index: int, now: datetime) -> Task:
-    return Task(
-        kind=wish.kind,
-        prompt=wish.prompt,
-        model=wish.model,
-        aspect=wish.aspect,
-        speed=wish.speed,
-        holder=origin.holder,
-        route=origin.route,
-        body_hash=origin.body_hash,
-        batch=batch,
-        batch_index=index,
-        next_at=now,
-        deadline_at=now + timedelta(seconds=settings.QUEUE_DEADLINE_SECONDS),
-        created_at=now,
-    )
+def _new_tasks(wish: Wish, origin: Origin, counted_on: date | None, now: datetime) -> list[Task]:
+    batch = uuid.uuid4()
+    return [
+        Task(
+            kind=wish.kind,
+            prompt=wish.prompt,
+            model=wish.model,
+            aspect=wish.aspect,
+            speed=wish.speed,
+            holder=origin.holder,
+            route=origin.route,
+            body_hash=origin.body_hash,
+            batch=batch,
+            batch_index=index,
+            counted_on=counted_on,
+            next_at=now,
+            deadline_at=now + timedelta(seconds=settings.QUEUE_DEADLINE_SECONDS),
+            created_at=now,
+        )
+        for index in range(wish.count)
+    ]
 
 
 def find_task(task_id: str, holder: str | None) -> Task:
@@ -217,7 +228,11 @@ def cancel_task(task_id: str, holder: str | None, now: datetime) -> Task:
         raise ConflictError(f"The task has already finished: it is {task.state}.")
     mine = Task.objects.filter(pk=task.pk)
     ended = {"state": State.CANCELLED, "error_code": "cancelled", "finished_at": now, "cancel_requested": True}
-    if mine.filter(state=State.QUEUED).update(**ended):
+    with transaction.atomic():
+        is_cancelled = mine.filter(state=State.QUEUED).update(**ended)
+        if is_cancelled:
+            give_back([task.pk])
+    if is_cancelled:
         return find_task(task_id, holder)
     # Bing may go on with it: the account's slot stays taken for as long as such a job usually runs.
     slot_until = slot_end(task.kind, task.submit_at or now)

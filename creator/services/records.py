@@ -10,15 +10,19 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db.models import F
+from django.db import connection, transaction
+from django.db.models import F, QuerySet
 
 from bingproject.errors import InternalError, NoAccountError, ServiceError
 from creator.models import AT_BING, IdempotencyKey, Kind, Result, State, Task, transition
+from creator.services.quotas import give_back
 
 # How long Bing may still be busy with a request whose end we do not learn: an image's usual time, a fast video's.
 SLOT_SECONDS = {Kind.IMAGE: 120, Kind.VIDEO: 600}
+ENDED_AT_ONCE = 500
 
 
 def slot_end(kind: str, submit_at: datetime) -> datetime:
@@ -73,17 +77,21 @@ def _finish_cancelled(claim: Claim, expected: tuple[str, ...], now: datetime) ->
 
 def record_refused(claim: Claim, error: ServiceError, now: datetime) -> bool:
     """Bing certainly did not take it, and nobody will ask again."""
-    if _finish_cancelled(claim, (State.SUBMITTING,), now):
-        return True
-    return record_failed(claim, error, now)
+    with transaction.atomic():
+        is_ours = _finish_cancelled(claim, (State.SUBMITTING,), now) or record_failed(claim, error, now)
+        if is_ours:
+            give_back([claim.task_id])
+    return is_ours
 
 
 def record_requeued(
     claim: Claim, error: ServiceError, next_at: datetime, *, account_id: int | None, is_counted: bool
 ) -> bool:
     """Bing certainly did not take it: back into the queue, to be tried again from `next_at` on."""
-    if _finish_cancelled(claim, (State.SUBMITTING,), next_at):
-        return True
+    with transaction.atomic():
+        if _finish_cancelled(claim, (State.SUBMITTING,), next_at):
+            give_back([claim.task_id])
+            return True
     row = Task.objects.only("tried_accounts").filter(pk=claim.task_id).first()
     tried = [] if row is None else row.tried_accounts
     return transition(
@@ -189,16 +197,13 @@ def record_timed_out(claim: Claim, now: datetime) -> bool:
 
 def fail_queued(kind: str, error: ServiceError, now: datetime) -> int:
     """No account can take them: every waiting task of the kind fails with the cause; how many."""
-    return (
-        Task.objects.due(now)
-        .filter(kind=kind)
-        .update(
-            state=State.FAILED,
-            error_code=error.code,
-            error_message=error.message[:500],
-            retry_after_seconds=error.retry_after,
-            finished_at=now,
-        )
+    return end_queued(
+        Task.objects.due(now).filter(kind=kind),
+        state=State.FAILED,
+        error_code=error.code,
+        error_message=error.message[:500],
+        retry_after_seconds=error.retry_after,
+        finished_at=now,
     )
 
 
@@ -207,7 +212,20 @@ def expire_queued(now: datetime) -> int:
     late = Task.objects.filter(state=State.QUEUED, deadline_at__lte=now)
     if not late.exists():  # read-only: an idle runner must not take SQLite's write lock every second
         return 0
-    return late.update(state=State.EXPIRED, error_code="expired", finished_at=now)
+    return end_queued(late, state=State.EXPIRED, error_code="expired", finished_at=now)
+
+
+def end_queued(queued: QuerySet[Task], **changes: Any) -> int:
+    """End tasks that wait in the queue and give back what they count, in steps that hold no lock for long; how many."""
+    ended = 0
+    while True:
+        with transaction.atomic():
+            rows = queued.select_for_update(skip_locked=True) if connection.vendor == "postgresql" else queued
+            ids = list(rows.order_by("pk").values_list("pk", flat=True)[:ENDED_AT_ONCE])
+            if not ids:
+                return ended
+            ended += Task.objects.filter(pk__in=ids, state=State.QUEUED).update(**changes)
+            give_back(ids)
 
 
 def record_bug(claim: Claim, now: datetime) -> bool:

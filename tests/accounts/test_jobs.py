@@ -10,10 +10,10 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from accounts import jobs, services
+from accounts import jobs, limits, services
 from accounts.models import AccountState
 from bingproject.sandbox.server import SandboxServer
-from tests.factories import make_account
+from tests.factories import make_account, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -43,6 +43,14 @@ def test_wanted_checks(sandbox: SandboxServer) -> None:
     assert jobs.check_wanted_accounts() == jobs.check_asked_accounts() == "no account"
     services.request_check(make_account("anna"), timezone.now() - timedelta(minutes=1))
     assert jobs.check_wanted_accounts() == "1 ok"
+
+
+def test_old_counters() -> None:
+    """Those of minutes and days that are over go."""
+    user = make_user("anna")
+    limits.take_quota(user, "image", 1, timezone.now())
+    limits.take_quota(user, "image", 1, timezone.now() - timedelta(days=10))
+    assert jobs.prune_counters() == "1 counters pruned"
 
 
 def test_what_settings_and_services_name_exists() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import services
-from bingproject.errors import ServiceError
+from bingproject.errors import NotFoundError, NotWhitelistedError, ServiceError
 
 
 class Command(BaseCommand):
@@ -16,15 +16,33 @@ class Command(BaseCommand):
     help = "Issue an API key for a whitelisted user. It is printed once; only its hash is kept."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Whose key it is."""
+        """Whose key it is, and its terms."""
         parser.add_argument("user", metavar="USER")
+        parser.add_argument("--label", default="", help="what it is for, e.g. phone")
+        parser.add_argument(
+            "--scopes",
+            default="images,videos,chat",
+            help="some of images,videos,chat, or read: only its user's own tasks (default: all three)",
+        )
+        parser.add_argument("--per-minute", type=int, metavar="N", help="requests a minute (default: no limit)")
+        parser.add_argument(
+            "--expires", metavar="WHEN", help="e.g. 2027-01-31 or 2027-01-31T18:00, UTC (default: never)"
+        )
 
-    def handle(self, *_arguments: Any, user: str, **_options: Any) -> None:
+    def handle(self, *_arguments: Any, user: str, **options: Any) -> None:
         """Issue it."""
         try:
-            _, text = services.issue_api_key(user)
-        except ServiceError as error:
+            _, text = services.issue_api_key(
+                user,
+                label=options["label"],
+                scopes=options["scopes"].split(","),
+                per_minute=options["per_minute"],
+                expires_at=services.parse_moment(options["expires"]) if options["expires"] else None,
+            )
+        except (NotFoundError, NotWhitelistedError) as error:
             hint = "Let them in first: manage.py whitelist add USER."
             raise CommandError(f"{error.message} {hint}") from error
+        except ServiceError as error:
+            raise CommandError(f"{error.param}: {error.message}") from error
         self.stderr.write(f"API key of {user.strip()}, shown this once:")
         self.stdout.write(text)

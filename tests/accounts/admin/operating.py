@@ -8,7 +8,7 @@ from typing import Any
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import Account
+from accounts.models import SCOPES, Account, WhitelistedUser
 
 SECRET = "the-secret-cookie-value-of-anna-wxyz"
 Commit = Callable[..., Any]
@@ -49,4 +49,13 @@ def act(operator: Client, model: str, action: str, *rows: Any) -> str:
     return send(operator, f"{model}_changelist", action=action, _selected_action=chosen)
 
 
-# --- accounts -------------------------------------------------------------------------------------------------------
+def user_form(user_id: str, **changed: str) -> dict[str, str]:
+    """What the browser sends for a whitelisted user."""
+    fields = {"user_id": user_id, "name": "", "note": "", "is_active": "on", "expires_at_0": "", "expires_at_1": ""}
+    return fields | {"daily_images": "", "daily_videos": "", "daily_chats": ""} | changed
+
+
+def key_form(user: WhitelistedUser, **changed: str) -> dict[str, Any]:
+    """What the browser sends for a new key that is good for everything."""
+    fields: dict[str, Any] = {"user": user.pk, "label": "", "per_minute": "", "expires_at_0": "", "expires_at_1": ""}
+    return fields | dict.fromkeys(SCOPES.values(), "on") | changed

@@ -7,11 +7,12 @@ import re
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import ApiKey
 from accounts.services import find_api_key, issue_api_key
 from bingproject.errors import InvalidApiKeyError
-from tests.accounts.admin.operating import act, page
+from tests.accounts.admin.operating import act, key_form, page, send
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -21,9 +22,10 @@ def test_a_key_is_shown_exactly_once(operator: Client) -> None:
     """In the answer to issuing it, which no cache may keep; on no other page, in no cookie, in no message."""
     user = make_user("anna")
     make_user("inactive", is_active=False)
+    make_user("expired", expires_at=timezone.now())
     add_page = page(operator, "apikey_add")
-    assert "anna" in add_page and "inactive" not in add_page
-    answer = operator.post(reverse("admin:accounts_apikey_add"), {"user": user.pk})
+    assert "anna" in add_page and "inactive" not in add_page and ">expired<" not in add_page
+    answer = operator.post(reverse("admin:accounts_apikey_add"), key_form(user))
     assert answer.status_code == 200
     assert "no-store" in answer.headers["Cache-Control"]
     found = re.search(r'value="(bp_[\w-]{43})"', answer.content.decode())
@@ -65,3 +67,27 @@ def test_keys_are_revoked(operator: Client) -> None:
         find_api_key(text)
     second.refresh_from_db()
     assert second.revoked_at is None
+
+
+def test_a_key_is_issued_with_its_terms(operator: Client) -> None:
+    """Label, scopes, rate and end; the list and its page show them."""
+    terms = {"label": "phone", "per_minute": "60", "expires_at_0": "2099-01-31", "expires_at_1": "00:00:00"}
+    fields = key_form(make_user("anna"), **terms)
+    del fields["can_make_videos"], fields["can_chat"]
+    send(operator, "apikey_add", **fields)
+    key = ApiKey.objects.get()
+    assert (key.label, key.scopes, key.per_minute) == ("phone", ("images",), 60)
+    assert key.expires_at is not None and key.expires_at.isoformat() == "2099-01-31T00:00:00+00:00"
+    for shown in (page(operator, "apikey_changelist"), page(operator, "apikey_change", key.pk)):
+        for text in ("phone", "images", "60", "2099-01-31"):
+            assert text in shown
+
+
+def test_a_key_may_only_read(operator: Client) -> None:
+    """With no scope ticked."""
+    fields = key_form(make_user("anna"))
+    for column in ("can_make_images", "can_make_videos", "can_chat"):
+        del fields[column]
+    send(operator, "apikey_add", **fields)
+    assert ApiKey.objects.get().scopes == ()
+    assert "reading only" in page(operator, "apikey_changelist")

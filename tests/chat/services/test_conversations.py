@@ -120,14 +120,18 @@ def test_the_two_calls_three_strings_prove_each_other() -> None:
 
 
 def test_the_whitelist_decides_and_a_key_speaks_for_its_own_user() -> None:
-    """Active users only; with a key no other user than its own."""
-    make_user("anna")
-    make_user("gone", is_active=False)
-    services.check_whitelisted("anna", None)
-    services.check_whitelisted("anna", "anna")
-    for user_id, own in (("gone", None), ("nobody", None), ("", None), ("anna", "bert"), ("bert", "bert")):
+    """Active users who have not expired only; with a key no other user than its own."""
+    now = timezone.now()
+    anna, gone = make_user("anna", expires_at=now + timedelta(hours=1)), make_user("gone", is_active=False)
+    late = make_user("late", expires_at=now)
+    assert services.check_whitelisted("anna", None, now) == anna
+    assert services.check_whitelisted("anna", anna, now) is anna
+    for user_id, own in (
+        ("gone", None), ("late", None), ("nobody", None), ("", None), ("anna", late), ("gone", gone), ("late", late),
+        ("bert", anna),
+    ):  # fmt: skip
         with pytest.raises(NotWhitelistedError):
-            services.check_whitelisted(user_id, own)
+            services.check_whitelisted(user_id, own, now)
     assert services.two_call_holder("anna") == "user:anna"
     assert services.two_call_model().id == "balanced"
 

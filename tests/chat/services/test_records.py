@@ -11,7 +11,7 @@ from bingproject.errors import ConflictError, UpstreamTimeoutError
 from bingproject.sandbox.server import SandboxServer
 from chat.models import TurnState
 from chat.protocol.catalogue import find_model
-from chat.protocol.events import Finished, Prompt, Said, Source, Sources, Suggestions, TextDelta
+from chat.protocol.events import Finished, Prompt, Said, Searching, Source, Sources, Suggestions, TextDelta
 from chat.services.records import Outcome, Record, TurnRequest, with_stored_history
 from tests.chat.turns import answer_of, ask, make_conversation, make_turn
 from tests.factories import make_account
@@ -94,3 +94,25 @@ def test_a_picture_without_words_is_a_turn_with_texts() -> None:
     row = make_conversation()
     make_turn(row, prompt="", answer="A cat.")
     assert with_stored_history(row, Prompt("", (), "sure?")).history == (Said("assistant", "A cat."),)
+
+
+@pytest.mark.parametrize(
+    ("is_asked", "is_answered", "has_failed", "is_counted"),
+    [
+        (False, False, False, False),
+        (False, False, True, False),
+        (True, False, True, False),
+        (True, False, False, True),
+        (True, True, True, True),
+        (True, True, False, True),
+    ],
+)
+def test_what_bing_took_up_counts(is_asked: bool, is_answered: bool, has_failed: bool, is_counted: bool) -> None:
+    """Left after asking, or failed after a word of Bing's: counted. Never asked, or failed without a word: not."""
+    record = Record()
+    record.is_asked = is_asked
+    if is_answered:
+        record.add(Searching("tides"), timezone.now())
+    if has_failed:
+        record.fail(UpstreamTimeoutError())
+    assert record.is_counted is is_counted

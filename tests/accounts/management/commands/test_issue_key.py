@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
@@ -28,4 +29,36 @@ def test_nobody_unknown_gets_a_key() -> None:
     """The message says what to do first."""
     with pytest.raises(CommandError, match="whitelist add"):
         call_command("issue_key", "nobody")
+    assert not ApiKey.objects.exists()
+
+
+def test_a_key_has_the_terms_it_is_issued_with() -> None:
+    """All scopes and no limit unless said otherwise."""
+    make_user("anna")
+    arguments = ["anna", "--label", "phone", "--scopes", "images,chat", "--per-minute", "60", "--expires", "2099-01-31"]
+    call_command("issue_key", *arguments, stdout=StringIO(), stderr=StringIO())
+    key = ApiKey.objects.get()
+    assert (key.label, key.scopes, key.per_minute) == ("phone", ("images", "chat"), 60)
+    assert key.expires_at == datetime(2099, 1, 31, tzinfo=UTC)
+    call_command("issue_key", "anna", "--scopes", "read", stdout=StringIO(), stderr=StringIO())
+    call_command("issue_key", "anna", stdout=StringIO(), stderr=StringIO())
+    scopes = {key.scopes for key in ApiKey.objects.filter(per_minute=None, expires_at=None)}
+    assert scopes == {(), ("images", "videos", "chat")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--scopes", "all"), "scopes: There is no scope 'all'"),
+        (("--per-minute", "0"), "per_minute: Give a whole number from 1"),
+        (("--per-minute", "x"), "--per-minute"),
+        (("--expires", "2020-01-01"), "expires_at: This moment has passed"),
+        (("--expires", "soon"), "expires_at: Give a day"),
+    ],
+)
+def test_wrong_terms_are_said_in_one_line(arguments: tuple[str, ...], message: str) -> None:
+    """And no key is issued."""
+    make_user("anna")
+    with pytest.raises(CommandError, match=message):
+        call_command("issue_key", "anna", *arguments, stdout=StringIO(), stderr=StringIO())
     assert not ApiKey.objects.exists()

@@ -1,4 +1,4 @@
-"""`manage.py whitelist add|remove|list`."""
+"""`manage.py whitelist add|set|remove|list`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from accounts.models import WhitelistedUser
 
@@ -34,7 +35,13 @@ def test_users_come_and_go() -> None:
         (("add",), "at least one user"),
         (("remove",), "at least one user"),
         (("remove", "nobody"), "'nobody'"),
-        (("add", " "), "printable"),
+        (("add", " "), "user_id: A user id is"),
+        (("add", "anna", "b c"), "without blanks"),
+        (("add", "anna", "--daily-images", "-1"), "daily_images: Give a whole number"),
+        (("add", "anna", "--daily-images", "x"), "--daily-images"),
+        (("add", "anna", "--expires", "2020-01-01"), "expires_at: This moment has passed"),
+        (("set", "nobody"), "'nobody'"),
+        (("remove", "anna", "--expires", "2099-01-31"), "Terms are for add and set"),
         (("invite", "anna"), "invite"),
     ],
 )
@@ -43,3 +50,18 @@ def test_what_cannot_be_done_is_said_in_one_line(arguments: tuple[str, ...], mes
     with pytest.raises(CommandError, match=message):
         run(*arguments)
     assert not WhitelistedUser.objects.exists()
+
+
+def test_terms_are_set_and_taken_away() -> None:
+    """What is not named stays; the list shows what there is."""
+    terms = ("--daily-images", "10", "--daily-chats", "0", "--expires", "2099-01-31")
+    assert run("add", "anna", *terms).splitlines() == ["anna may use this server."]
+    assert run("list").splitlines() == ["anna\tactive\timages=10\tchats=0\texpires=2099-01-31T00:00Z"]
+    assert run("set", "anna", "--daily-images", "none", "--daily-videos", "3").splitlines() == [
+        "anna\tactive\tvideos=3\tchats=0\texpires=2099-01-31T00:00Z"
+    ]
+    assert run("set", "anna", "--expires", "none").splitlines() == ["anna\tactive\tvideos=3\tchats=0"]
+    assert run("add", "anna").splitlines() == ["anna may use this server."]
+    assert WhitelistedUser.objects.get().daily_videos == 3
+    WhitelistedUser.objects.update(expires_at=timezone.now())
+    assert run("list").startswith("anna\texpired\t")
