@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, time
 from typing import Any
 
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.dateparse import parse_date, parse_time
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import RangeDateTimeFilter
 
 LIST_HINT = "bingproject/hint.html"
 
@@ -21,7 +25,28 @@ class NewestPaginator(Paginator):  # type: ignore[type-arg]  # no parameter at r
     def count(self) -> int:
         """The number of rows, at most `listed_rows`; older ones are found by filters and search."""
         rows: Any = self.object_list
-        return int(rows[: self.listed_rows].count())
+        # Unordered: the first rows that can be had are as many as the newest, and found with less.
+        return int(rows.order_by()[: self.listed_rows].count())
+
+
+class TimeFilter(RangeDateTimeFilter):  # type: ignore[misc]  # the theme is untyped
+    """From a day and time to another, in UTC; without a time the whole day counts."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Those between; an end that is no date limits nothing."""
+        for end, lookup, whole_day in (("from", "gte", time.min), ("to", "lte", time.max)):
+            moment = self._moment(end, whole_day)
+            if moment is not None:
+                queryset = queryset.filter(**{f"{self.field_path}__{lookup}": moment})
+        return queryset
+
+    def _moment(self, end: str, whole_day: time) -> datetime | None:
+        day, hour = (str(self.used_parameters.get(f"{self.field_path}_{end}_{part}") or "") for part in (0, 1))
+        try:
+            date, clock = parse_date(day), parse_time(hour) if hour else whole_day
+        except ValueError:
+            return None
+        return datetime.combine(date, clock or whole_day, UTC) if date else None
 
 
 class MachineRowsAdmin(ModelAdmin):  # type: ignore[misc]  # the theme is untyped

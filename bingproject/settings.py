@@ -186,6 +186,7 @@ CLUSTER_PERIODIC = {
 DEBUG = False
 INSTALLED_APPS = [
     "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -6,6 +6,7 @@ Nothing here reads a clock, a setting or a socket. Source: docs/wire/image_creat
 from creator.protocol.answers import Accepted, parse_create_response, parse_visit
 from creator.protocol.catalogue import ASPECTS, MODELS, AspectSpec, ModelSpec, Paths, VideoShape
 from creator.protocol.images import Images, parse_results_page
+from creator.protocol.media import build_thumbnail_url
 from creator.protocol.pages import HomePage, Pending
 from creator.protocol.requests import (
     HttpRequest,
@@ -35,6 +36,7 @@ __all__ = [
     "VideoShape",
     "build_create",
     "build_poll",
+    "build_thumbnail_url",
     "build_video_detail",
     "build_visit",
     "parse_create_response",
