@@ -277,7 +277,20 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "bingproject.admin.icon_address"}],
     "SHOW_HISTORY": True,
     "SIDEBAR": {"navigation": "bingproject.admin.navigation"},
+    "DASHBOARD_CALLBACK": "bingproject.dashboard.fill",
 }
+# Who offers cards to the admin's first page, in their order there: `provide(now) -> [Card, …]`.
+DASHBOARD_CARDS = [
+    "accounts.admin.cards.attention_cards",
+    "creator.admin.cards.queue_cards",
+    "bingproject.dashboard.machine_cards",
+    "creator.admin.cards.work_cards",
+    "chat.admin.cards.work_cards",
+    "creator.admin.cards.failure_cards",
+    "creator.admin.cards.holder_cards",
+    "chat.admin.cards.failure_cards",
+    "chat.admin.cards.holder_cards",
+]
 
 LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
 LOG_FORMAT = env.choice("LOG_FORMAT", ("console", "json"), "console")

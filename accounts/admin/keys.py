@@ -24,6 +24,7 @@ class ApiKeyAdmin(ModelAdmin):
     hint = "Keys of whitelisted users. A new key is shown exactly once; a revoked one opens nothing."
     list_before_template = LIST_HINT
     list_display = ("__str__", "user", "created_at", "last_used_at", "revoked_at")
+    list_per_page = 50
     list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
     list_select_related = ("user",)
     search_fields = ("user__user_id", "user__name", "key_tail")

@@ -23,6 +23,7 @@ class WhitelistedUserAdmin(ModelAdmin):
     hint = "People and programs that may use this server with a key, and the ids that two-call clients send."
     list_before_template = LIST_HINT
     list_display = ("user_id", "name", "is_active", "key_count", "created_at")
+    list_per_page = 50
     list_filter = ("is_active",)
     search_fields = ("user_id", "name", "note")
     readonly_fields = ("created_at",)

@@ -22,7 +22,7 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from bingproject.errors import ConflictError
+from bingproject.errors import ConflictError, NotFoundError
 from bingproject.pages import LIST_HINT, MachineRowsAdmin, NewestPaginator, TimeFilter
 from creator import services
 from creator.admin.curl import KEY, curl_of
@@ -34,7 +34,7 @@ from creator.protocol import build_thumbnail_url
 SHORT_PROMPT_CHARACTERS = 70
 # Bing need not learn on which page its pictures stand.
 THUMBNAIL = (
-    '<img class="aspect-square h-10 object-cover rounded-default" src="{}" alt="" loading="lazy" '
+    '<img class="aspect-square h-8 object-cover rounded-default" src="{}" alt="" loading="lazy" '
     'referrerpolicy="no-referrer">'
 )
 VIDEO_ICON = SafeString('<span class="material-symbols-outlined" title="video">movie</span>')
@@ -138,9 +138,8 @@ class TaskAdmin(ModelAdmin):
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Those that make sense for the task as it is: it can be cancelled or tried again, never both."""
-        task = self.get_object(request, object_id)
-        useless = {None: ("cancel_this", "retry_this"), True: ("cancel_this",), False: ("retry_this",)}
-        hidden = {f"creator_task_{name}" for name in useless[task.is_finished if task else None]}
+        state = with_id(object_id).values_list("state", flat=True).first()
+        hidden = {"creator_task_cancel_this" if state in FINISHED else "creator_task_retry_this"}
         return [found for found in super().get_actions_detail(request, object_id) if found.action_name not in hidden]
 
     def has_delete_permission(self, request: HttpRequest, obj: Task | None = None) -> bool:
@@ -148,7 +147,7 @@ class TaskAdmin(ModelAdmin):
         may_go = obj is None or (obj.is_finished and (obj.slot_until is None or obj.slot_until <= timezone.now()))
         return may_go and super().has_delete_permission(request, obj)
 
-    @display(description="state", ordering="state", label=STATE_COLOURS)
+    @display(description="state", label=STATE_COLOURS)
     def state_shown(self, task: Task) -> tuple[str, str]:
         """Where it stands."""
         return task.state, task.get_state_display()
@@ -220,7 +219,7 @@ class TaskAdmin(ModelAdmin):
     @admin.action(description="Cancel", permissions=["act"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
         """Cancel what has not ended; what is being sent right now ends when Bing has answered."""
-        counts = Counter(cancel_one(task_id) for task_id in queryset.values_list("pk", flat=True))
+        counts = Counter(cancel_one(str(task_id)) for task_id in queryset.values_list("pk", flat=True))
         words = (
             ("cancelled", "cancelled"),
             ("noted", "will be once Bing has answered"),
@@ -231,7 +230,7 @@ class TaskAdmin(ModelAdmin):
     @admin.action(description="Try again as new tasks", permissions=["act"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
         """A new task with the same wish for each that has ended."""
-        tried = [retry_one(task_id) for task_id in queryset.values_list("pk", flat=True)]
+        tried = [retry_one(str(task_id)) for task_id in queryset.values_list("pk", flat=True)]
         count = sum(task is not None for task in tried)
         others = f" {len(tried) - count} left alone: they run, or are being tried again." if None in tried else ""
         messages.success(request, f"{count} tried again.{others}")
@@ -255,7 +254,7 @@ class TaskAdmin(ModelAdmin):
     def cancel_this(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         """Cancel the one that is looked at."""
         words = {"cancelled": "Cancelled.", "noted": "It will be cancelled once Bing has answered."}
-        messages.success(request, words.get(cancel_one(uuid.UUID(object_id)), "It had ended before."))
+        messages.success(request, words.get(cancel_one(object_id), "It had ended before."))
         return lead_to(request, object_id)
 
     @action(
@@ -271,7 +270,7 @@ class TaskAdmin(ModelAdmin):
     )
     def retry_this(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         """Try the one again that is looked at, and show the new one."""
-        task = retry_one(uuid.UUID(object_id))
+        task = retry_one(object_id)
         if task is None:
             messages.error(request, "It runs, or is being tried again already.")
             return lead_to(request, object_id)
@@ -281,7 +280,7 @@ class TaskAdmin(ModelAdmin):
     @action(description="Copy as cURL", permissions=["view"], url_path="curl", icon="terminal")
     def curl_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The request of the one that is looked at."""
-        return self.show_commands(request, list(Task.objects.filter(pk=object_id)))
+        return self.show_commands(request, list(with_id(object_id)))
 
     def show_commands(self, request: HttpRequest, tasks: Sequence[Task]) -> HttpResponse:
         """A page to copy from."""
@@ -295,20 +294,28 @@ class TaskAdmin(ModelAdmin):
         return TemplateResponse(request, "creator/admin/curl.html", context)
 
 
-def cancel_one(task_id: uuid.UUID) -> str:
-    """What the cancelling came to: `cancelled`, `noted` or `ended`."""
+def with_id(text: str) -> QuerySet[Task]:
+    """The task of an address; none for an address that names none."""
     try:
-        task = services.cancel_task(str(task_id), None, timezone.now())
-    except ConflictError:
+        return Task.objects.filter(pk=uuid.UUID(text))
+    except ValueError:
+        return Task.objects.none()
+
+
+def cancel_one(task_id: str) -> str:
+    """What the cancelling came to: `cancelled`, `noted` or `ended`; one that is gone has ended."""
+    try:
+        task = services.cancel_task(task_id, None, timezone.now())
+    except (ConflictError, NotFoundError):
         return "ended"
     return "cancelled" if task.state in FINISHED else "noted"
 
 
-def retry_one(task_id: uuid.UUID) -> Task | None:
+def retry_one(task_id: str) -> Task | None:
     """The new task; None when there can be none now."""
     try:
-        return services.retry_task(str(task_id), timezone.now())
-    except ConflictError:
+        return services.retry_task(task_id, timezone.now())
+    except (ConflictError, NotFoundError):
         return None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -10,6 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Lease, WhitelistedUser
 from bingproject.pages import NewestPaginator
+from tests.chat.turns import make_conversation
 from tests.factories import make_account, make_user
 
 pytestmark = pytest.mark.django_db
@@ -22,6 +25,27 @@ def test_pages_end_at_the_newest_rows() -> None:
     rows = NewestPaginator(WhitelistedUser.objects.order_by("pk"), 2)
     rows.listed_rows = 3
     assert (rows.count, rows.num_pages) == (3, 2)
+
+
+@pytest.mark.parametrize(("query", "names"), [
+    ({"from_0": "2026-03-02"}, {"second", "third"}),
+    ({"to_0": "2026-03-02"}, {"first", "second"}),
+    ({"from_0": "2026-03-02", "from_1": "12:00:01"}, {"third"}),
+    ({"from_0": "2026-03-02", "from_1": "12:00", "to_0": "2026-03-02", "to_1": "12:00"}, {"second"}),
+    ({"from_0": "", "to_0": ""}, {"first", "second", "third"}),
+    ({"from_0": "nonsense", "to_0": "2026-02-31"}, {"first", "second", "third"}),
+    ({"from_0": "2026-03-02", "from_1": "noon"}, {"second", "third"}),
+])  # fmt: skip
+def test_a_time_filter_takes_days_with_or_without_a_time(
+    client: Client, query: dict[str, str], names: set[str]
+) -> None:
+    """Whole days in UTC; an end that is no date limits nothing."""
+    client.force_login(User.objects.create_superuser("admin", password="x"))
+    for day, name in enumerate(("first", "second", "third"), start=1):
+        make_conversation(holder=f"user:{name}", used_at=datetime(2026, 3, day, 12, tzinfo=UTC))
+    fields = {f"used_at_{name}": value for name, value in query.items()}
+    text = client.get(reverse("admin:chat_conversation_changelist"), fields).content.decode()
+    assert {name for name in ("first", "second", "third") if f">{name}<" in text} == names
 
 
 def test_rows_of_machines_are_looked_at_alone(client: Client) -> None:

@@ -86,7 +86,12 @@ def test_filters(operator: Client) -> None:
     assert listed(operator, model="creative") == {closed.pk}
     assert listed(operator, account__id__exact=str(account.pk)) == {open_one.pk}
     assert listed(operator, origin__exact="created") == {answering.pk}
-    assert listed(operator, used_at__gte=(now - timedelta(days=7)).isoformat()) == everything - {closed.pk}
+    assert listed(operator, used_at_from_0=f"{now - timedelta(days=7):%Y-%m-%d}") == everything - {closed.pk}
+    wrong = make_conversation(last_error="throttled", holder="user:anna")
+    assert listed(operator, failed="yes") == listed(operator, user="anna") == {wrong.pk}
+    assert listed(operator, failed="no") == listed(operator, user="open") == everything
+    everything |= {wrong.pk}
+    assert listed(operator, failed="nonsense") == listed(operator, user=" ") == everything
     assert listed(operator, state="nonsense") == listed(operator, model="nonsense") == everything
 
 
