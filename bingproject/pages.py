@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, time
+from functools import wraps
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -19,7 +21,7 @@ LIST_HINT = "bingproject/hint.html"
 class NewestPaginator(Paginator):  # type: ignore[type-arg]  # no parameter at run time
     """Pages over the newest rows only: counting a million of them would take longer than reading a page."""
 
-    listed_rows = 10_000
+    listed_rows = 5_000
 
     @cached_property
     def count(self) -> int:
@@ -27,6 +29,19 @@ class NewestPaginator(Paginator):  # type: ignore[type-arg]  # no parameter at r
         rows: Any = self.object_list
         # Unordered: the first rows that can be had are as many as the newest, and found with less.
         return int(rows.order_by()[: self.listed_rows].count())
+
+
+def once_for_each_row(show: Callable[[Any, Any], str]) -> Callable[[Any, Any], str]:
+    """Keep what a computed field shows of a row: the theme's template asks for it five times while it renders one."""
+
+    @wraps(show)
+    def shown(page: Any, row: Any) -> str:
+        kept: dict[str, str] = row.__dict__.setdefault("_shown", {})
+        if show.__name__ not in kept:
+            kept[show.__name__] = show(page, row)
+        return kept[show.__name__]
+
+    return shown
 
 
 class TimeFilter(RangeDateTimeFilter):  # type: ignore[misc]  # the theme is untyped

@@ -20,12 +20,12 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import display
 
-from bingproject.pages import MachineRowsAdmin, NewestPaginator, TimeFilter
+from bingproject.pages import MachineRowsAdmin, NewestPaginator, TimeFilter, once_for_each_row
 from chat import services
 from chat.models import Conversation, Turn, TurnState
 from chat.protocol.catalogue import MODELS
 
-SHOWN_TURNS = 200  # the newest; a page of thousands is read by nobody
+SHOWN_TURNS = 100  # the newest; a page of thousands is read by nobody
 STATE_COLOURS = {"answering": "info", "open": "success", "closed": "default"}
 STATES = {"answering": "Answering", "open": "Open at Bing", "closed": "Closed at Bing"}
 
@@ -122,7 +122,7 @@ class ConversationAdmin(MachineRowsAdmin):
     list_filter_submit = True
     sortable_by = ("used_at",)  # any other order would sort them all
     list_select_related = ("account",)
-    list_per_page = 50
+    list_per_page = 25
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = NewestPaginator
@@ -183,6 +183,7 @@ class ConversationAdmin(MachineRowsAdmin):
         return "no key" if row.holder == "open" else row.holder.removeprefix("user:")
 
     @display(description="transcript")
+    @once_for_each_row
     def transcript(self, row: Conversation) -> str:
         """What was said, the oldest of the shown turns first."""
         turns = list(row.turns.select_related("account").order_by("-index", "-pk")[:SHOWN_TURNS])[::-1]

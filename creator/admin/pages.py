@@ -23,7 +23,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 from unfold.decorators import action, display
 
 from bingproject.errors import ConflictError, NotFoundError
-from bingproject.pages import LIST_HINT, MachineRowsAdmin, NewestPaginator, TimeFilter
+from bingproject.pages import LIST_HINT, MachineRowsAdmin, NewestPaginator, TimeFilter, once_for_each_row
 from creator import services
 from creator.admin.curl import KEY, curl_of
 from creator.admin.filters import ErrorFilter, ModelFilter, UserFilter
@@ -67,7 +67,7 @@ class TaskAdmin(ModelAdmin):
     list_filter_submit = True
     list_select_related = ("account",)
     sortable_by = ("created_at",)  # any other order would sort a million rows
-    list_per_page = 50
+    list_per_page = 25
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = NewestPaginator
@@ -187,6 +187,7 @@ class TaskAdmin(ModelAdmin):
         )
 
     @display(description="results")
+    @once_for_each_row
     def results_shown(self, task: Task) -> str:
         """Pictures as they are at Bing, or the video, each with a link to the whole of it."""
         pictures = [{"url": url, "small_url": build_thumbnail_url(url)} for url in task.image_urls]
@@ -200,11 +201,13 @@ class TaskAdmin(ModelAdmin):
         return format_html('<span class="flex flex-row gap-1">{}{}</span>', images, icon)
 
     @display(description="story")
+    @once_for_each_row
     def story(self, task: Task) -> str:
         """What happened to it, step by step."""
         return show_story(task)
 
     @display(description="tried again as")
+    @once_for_each_row
     def retries(self, task: Task) -> str:
         """The tasks that operators made of it."""
         return format_html_join(", ", "{}", ((task_link(task_id),) for task_id in services.retries_of(task)))

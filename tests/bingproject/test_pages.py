@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Lease, WhitelistedUser
-from bingproject.pages import NewestPaginator
+from bingproject.pages import NewestPaginator, once_for_each_row
 from tests.chat.turns import make_conversation
 from tests.factories import make_account, make_user
 
@@ -60,3 +60,27 @@ def test_rows_of_machines_are_looked_at_alone(client: Client) -> None:
         address = reverse(f"admin:accounts_lease_{way}", args=[lease.pk])
         assert client.post(address, {"post": "yes", "holder": "x"}).status_code == 403
     assert Lease.objects.get().holder == "chat 1"
+
+
+def test_a_computed_field_is_shown_once_for_each_row() -> None:
+    """Asked for again it is what it was; another row, and another field, have their own."""
+
+    class Page:
+        asked = 0
+
+        @once_for_each_row
+        def first(self, row: WhitelistedUser) -> str:
+            self.asked += 1
+            return f"first of {row.user_id}"
+
+        @once_for_each_row
+        def second(self, row: WhitelistedUser) -> str:
+            return f"second of {row.user_id}"
+
+    page, anna, bert = Page(), WhitelistedUser(user_id="anna"), WhitelistedUser(user_id="bert")
+    assert [page.first(anna), page.first(anna), page.second(anna)] == [
+        "first of anna",
+        "first of anna",
+        "second of anna",
+    ]
+    assert (page.first(bert), page.asked) == ("first of bert", 2)

@@ -17,11 +17,15 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.db import connection
+from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 
+from bingproject.pages import NewestPaginator
+from chat.models import Conversation
+from creator.models import Task
 from tests.rig.archive import fill
 
 Pages = dict[str, tuple[str, dict[str, str]]]
@@ -54,6 +58,12 @@ def pages(known: dict[str, str]) -> Pages:
     return found
 
 
+def _last_page(model: type[Model]) -> str:
+    """The last one that a list has, by the rows it knows of."""
+    page = admin.site._registry[model]
+    return str(NewestPaginator(model._default_manager.all(), page.list_per_page).num_pages)
+
+
 def _between(field: str, first_days_ago: int, last_days_ago: int) -> dict[str, str]:
     now = timezone.now()
     ends = {"from": now - timedelta(days=first_days_ago), "to": now - timedelta(days=last_days_ago)}
@@ -62,7 +72,7 @@ def _between(field: str, first_days_ago: int, last_days_ago: int) -> dict[str, s
 
 def _of_tasks(known: dict[str, str]) -> dict[str, dict[str, str]]:
     return {
-        "last page": {"p": "200"},
+        "last page": {"p": _last_page(Task)},
         "oldest first": {"o": "8"},
         **{f"state {state}": {"state__exact": state} for state in ("queued", "uncertain", "completed", "expired")},
         "kind video": {"kind__exact": "video"},
@@ -90,7 +100,7 @@ def _of_tasks(known: dict[str, str]) -> dict[str, dict[str, str]]:
 
 def _of_chats(known: dict[str, str]) -> dict[str, dict[str, str]]:
     return {
-        "last page": {"p": "200"},
+        "last page": {"p": _last_page(Conversation)},
         **{f"state {state}": {"state": state} for state in ("answering", "open", "closed")},
         "model creative": {"model": "creative"},
         "account": {"account__id__exact": known["account"]},
