@@ -162,6 +162,19 @@ def test_tasks_are_found_looked_at_and_cancelled(operator: Page, server: Site) -
     assert operator.faults == []
 
 
+def test_an_ended_task_is_tried_again_from_its_page(operator: Page, server: Site) -> None:
+    """The button asks first; a yes leads to the new task, which tells whose second try it is."""
+    task_id = server.ask("POST", "/create/image", json={"query": "a fox to be tried again"})["taskId"]
+    operator.open(f"{server.url}/admin/creator/task/{task_id}/change/")
+    assert "TAKEN BY BING" in operator.text.upper()
+    operator.click("a[href$='/retry/']")
+    operator.wait("document.querySelector('#dialog form button[type=submit]')?.checkVisibility()")
+    operator.follow("#dialog form button[type=submit]")
+    assert "This is the new task." in operator.text and task_id in operator.text
+    assert task_id not in operator.evaluate("location.pathname")
+    assert operator.faults == []
+
+
 def test_the_filters_are_there_to_click(operator: Page, server: Site) -> None:
     """The button opens them; a choice narrows the list and stands in the address."""
     server.ask("POST", "/create/image", json={"query": "a fox to be filtered"})
