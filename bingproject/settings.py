@@ -225,6 +225,7 @@ ACCOUNT_LOADS = ["creator.services.count_in_flight"]
 DEBUG = False
 INSTALLED_APPS = [
     "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -361,7 +362,20 @@ UNFOLD = {
     "ACCOUNT": {
         "navigation": [{"title": "Second factor", "link": "bingproject.second_factor_pages.second_factor_address"}]
     },
+    "DASHBOARD_CALLBACK": "bingproject.dashboard.fill",
 }
+# Who offers cards to the admin's first page, in their order there: `provide(now) -> [Card, …]`.
+DASHBOARD_CARDS = [
+    "accounts.admin.cards.attention_cards",
+    "creator.admin.cards.queue_cards",
+    "bingproject.dashboard.machine_cards",
+    "creator.admin.cards.work_cards",
+    "chat.admin.cards.work_cards",
+    "creator.admin.cards.failure_cards",
+    "creator.admin.cards.holder_cards",
+    "chat.admin.cards.failure_cards",
+    "chat.admin.cards.holder_cards",
+]
 
 LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
 LOG_FORMAT = env.choice("LOG_FORMAT", ("console", "json"), "console")

@@ -58,6 +58,14 @@ class TaskQuerySet(models.QuerySet["Task"]):
         """Those that may still run at Bing, so that their account's slot is taken."""
         return self.filter(Q(state__in=AT_BING) | Q(state__in=FINISHED, slot_until__gt=now))
 
+    def lock_ids(self, most: int | None = None) -> list[uuid.UUID]:
+        """The ids of at most so many, so that a write and what is told of it concern the same rows.
+
+        Only within a transaction: SQLite's has the only write lock; PostgreSQL leaves out what somebody else is writing.
+        """
+        rows = self.select_for_update(skip_locked=True) if connection.vendor == "postgresql" else self
+        return list(rows.order_by("pk").values_list("pk", flat=True)[:most])
+
     def orphaned(self) -> TaskQuerySet:
         """At Bing, but of no runner that lives."""
         return self.filter(state__in=AT_BING).filter(Q(runner=None) | ~Q(runner__in=Runner.objects.values("id")))
@@ -121,6 +129,15 @@ class Task(models.Model):
             models.Index(fields=["batch"], name="task_batch"),
             models.Index(fields=["holder", "body_hash", "created_at"], name="task_holder_body"),
             models.Index(fields=["created_at", "id"], name="task_created"),
+            # For operators, who look for few among very many; the others of their filters are served by those above.
+            models.Index(
+                fields=["model", "-created_at", "-id"], name="task_model_created", condition=~Q(model="DALLE")
+            ),
+            models.Index(
+                fields=["error_code", "-created_at", "-id"], name="task_error_created", condition=~Q(error_code="")
+            ),
+            models.Index(fields=["request_id"], name="task_request_id", condition=~Q(request_id="")),
+            models.Index(fields=["retry_of"], name="task_retry_of", condition=Q(retry_of__isnull=False)),
             models.Index(fields=["slot_until"], name="task_slot", condition=Q(slot_until__isnull=False)),
         ]
 
@@ -193,6 +210,25 @@ def read_pictures(tasks: list[Task]) -> list[Task]:
     return tasks
 
 
+class EventKind(models.TextChoices):
+    """A step of a task's story; not the column's choices, since the list will grow."""
+
+    ACCEPTED = "accepted", "Asked for"
+    CLAIMED = "claimed", "Given to an account"
+    SUBMITTED = "submitted", "Taken by Bing"
+    WAITING = "waiting", "Not ready yet"
+    TROUBLE = "trouble", "A look failed"
+    REQUEUED = "requeued", "Back in the queue"
+    UNCERTAIN = "uncertain", "Sent, no answer"
+    ADOPTED = "adopted", "Taken over"
+    CANCEL_WISHED = "cancel_wished", "To be cancelled"
+    CANCELLED = "cancelled", "Cancelled"
+    COMPLETED = "completed", "Completed"
+    FAILED = "failed", "Failed"
+    EXPIRED = "expired", "Given up"
+    RETRIED = "retried", "Tried again"
+
+
 class TaskEvent(models.Model):
     """One step of a task's story, for operators: written in the transaction that makes the step."""
 
@@ -204,7 +240,7 @@ class TaskEvent(models.Model):
     request_id = models.CharField(max_length=200, default="")
 
     class Meta:
-        ordering: ClassVar = ["at", "id"]
+        ordering: ClassVar = ["id"]  # as they were written: machines' clocks differ by more than steps may
 
     def __str__(self) -> str:
         return f"{self.task_id} {self.kind}"

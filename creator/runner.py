@@ -281,27 +281,40 @@ class Runner:
             pause = minimum or self._plan.pause_seconds(sort, age)
             await asyncio.sleep(max(0.0, min(pause, left)))
             if timezone.now() >= generation.deadline_at:
-                await self._ledger.write(lambda: records.record_timed_out(generation.claim, timezone.now()))
+                await self._time_out(generation)
                 return
             seen = await poll_task(generation, session)
             if isinstance(seen, Later):
                 minimum = seen.seconds
+                await self._note_look(generation, seen.trouble, age)
                 if generation.failure_count:
                     session = self._sessions.by_id(generation.account_id) if session is own else own
                 continue
+            generation.looks.count += 1
             if isinstance(seen, GivenUp):
                 await self._fail(generation, seen.error)
             else:
                 await self._complete(generation, seen)
             return
 
+    async def _time_out(self, generation: Generation) -> None:
+        claim, looks, now = generation.claim, str(generation.looks), timezone.now()
+        await self._ledger.write(lambda: records.record_timed_out(claim, now, looks))
+
+    async def _note_look(self, generation: Generation, trouble: str, age_seconds: float) -> None:
+        """What a look without a result adds to the task's story: mostly nothing."""
+        line = generation.looks.note(trouble, age_seconds)
+        if line is not None:
+            kind, text = line
+            await self._ledger.write(lambda: records.record_look(generation.claim, kind, text, timezone.now()))
+
     async def _complete(self, generation: Generation, found: Images | Video) -> None:
         now = timezone.now()
-        claim = generation.claim
+        claim, looks = generation.claim, str(generation.looks)
         if isinstance(found, Images):
-            await self._ledger.write(lambda: records.record_images(claim, found.urls, found.prompt, now))
+            await self._ledger.write(lambda: records.record_images(claim, found.urls, found.prompt, now, looks))
         else:
-            await self._ledger.write(lambda: records.record_video(claim, found.url, now))
+            await self._ledger.write(lambda: records.record_video(claim, found.url, now, looks))
         await self._ledger.write(lambda: accounts.mark_success(generation.account_id, claim.kind, now))
         if generation.accepted_at is not None:
             self._plan.learn(_sort(generation), (now - generation.accepted_at).total_seconds())
@@ -309,8 +322,8 @@ class Runner:
     async def _fail(self, generation: Generation, error: ServiceError) -> None:
         # Bing's own "no" ends the job there too; a fault on the way may leave it running.
         keeps_slot = error.code in ("upstream_interrupted", "upstream_protocol_error", "cookie_expired")
-        claim, now = generation.claim, timezone.now()
-        await self._ledger.write(lambda: records.record_failed(claim, error, now, keeps_slot=keeps_slot))
+        claim, looks, now = generation.claim, str(generation.looks), timezone.now()
+        await self._ledger.write(lambda: records.record_failed(claim, error, now, keeps_slot=keeps_slot, looks=looks))
 
     async def _await_grace(self, generation: Generation) -> None:
         """An unknown outcome stays unknown: after the grace the task says so, and is not sent again."""

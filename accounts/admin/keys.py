@@ -28,6 +28,7 @@ class ApiKeyAdmin(ModelAdmin):
     form = ApiKeyForm
     list_display = ("__str__", "label", "user", "good_for", "rate", "expires_at", "last_used_at", "revoked_at")
     list_filter = (("revoked_at", admin.EmptyFieldListFilter), "can_make_images", "can_make_videos", "can_chat")
+    list_per_page = 50
     list_select_related = ("user",)
     search_fields = ("user__user_id", "user__name", "label", "key_tail")
     fields = ("user", "label", "good_for", "rate", "created_at", "expires_at", "last_used_at", "revoked_at")

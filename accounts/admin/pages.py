@@ -120,6 +120,7 @@ class AccountAdmin(ChecksAccounts, ModelAdmin):
     )  # fmt: skip
     list_display_links = ("state_shown", "name")
     list_filter = ("state", "is_enabled", CoolingDownFilter)
+    list_per_page = 25
     search_fields = ("name", "notes")
     search_help_text = "Name or notes"
     readonly_fields = ("state", "state_reason", "what_to_do", "state_at", "checked_at", "last_error", "cookies_shown")

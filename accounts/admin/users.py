@@ -29,6 +29,7 @@ class WhitelistedUserAdmin(ModelAdmin):
     list_display = (
         "user_id", "name", "let_in", "expires_at", "images_today", "videos_today", "chats_today", "key_count",
     )  # fmt: skip
+    list_per_page = 50
     list_filter = ("is_active",)
     search_fields = ("user_id", "name", "note")
     fieldsets = (

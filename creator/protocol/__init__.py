@@ -7,6 +7,7 @@ from creator.protocol.answers import Accepted, parse_create_response, parse_visi
 from creator.protocol.balance import build_video_page, parse_boosts, parse_fast_videos
 from creator.protocol.catalogue import ASPECTS, MODELS, AspectSpec, ModelSpec, Paths, VideoShape
 from creator.protocol.images import Images, parse_results_page
+from creator.protocol.media import build_thumbnail_url
 from creator.protocol.pages import HomePage, Pending
 from creator.protocol.requests import (
     HttpRequest,
@@ -36,6 +37,7 @@ __all__ = [
     "VideoShape",
     "build_create",
     "build_poll",
+    "build_thumbnail_url",
     "build_video_detail",
     "build_video_page",
     "build_visit",

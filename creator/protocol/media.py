@@ -27,6 +27,11 @@ def build_image_url(image_id: str, *, media_url: str) -> str:
     return f"{media_url.rstrip('/')}/th/id/{image_id}?pid=ImgGn"
 
 
+def build_thumbnail_url(image_url: str) -> str:
+    """A small, square variant of a picture's full-size address, as Bing's own result pages ask for it."""
+    return f"{image_url}&w=270&h=270&c=6&r=0&o=5"
+
+
 def find_video_url(url: str, *, media_url: str) -> str:
     """The normal form of a video's URL, "" for anything else: other hosts, pictures, thumbnails of videos."""
     parts = _split(url)

@@ -9,6 +9,8 @@ from creator.services.loads import count_in_flight
 from creator.services.media import fetch_images
 from creator.services.outcomes import failure_of, read_tasks, withdraw_tasks
 from creator.services.records import prune_tasks
+from creator.services.retry import retry_task
+from creator.services.search import retries_of, search_tasks
 
 __all__ = [
     "Condition",
@@ -30,5 +32,8 @@ __all__ = [
     "prune_tasks",
     "read_condition",
     "read_tasks",
+    "retries_of",
+    "retry_task",
+    "search_tasks",
     "withdraw_tasks",
 ]

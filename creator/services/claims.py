@@ -19,7 +19,8 @@ from django.utils import timezone
 
 from accounts.models import Account, AccountCapability
 from bingproject.processes import is_known_dead, process_identity
-from creator.models import AT_BING, FINISHED, Kind, Runner, State, Task
+from creator.models import AT_BING, FINISHED, EventKind, Kind, Runner, State, Task
+from creator.services.events import Step, tell
 
 
 def database_now() -> datetime:
@@ -113,11 +114,19 @@ def adopt(runner_id: str, room: int) -> list[Task]:
     if room <= 0 or not orphans.exists():
         return []
     with transaction.atomic():
-        ids = list(_locked(orphans).values_list("pk", flat=True)[:room])
+        states = dict(_locked(orphans).values_list("pk", "state")[:room])
+        ids, now = list(states), timezone.now()
         mine = Task.objects.filter(pk__in=ids)
         mine.filter(state=State.POLLING).update(runner=runner_id)
         mine.filter(state__in=(State.SUBMITTING, State.UNCERTAIN)).update(runner=runner_id, state=State.UNCERTAIN)
+        tell(*(_adopted(task_id, state, now) for task_id, state in states.items()))
     return list(Task.objects.filter(pk__in=ids, runner=runner_id).select_related("account"))
+
+
+def _adopted(task_id: uuid.UUID, state: str, now: datetime) -> Step:
+    if state == State.SUBMITTING:
+        return Step(task_id, EventKind.UNCERTAIN, now, "its worker died between sending and hearing")
+    return Step(task_id, EventKind.ADOPTED, now, "its worker had gone")
 
 
 def strays(runner_id: str, carried: Collection[uuid.UUID]) -> list[Task]:
@@ -130,7 +139,13 @@ def strays(runner_id: str, carried: Collection[uuid.UUID]) -> list[Task]:
     if not lost:
         return []
     mine = rows.filter(pk__in=lost)
-    mine.filter(state=State.SUBMITTING).update(state=State.QUEUED, runner=None, account=None, submit_at=None)
+    with transaction.atomic():
+        unsent = mine.filter(state=State.SUBMITTING)
+        steps = [
+            Step(task_id, EventKind.REQUEUED, timezone.now(), "it was never sent") for task_id in unsent.lock_ids()
+        ]
+        unsent.update(state=State.QUEUED, runner=None, account=None, submit_at=None)
+        tell(*steps)
     return list(mine.select_related("account"))
 
 
@@ -219,6 +234,9 @@ def _claim_kind(runner_id: str, kind: str, free: int, now: datetime) -> list[Tas
             task.state, task.runner, task.account, task.submit_at = State.SUBMITTING, runner_id, account, now
             task.attempt_count += 1
             claimed.append(task)
+    tell(
+        *(Step(task.pk, EventKind.CLAIMED, now, f"attempt {task.attempt_count}", str(task.account)) for task in claimed)
+    )
     served = {task.account_id for task in claimed}
     AccountCapability.objects.filter(capability=kind, account__in=served).update(served_at=now)
     return claimed

@@ -43,6 +43,7 @@ from creator.protocol import (
     parse_video_result,
     parse_visit,
 )
+from creator.services.looks import Looks
 from creator.services.records import Claim
 from creator.services.sessions import AccountSession
 
@@ -69,12 +70,20 @@ class Generation:
     deadline_at: datetime
     failure_count: int = 0
     tried_now: list[int] = field(default_factory=list)
+    looks: Looks = field(default_factory=Looks)
 
     @classmethod
     def of(cls, task: Task) -> Generation:
         """The generation of a claimed or adopted row."""
         return cls(
-            claim=Claim(task.pk, task.kind, task.runner or "", task.attempt_count, task.submit_at or task.created_at),
+            claim=Claim(
+                task.pk,
+                task.kind,
+                task.runner or "",
+                task.attempt_count,
+                task.submit_at or task.created_at,
+                task.account.name if task.account else "",
+            ),
             account_id=task.account_id or 0,
             prompt=task.prompt,
             model=task.model,
@@ -133,9 +142,10 @@ class Uncertain:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Not yet: look again, after at least `seconds`; 0 leaves it to the poll plan."""
+    """Not yet: look again, after at least `seconds`; 0 leaves it to the poll plan. `trouble`: why the look failed."""
 
     seconds: float = 0.0
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,7 +355,8 @@ def _count_failure(error: ServiceError, status: int, generation: Generation) -> 
     tries = settings.POLL_PROTOCOL_TRIES if is_readable else settings.POLL_TRIES
     if generation.failure_count < tries:
         pause = min(2.0 ** (generation.failure_count - 1), settings.POLL_BACKOFF_SECONDS)
-        return Later(max(pause * random.uniform(0.9, 1.1), min(error.retry_after or 0.0, 300.0)))
+        seconds = max(pause * random.uniform(0.9, 1.1), min(error.retry_after or 0.0, 300.0))
+        return Later(seconds, f"{error.code}: {error.detail or error.message}")
     if is_readable or isinstance(error, CookieExpiredError):
         return GivenUp(error)
     return GivenUp(UnexpectedResponseError(code="upstream_interrupted", detail=error.detail or error.message))

@@ -16,9 +16,11 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from accounts.models import WhitelistedUser
+from bingproject import request_id
 from bingproject.errors import ConflictError, InvalidRequestError, NotFoundError, RateLimitError
-from creator.models import FINISHED, IdempotencyKey, Runner, State, Task, read_pictures, read_rows
+from creator.models import FINISHED, EventKind, IdempotencyKey, Runner, State, Task, read_pictures, read_rows
 from creator.services.availability import refuse_if_hopeless
+from creator.services.events import Step, tell
 from creator.services.quotas import count_tasks, give_back
 from creator.services.records import slot_end
 
@@ -86,6 +88,8 @@ def create_task(wish: Wish, origin: Origin, now: datetime, patience_seconds: flo
         counted_on = count_tasks(origin.user, wish.kind, wish.count, now)
         tasks = _new_tasks(wish, origin, counted_on, now)
         Task.objects.bulk_create(tasks)
+        asked = request_id.current.get()
+        tell(*(Step(task.pk, EventKind.ACCEPTED, now, origin.route, request_id=asked) for task in tasks))
         if origin.idempotency_key:
             IdempotencyKey.objects.create(
                 holder=origin.holder,
@@ -223,28 +227,33 @@ def cancel_task(task_id: str, holder: str | None, now: datetime) -> Task:
     Shape: the task afterwards: `cancelled`, or still `submitting`/`uncertain` with the wish stored.
     Raises: NotFoundError; ConflictError when it has finished.
     """
-    task = find_task(task_id, holder)
-    if task.is_finished:
-        raise ConflictError(f"The task has already finished: it is {task.state}.")
+    by = "by an operator" if holder is None else "by its caller"
+    with transaction.atomic():
+        task = find_task(task_id, holder)
+        if task.is_finished:
+            raise ConflictError(f"The task has already finished: it is {task.state}.")
+        kind = _cancel_row(task, now)
+        if kind is not None:
+            tell(Step(task.pk, kind, now, by))
+        after = find_task(task_id, holder)
+    if after.state in FINISHED and after.state != State.CANCELLED:
+        raise ConflictError(f"The task has already finished: it is {after.state}.")
+    return cancel_task(task_id, holder, now) if kind is None and not after.is_finished else after
+
+
+def _cancel_row(task: Task, now: datetime) -> EventKind | None:
+    """What the cancelling came to; None when the row went on meanwhile and nothing was written."""
     mine = Task.objects.filter(pk=task.pk)
     ended = {"state": State.CANCELLED, "error_code": "cancelled", "finished_at": now, "cancel_requested": True}
-    with transaction.atomic():
-        is_cancelled = mine.filter(state=State.QUEUED).update(**ended)
-        if is_cancelled:
-            give_back([task.pk])
-    if is_cancelled:
-        return find_task(task_id, holder)
+    if mine.filter(state=State.QUEUED).update(**ended):
+        give_back([task.pk])
+        return EventKind.CANCELLED
     # Bing may go on with it: the account's slot stays taken for as long as such a job usually runs.
     slot_until = slot_end(task.kind, task.submit_at or now)
     # A runner that lives lets go of the row by itself; one that died cannot.
     polling = mine.filter(state=State.POLLING)
     has_runner = polling.filter(runner__in=Runner.objects.values("id"))
     if has_runner.update(**ended, slot_until=slot_until) or polling.update(**ended, slot_until=slot_until, runner=None):
-        return find_task(task_id, holder)
-    mine.filter(state__in=(State.SUBMITTING, State.UNCERTAIN)).update(cancel_requested=True)
-    task = find_task(task_id, holder)
-    if task.state in FINISHED and task.state != State.CANCELLED:
-        raise ConflictError(f"The task has already finished: it is {task.state}.")
-    if task.state == State.POLLING:
-        return cancel_task(task_id, holder, now)
-    return task
+        return EventKind.CANCELLED
+    sending = mine.filter(state__in=(State.SUBMITTING, State.UNCERTAIN))
+    return EventKind.CANCEL_WISHED if sending.update(cancel_requested=True) else None

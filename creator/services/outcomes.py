@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from bingproject.errors import OWNER, InternalError, NotFoundError, ServiceError, by_code
-from creator.models import FINISHED, State, Task, read_rows
+from creator.models import FINISHED, EventKind, State, Task, read_rows
 from creator.services.records import end_queued
 
 
@@ -25,7 +25,8 @@ def read_tasks(task_ids: Iterable[uuid.UUID]) -> list[Task]:
 def withdraw_tasks(task_ids: Iterable[uuid.UUID], now: datetime) -> int:
     """Cancel those that still wait in the queue, because nobody works; what Bing may have stays. How many."""
     queued = Task.objects.filter(pk__in=list(task_ids), state=State.QUEUED)
-    return end_queued(queued, state=State.CANCELLED, error_code="cancelled", finished_at=now, cancel_requested=True)
+    cancelled = {"state": State.CANCELLED, "error_code": "cancelled", "cancel_requested": True}
+    return end_queued(queued, EventKind.CANCELLED, now, "no worker ran, and nobody waits for it", cancelled)
 
 
 def failure_of(task: Task) -> ServiceError | None:

@@ -7,17 +7,19 @@ says whether it was (`engine` rules 3 and 4).
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
 
 from bingproject.errors import InternalError, NoAccountError, ServiceError
-from creator.models import AT_BING, IdempotencyKey, Kind, Result, State, Task, transition
+from creator.models import AT_BING, EventKind, IdempotencyKey, Kind, Result, State, Task, TaskQuerySet, transition
+from creator.services.events import Step, tell, tell_look
 from creator.services.quotas import give_back
 
 # How long Bing may still be busy with a request whose end we do not learn: an image's usual time, a fast video's.
@@ -45,6 +47,11 @@ class Claim:
     runner: str
     attempt: int
     submit_at: datetime
+    account_name: str = ""
+
+    def tell(self, kind: EventKind, at: datetime, text: str = "", request_id: str = "") -> None:
+        """Add a step of this attempt to the task's story."""
+        tell(Step(self.task_id, kind, at, text, self.account_name, request_id))
 
 
 def record_accepted(claim: Claim, request_id: str, lane: str, now: datetime) -> bool:
@@ -61,18 +68,22 @@ def record_accepted(claim: Claim, request_id: str, lane: str, now: datetime) -> 
         "deadline_at": result_deadline(claim.kind, now),
     }
     if transition(claim.task_id, claim.runner, (State.SUBMITTING,), accepted):
+        claim.tell(EventKind.SUBMITTED, now, f"{lane} lane", request_id)
         return not _finish_cancelled(claim, (State.POLLING,), now)
     late = Task.objects.filter(pk=claim.task_id, state=State.UNCERTAIN, attempt_count=claim.attempt)
-    late.update(**accepted, runner=None)
+    if late.update(**accepted, runner=None):
+        claim.tell(EventKind.SUBMITTED, now, f"{lane} lane; the answer came late", request_id)
     return False
 
 
 def _finish_cancelled(claim: Claim, expected: tuple[str, ...], now: datetime) -> bool:
     rows = Task.objects.filter(pk=claim.task_id, runner=claim.runner, state__in=expected, cancel_requested=True)
     slot_until = slot_end(claim.kind, claim.submit_at) if State.POLLING in expected else None
-    return bool(
-        rows.update(state=State.CANCELLED, runner=None, error_code="cancelled", finished_at=now, slot_until=slot_until)
-    )
+    ended = {"state": State.CANCELLED, "runner": None, "error_code": "cancelled", "finished_at": now}
+    is_wished = bool(rows.update(**ended, slot_until=slot_until))
+    if is_wished:
+        claim.tell(EventKind.CANCELLED, now, "as was wished before Bing had answered")
+    return is_wished
 
 
 def record_refused(claim: Claim, error: ServiceError, now: datetime) -> bool:
@@ -94,7 +105,7 @@ def record_requeued(
             return True
     row = Task.objects.only("tried_accounts").filter(pk=claim.task_id).first()
     tried = [] if row is None else row.tried_accounts
-    return transition(
+    is_ours = transition(
         claim.task_id,
         claim.runner,
         (State.SUBMITTING,),
@@ -109,13 +120,23 @@ def record_requeued(
             "error_detail": _detail(error),
         },
     )
+    if is_ours:
+        claim.tell(EventKind.REQUEUED, timezone.now(), f"not before {next_at:%H:%M:%S}; {_detail(error)}")
+    return is_ours
 
 
 def record_uncertain(claim: Claim, error: ServiceError) -> bool:
     """Sent, but the answer did not come: only time can tell, and the request is not sent again."""
-    return transition(
-        claim.task_id, claim.runner, (State.SUBMITTING,), {"state": State.UNCERTAIN, "error_detail": _detail(error)}
-    )
+    doubt = {"state": State.UNCERTAIN, "error_detail": _detail(error)}
+    is_ours = transition(claim.task_id, claim.runner, (State.SUBMITTING,), doubt)
+    if is_ours:
+        claim.tell(EventKind.UNCERTAIN, timezone.now(), _detail(error))
+    return is_ours
+
+
+def record_look(claim: Claim, kind: EventKind, text: str, now: datetime) -> bool:
+    """A look at the result that is worth a line of the story; the row stays as it is."""
+    return tell_look(Step(claim.task_id, kind, now, text, claim.account_name), claim.runner)
 
 
 def record_unknown(claim: Claim, now: datetime) -> bool:
@@ -123,7 +144,7 @@ def record_unknown(claim: Claim, now: datetime) -> bool:
     if _finish_cancelled(claim, (State.UNCERTAIN,), now):
         Task.objects.filter(pk=claim.task_id).update(slot_until=slot_end(claim.kind, claim.submit_at))
         return True
-    return transition(
+    is_ours = transition(
         claim.task_id,
         claim.runner,
         (State.UNCERTAIN,),
@@ -135,33 +156,37 @@ def record_unknown(claim: Claim, now: datetime) -> bool:
             "finished_at": now,
         },
     )
+    if is_ours:
+        claim.tell(EventKind.FAILED, now, "submit_outcome_unknown: nobody knows whether Bing took it")
+    return is_ours
 
 
-def record_images(claim: Claim, urls: Sequence[str], prompt: str, now: datetime) -> bool:
-    """The pictures are there."""
-    is_ours = _complete(claim, now, revised_prompt=prompt)
+def record_images(claim: Claim, urls: Sequence[str], prompt: str, now: datetime, looks: str = "") -> bool:
+    """The pictures are there; `looks` says how often they were looked for."""
+    is_ours = _complete(claim, now, f"{len(urls)} picture{'' if len(urls) == 1 else 's'}", looks, revised_prompt=prompt)
     if is_ours:
         Result.objects.bulk_create([Result(task_id=claim.task_id, index=i, url=url) for i, url in enumerate(urls)])
     return is_ours
 
 
-def record_video(claim: Claim, url: str, now: datetime) -> bool:
-    """The video is there."""
-    return _complete(claim, now, video_url=url)
+def record_video(claim: Claim, url: str, now: datetime, looks: str = "") -> bool:
+    """The video is there; `looks` says how often it was looked for."""
+    return _complete(claim, now, "the video", looks, video_url=url)
 
 
-def _complete(claim: Claim, now: datetime, **found: str) -> bool:
-    return transition(
-        claim.task_id,
-        claim.runner,
-        (State.POLLING,),
-        dict(state=State.COMPLETED, runner=None, finished_at=now, error_detail="", **found),
-    )
+def _complete(claim: Claim, now: datetime, what: str, looks: str, **found: str) -> bool:
+    completed = dict(state=State.COMPLETED, runner=None, finished_at=now, error_detail="", **found)
+    is_ours = transition(claim.task_id, claim.runner, (State.POLLING,), completed)
+    if is_ours:
+        claim.tell(EventKind.COMPLETED, now, f"{what}; {looks}" if looks else what)
+    return is_ours
 
 
-def record_failed(claim: Claim, error: ServiceError, now: datetime, *, keeps_slot: bool = False) -> bool:
+def record_failed(
+    claim: Claim, error: ServiceError, now: datetime, *, keeps_slot: bool = False, looks: str = ""
+) -> bool:
     """It failed, for the reason given; `keeps_slot` when Bing may still be busy with it."""
-    return transition(
+    is_ours = transition(
         claim.task_id,
         claim.runner,
         AT_BING,
@@ -176,11 +201,14 @@ def record_failed(claim: Claim, error: ServiceError, now: datetime, *, keeps_slo
             "finished_at": now,
         },
     )
+    if is_ours:
+        claim.tell(EventKind.FAILED, now, f"{_detail(error)}; {looks}" if looks else _detail(error))
+    return is_ours
 
 
-def record_timed_out(claim: Claim, now: datetime) -> bool:
+def record_timed_out(claim: Claim, now: datetime, looks: str = "") -> bool:
     """Accepted, but no result within the time allowed; Bing may still deliver, too late for us."""
-    return transition(
+    is_ours = transition(
         claim.task_id,
         claim.runner,
         (State.POLLING,),
@@ -193,18 +221,20 @@ def record_timed_out(claim: Claim, now: datetime) -> bool:
             "finished_at": now,
         },
     )
+    if is_ours:
+        claim.tell(EventKind.EXPIRED, now, f"no result in time; {looks}" if looks else "no result in time")
+    return is_ours
 
 
 def fail_queued(kind: str, error: ServiceError, now: datetime) -> int:
     """No account can take them: every waiting task of the kind fails with the cause; how many."""
-    return end_queued(
-        Task.objects.due(now).filter(kind=kind),
-        state=State.FAILED,
-        error_code=error.code,
-        error_message=error.message[:500],
-        retry_after_seconds=error.retry_after,
-        finished_at=now,
-    )
+    failed = {
+        "state": State.FAILED,
+        "error_code": error.code,
+        "error_message": error.message[:500],
+        "retry_after_seconds": error.retry_after,
+    }
+    return end_queued(Task.objects.due(now).filter(kind=kind), EventKind.FAILED, now, _detail(error), failed)
 
 
 def expire_queued(now: datetime) -> int:
@@ -212,19 +242,23 @@ def expire_queued(now: datetime) -> int:
     late = Task.objects.filter(state=State.QUEUED, deadline_at__lte=now)
     if not late.exists():  # read-only: an idle runner must not take SQLite's write lock every second
         return 0
-    return end_queued(late, state=State.EXPIRED, error_code="expired", finished_at=now)
+    expired = {"state": State.EXPIRED, "error_code": "expired"}
+    return end_queued(late, EventKind.EXPIRED, now, "no account had room in time", expired)
 
 
-def end_queued(queued: QuerySet[Task], **changes: Any) -> int:
-    """End tasks that wait in the queue and give back what they count, in steps that hold no lock for long; how many."""
+def end_queued(rows: TaskQuerySet, kind: EventKind, now: datetime, text: str, changes: Mapping[str, Any]) -> int:
+    """End waiting tasks, all for one reason, and give back what they count; how many.
+
+    In steps that hold no lock for long.
+    """
     ended = 0
     while True:
         with transaction.atomic():
-            rows = queued.select_for_update(skip_locked=True) if connection.vendor == "postgresql" else queued
-            ids = list(rows.order_by("pk").values_list("pk", flat=True)[:ENDED_AT_ONCE])
+            ids = rows.lock_ids(ENDED_AT_ONCE)
             if not ids:
                 return ended
-            ended += Task.objects.filter(pk__in=ids, state=State.QUEUED).update(**changes)
+            tell(*(Step(task_id, kind, now, text) for task_id in ids))
+            ended += Task.objects.filter(pk__in=ids, state=State.QUEUED).update(finished_at=now, **changes)
             give_back(ids)
 
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import answer, carry, chat, chat_streams, lifecycle, read, recover, submit
+from tests.benchmarks import answer, carry, chat, chat_streams, console, lifecycle, read, recover, submit
 from tests.benchmarks.figures import DATABASES, Figure, as_markdown, summarise
 from tests.rig.documents import put_block
 from tests.rig.parts import clean_up_when_ended
@@ -34,11 +34,17 @@ BENCHMARKS = {
     "lifecycle": (lifecycle.run, 1),
     "chat": (chat.run, 5),
     "chat-streams": (chat_streams.run, 1),
+    "console": (console.run, 1),
 }
 
 CHATS = ("chat", "chat-streams")
 # The tables of docs/performance.md.
-BLOCKS = {"figures": [name for name in BENCHMARKS if name not in CHATS], "chat figures": CHATS}
+CONSOLE = ("console",)
+BLOCKS = {
+    "figures": [name for name in BENCHMARKS if name not in (*CHATS, *CONSOLE)],
+    "chat figures": CHATS,
+    "console figures": CONSOLE,
+}
 
 
 def _measure(name: str, databases: tuple[str, ...], runs: int | None, is_quick: bool) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -9,7 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Lease, WhitelistedUser
-from bingproject.pages import NewestPaginator
+from bingproject.pages import NewestPaginator, once_for_each_row
+from tests.chat.turns import make_conversation
 from tests.factories import make_account, make_user
 
 pytestmark = pytest.mark.django_db
@@ -24,6 +27,27 @@ def test_pages_end_at_the_newest_rows() -> None:
     assert (rows.count, rows.num_pages) == (3, 2)
 
 
+@pytest.mark.parametrize(("query", "names"), [
+    ({"from_0": "2026-03-02"}, {"second", "third"}),
+    ({"to_0": "2026-03-02"}, {"first", "second"}),
+    ({"from_0": "2026-03-02", "from_1": "12:00:01"}, {"third"}),
+    ({"from_0": "2026-03-02", "from_1": "12:00", "to_0": "2026-03-02", "to_1": "12:00"}, {"second"}),
+    ({"from_0": "", "to_0": ""}, {"first", "second", "third"}),
+    ({"from_0": "nonsense", "to_0": "2026-02-31"}, {"first", "second", "third"}),
+    ({"from_0": "2026-03-02", "from_1": "noon"}, {"second", "third"}),
+])  # fmt: skip
+def test_a_time_filter_takes_days_with_or_without_a_time(
+    client: Client, query: dict[str, str], names: set[str]
+) -> None:
+    """Whole days in UTC; an end that is no date limits nothing."""
+    client.force_login(User.objects.create_superuser("admin", password="x"))
+    for day, name in enumerate(("first", "second", "third"), start=1):
+        make_conversation(holder=f"user:{name}", used_at=datetime(2026, 3, day, 12, tzinfo=UTC))
+    fields = {f"used_at_{name}": value for name, value in query.items()}
+    text = client.get(reverse("admin:chat_conversation_changelist"), fields).content.decode()
+    assert {name for name in ("first", "second", "third") if f">{name}<" in text} == names
+
+
 def test_rows_of_machines_are_looked_at_alone(client: Client) -> None:
     """Leases: listed with account, holder and end; no adding, changing or deleting."""
     client.force_login(User.objects.create_superuser("admin", password="x"))
@@ -36,3 +60,27 @@ def test_rows_of_machines_are_looked_at_alone(client: Client) -> None:
         address = reverse(f"admin:accounts_lease_{way}", args=[lease.pk])
         assert client.post(address, {"post": "yes", "holder": "x"}).status_code == 403
     assert Lease.objects.get().holder == "chat 1"
+
+
+def test_a_computed_field_is_shown_once_for_each_row() -> None:
+    """Asked for again it is what it was; another row, and another field, have their own."""
+
+    class Page:
+        asked = 0
+
+        @once_for_each_row
+        def first(self, row: WhitelistedUser) -> str:
+            self.asked += 1
+            return f"first of {row.user_id}"
+
+        @once_for_each_row
+        def second(self, row: WhitelistedUser) -> str:
+            return f"second of {row.user_id}"
+
+    page, anna, bert = Page(), WhitelistedUser(user_id="anna"), WhitelistedUser(user_id="bert")
+    assert [page.first(anna), page.first(anna), page.second(anna)] == [
+        "first of anna",
+        "first of anna",
+        "second of anna",
+    ]
+    assert (page.first(bert), page.asked) == ("first of bert", 2)

@@ -2,7 +2,13 @@
 
 import pytest
 
-from creator.protocol.media import build_image_url, find_image_id, find_video_url, is_bing_host
+from creator.protocol.media import (
+    build_image_url,
+    build_thumbnail_url,
+    find_image_id,
+    find_video_url,
+    is_bing_host,
+)
 
 MEDIA = "http://127.0.0.1:7861"
 
@@ -90,3 +96,10 @@ def test_hosts_of_bing() -> None:
     """Bing's own names and its picture servers count, names that merely end alike do not."""
     assert all(map(is_bing_host, ["bing.com", "www.bing.com", "tse1.mm.bing.net"]))
     assert not any(map(is_bing_host, ["", "evilbing.com", "bing.net", "bing.com.example"]))
+
+
+def test_a_thumbnail_is_the_same_picture_smaller() -> None:
+    """The address asks for width and height as Bing's result pages do, so it is no result's normal form."""
+    small = build_thumbnail_url("https://th.bing.com/th/id/OIG1.a?pid=ImgGn")
+    assert small == "https://th.bing.com/th/id/OIG1.a?pid=ImgGn&w=270&h=270&c=6&r=0&o=5"
+    assert find_image_id(small, media_url="https://th.bing.com") == "OIG1.a"

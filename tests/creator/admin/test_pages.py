@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.contrib.messages import get_messages
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
 
 from bingproject.pages import NewestPaginator
 from creator.models import FINISHED, OPEN, State, Task
@@ -108,6 +111,30 @@ def test_filters(operator: Client) -> None:
     assert listed(operator, error="blocked") == listed(operator, error="any") == {failed.pk}
     assert listed(operator, error="throttled") == set()
     assert listed(operator, error="nonsense") == listed(operator, model="nonsense") == everything
+    anna = make_task(holder="user:anna", created_at=timezone.now() - timedelta(days=40))
+    assert listed(operator, user="anna") == listed(operator, user=" user:anna ") == {anna.pk}
+    assert listed(operator, user="open") == everything and listed(operator, user=" ") == {*everything, anna.pk}
+    a_month_ago = f"{timezone.now() - timedelta(days=30):%Y-%m-%d}"
+    assert listed(operator, created_at_to_0=a_month_ago) == {anna.pk}
+    assert listed(operator, created_at_from_0=a_month_ago) == everything
+
+
+def test_no_order_is_offered_that_would_sort_all_rows(operator: Client) -> None:
+    """By time alone, either way: it has an index."""
+    old, new = make_task(created_at=timezone.now() - timedelta(hours=1)), make_task()
+    oldest_first = page(operator, "task_changelist", o="8")
+    assert oldest_first.index(str(old.pk)) < oldest_first.index(str(new.pk))
+    assert set(re.findall(r"[?&;]o=-?(\d+)", page(operator, "task_changelist"))) == {"8"}
+
+
+def test_pictures_stand_small_in_the_list(operator: Client) -> None:
+    """Fetched when they come into view, without telling Bing where they stand; a video has a sign."""
+    make_task(state=State.COMPLETED, images=[URL])
+    text = page(operator, "task_changelist")
+    assert f'src="{escape(URL)}&amp;w=270&amp;h=270' in text
+    assert 'loading="lazy"' in text and 'referrerpolicy="no-referrer"' in text and 'title="video"' not in text
+    make_task(kind="video", state=State.COMPLETED, video_url=URL)
+    assert 'title="video"' in page(operator, "task_changelist")
 
 
 def test_search(operator: Client) -> None:
@@ -198,6 +225,90 @@ def test_an_operator_who_may_only_look_cannot_cancel(client: Client) -> None:
     assert "Queued" in page(client, "task_changelist")
     act(client, "cancel", task)
     assert reload(task).state == State.QUEUED
+
+
+# --- trying again, copying ------------------------------------------------------------------------------------------
+
+
+def do(operator: Client, task: Task, name: str, **headers: str) -> Any:
+    """Send the form of an action of a task's own page."""
+    address = reverse(f"admin:creator_task_{name}", args=[task.pk])
+    return operator.post(address, {"_form_submitted": "True"}, headers=headers)
+
+
+def test_the_action_tries_again_what_has_ended(operator: Client) -> None:
+    """As new tasks; what runs is left alone."""
+    failed, running = make_task(state=State.FAILED, prompt="a wish"), make_task()
+    assert "1 tried again. 1 left alone" in act(operator, "retry", failed, running)
+    assert Task.objects.get(retry_of=failed.pk).prompt == "a wish"
+    assert "0 tried again. 1 left alone" in act(operator, "retry", failed)
+
+
+def test_a_task_is_tried_again_from_its_page(operator: Client) -> None:
+    """Asked first; then the new task's page, and each leads to the other."""
+    task = make_task(state=State.FAILED)
+    assert "Try it again" in page(operator, "task_retry_this", task.pk)
+    assert Task.objects.count() == 1
+    answer = do(operator, task, "retry_this")
+    new = Task.objects.get(retry_of=task.pk)
+    assert answer.headers["Location"] == reverse("admin:creator_task_change", args=[new.pk])
+    assert str(task.pk) in page(operator, "task_change", new.pk)
+    assert reverse("admin:creator_task_change", args=[new.pk]) in page(operator, "task_change", task.pk)
+    again = do(operator, task, "retry_this", **{"HX-Request": "true"})
+    assert again.headers["HX-Redirect"] == reverse("admin:creator_task_change", args=[task.pk])
+    assert Task.objects.count() == 2
+
+
+def test_a_task_is_cancelled_from_its_page(operator: Client) -> None:
+    """At once, noted, or too late."""
+    waiting, sending = make_task(), make_task(state=State.SUBMITTING, submit_at=timezone.now())
+    for task in (waiting, sending, waiting):
+        assert do(operator, task, "cancel_this").status_code == 302
+    assert (reload(waiting).state, reload(sending).cancel_requested) == (State.CANCELLED, True)
+    said = [str(message) for message in get_messages(operator.get(reverse("admin:index")).wsgi_request)]
+    assert said == ["Cancelled.", "It will be cancelled once Bing has answered.", "It had ended before."]
+
+
+def test_a_page_offers_what_makes_sense(operator: Client) -> None:
+    """To cancel what runs, to try again what has ended, to copy either."""
+    running, ended = page(operator, "task_change", make_task().pk), make_task(state=State.FAILED)
+    assert "/cancel/" in running and "/retry/" not in running and "/curl/" in running
+    text = page(operator, "task_change", ended.pk)
+    assert "/retry/" in text and "/cancel/" not in text
+
+
+def test_requests_are_copied(operator: Client) -> None:
+    """From a page or for several; escaped in the page, with a place for the key."""
+    one, two = make_task(prompt="a 'red' <fox>"), make_task(kind="video", prompt="two")
+    text = page(operator, "task_curl_this", one.pk)
+    assert "http://testserver/create/image" in text and "YOUR_API_KEY" in text and "&lt;fox&gt;" in text
+    assert "<fox>" not in text
+    both = act(operator, "copy_as_curl", one, two)
+    assert "/create/image" in both and "/create/video" in both
+
+
+@pytest.mark.parametrize("name", ["curl_this", "cancel_this", "retry_this"])
+def test_an_address_of_no_task_breaks_nothing(operator: Client, name: str) -> None:
+    """Neither one that is gone nor one that never was an id."""
+    for text in (str(uuid.uuid4()), "nonsense"):
+        address = reverse(f"admin:creator_task_{name}", args=[text])
+        assert operator.post(address, {"_form_submitted": "True"}).status_code in (200, 302)
+    assert operator.get(reverse("admin:creator_task_change", args=["nonsense"])).status_code == 302
+
+
+def test_an_operator_who_may_only_look_copies_and_no_more(client: Client) -> None:
+    """No action that makes or ends anything, by page or by address."""
+    user = User.objects.create_user("viewer", password="x", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(content_type__app_label="creator", codename="view_task"))
+    client.force_login(user)
+    task = make_task(state=State.FAILED)
+    text = page(client, "task_change", task.pk)
+    assert "/curl/" in text and "/retry/" not in text
+    assert "create/image" in page(client, "task_curl_this", task.pk)
+    act(client, "retry", task)
+    for name in ("retry_this", "cancel_this"):
+        assert do(client, task, name).status_code == 403
+    assert Task.objects.count() == 1
 
 
 # --- runners --------------------------------------------------------------------------------------------------------

@@ -86,7 +86,12 @@ def test_filters(operator: Client) -> None:
     assert listed(operator, model="creative") == {closed.pk}
     assert listed(operator, account__id__exact=str(account.pk)) == {open_one.pk}
     assert listed(operator, origin__exact="created") == {answering.pk}
-    assert listed(operator, used_at__gte=(now - timedelta(days=7)).isoformat()) == everything - {closed.pk}
+    assert listed(operator, used_at_from_0=f"{now - timedelta(days=7):%Y-%m-%d}") == everything - {closed.pk}
+    wrong = make_conversation(last_error="throttled", holder="user:anna")
+    assert listed(operator, failed="yes") == listed(operator, user="anna") == {wrong.pk}
+    assert listed(operator, failed="no") == listed(operator, user="open") == everything
+    everything |= {wrong.pk}
+    assert listed(operator, failed="nonsense") == listed(operator, user=" ") == everything
     assert listed(operator, state="nonsense") == listed(operator, model="nonsense") == everything
 
 
@@ -150,12 +155,12 @@ def test_of_a_very_long_chat_the_newest_turns_are_shown(operator: Client) -> Non
     """And how many are not."""
     row, now = make_conversation(), timezone.now()
     Turn.objects.bulk_create(
-        Turn(conversation=row, index=number, prompt=f"question {number}.", started_at=now) for number in range(203)
+        Turn(conversation=row, index=number, prompt=f"question {number}.", started_at=now) for number in range(103)
     )
     text = page(operator, "change", row.pk)
     assert "3 earlier turns not shown." in text
     assert "question 2." not in text
-    assert text.index("question 3.") < text.index("question 202.")
+    assert text.index("question 3.") < text.index("question 102.")
 
 
 def test_nothing_is_added_or_edited(operator: Client) -> None:

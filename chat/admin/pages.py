@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -11,19 +12,25 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
+from unfold.contrib.filters.admin import (
+    AutocompleteSelectFilter,
+    ChoicesDropdownFilter,
+    DropdownFilter,
+    TextFilter,
+)
 from unfold.decorators import display
 
-from bingproject.pages import MachineRowsAdmin, NewestPaginator
+from bingproject.pages import MachineRowsAdmin, NewestPaginator, TimeFilter, once_for_each_row
 from chat import services
 from chat.models import Conversation, Turn, TurnState
 from chat.protocol.catalogue import MODELS
 
-SHOWN_TURNS = 200  # the newest; a page of thousands is read by nobody
+SHOWN_TURNS = 100  # the newest; a page of thousands is read by nobody
 STATE_COLOURS = {"answering": "info", "open": "success", "closed": "default"}
 STATES = {"answering": "Answering", "open": "Open at Bing", "closed": "Closed at Bing"}
 
 
-class StateFilter(admin.SimpleListFilter):
+class StateFilter(DropdownFilter):
     """By what it is doing, or by whether Bing's end is open."""
 
     title = "state"
@@ -44,7 +51,7 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(chosen.get(self.value() or "", Q()))
 
 
-class ModelFilter(admin.SimpleListFilter):
+class ModelFilter(DropdownFilter):
     """By model; the choices are known, so no query looks for them."""
 
     title = "model"
@@ -59,6 +66,40 @@ class ModelFilter(admin.SimpleListFilter):
         return queryset.filter(model=self.value()) if self.value() in MODELS else queryset
 
 
+class FailedFilter(DropdownFilter):
+    """By whether the last turn failed."""
+
+    title = "last turn"
+    parameter_name = "failed"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
+        """Either."""
+        return [("yes", "Failed"), ("no", "Did not fail")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> QuerySet[Conversation]:
+        """Those."""
+        chosen = {"yes": ~Q(last_error=""), "no": Q(last_error="")}
+        return queryset.filter(chosen.get(self.value() or "", Q()))
+
+
+class UserFilter(TextFilter):
+    """By who asked: a user's id, or `open` for all who ask without a key."""
+
+    title = "user's id"
+    parameter_name = "user"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> QuerySet[Conversation]:
+        """Theirs."""
+        text = (self.value() or "").strip()
+        return queryset.filter(of_user(text)) if text else queryset
+
+
+def of_user(text: str) -> Q:
+    """What an operator means by a user: whose key it is, or whom a two-call client named."""
+    holders = ["open"] if text in ("open", "no key") else [text, f"user:{text}"]
+    return Q(holder__in=holders) | Q(user_id=text)
+
+
 @admin.register(Conversation)
 class ConversationAdmin(MachineRowsAdmin):
     """Conversations: state first; nothing is edited, Bing's end can be closed, what is over can go."""
@@ -69,9 +110,19 @@ class ConversationAdmin(MachineRowsAdmin):
     )
     list_display = ("state_shown", "asked_by", "model", "account", "origin", "turn_count", "last_error", "used_at")
     list_display_links = ("state_shown", "asked_by")
-    list_filter = (StateFilter, ModelFilter, "account", "origin", "used_at")
+    list_filter = (
+        StateFilter,
+        FailedFilter,
+        ModelFilter,
+        ("origin", ChoicesDropdownFilter),
+        ("account", AutocompleteSelectFilter),
+        UserFilter,
+        ("used_at", TimeFilter),
+    )
+    list_filter_submit = True
+    sortable_by = ("used_at",)  # any other order would sort them all
     list_select_related = ("account",)
-    list_per_page = 50
+    list_per_page = 25
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = NewestPaginator
@@ -108,8 +159,7 @@ class ConversationAdmin(MachineRowsAdmin):
         try:
             found = queryset.filter(pk=uuid.UUID(text))
         except ValueError:
-            holders = Q(holder__in=(text, f"user:{text}")) | Q(user_id=text)
-            found = queryset.filter(holders) if text else queryset
+            found = queryset.filter(of_user(text)) if text else queryset
         return found, False
 
     def has_act_permission(self, request: HttpRequest) -> bool:
@@ -127,12 +177,13 @@ class ConversationAdmin(MachineRowsAdmin):
         """The same in words."""
         return STATES[state_of(row)]
 
-    @display(description="asked by", ordering="holder")
+    @display(description="asked by")
     def asked_by(self, row: Conversation) -> str:
         """The key's user; all who ask without a key are one."""
         return "no key" if row.holder == "open" else row.holder.removeprefix("user:")
 
     @display(description="transcript")
+    @once_for_each_row
     def transcript(self, row: Conversation) -> str:
         """What was said, the oldest of the shown turns first."""
         turns = list(row.turns.select_related("account").order_by("-index", "-pk")[:SHOWN_TURNS])[::-1]
@@ -160,6 +211,15 @@ def state_of(row: Conversation) -> str:
     return "open" if row.sealed_credentials else "closed"
 
 
+STATE_LABELS = {
+    TurnState.RUNNING: "info",
+    TurnState.FINISHED: "success",
+    TurnState.REFUSED: "warning",
+    TurnState.FAILED: "danger",
+    TurnState.LEFT: "default",
+}
+
+
 def show(turn: Turn) -> dict[str, Any]:
     """A turn as the transcript shows it; only links that a browser may follow are links."""
     links = [source for source in turn.sources if source["url"].startswith(("https://", "http://"))]
@@ -167,5 +227,12 @@ def show(turn: Turn) -> dict[str, Any]:
         "turn": turn,
         "sources": links,
         "has_texts": bool(turn.prompt or turn.answer),
-        "is_bad": turn.state == TurnState.FAILED,
+        "colour": STATE_LABELS.get(TurnState(turn.state), "default"),
+        "first_text_seconds": seconds_between(turn.started_at, turn.first_text_at),
+        "seconds": seconds_between(turn.started_at, turn.finished_at),
     }
+
+
+def seconds_between(begin: datetime, end: datetime | None) -> str:
+    """How long it took, "" when it has no end."""
+    return f"{(end - begin).total_seconds():,.1f} s" if end else ""
