@@ -61,7 +61,7 @@ class TaskQuerySet(models.QuerySet["Task"]):
     def lock_ids(self, most: int | None = None) -> list[uuid.UUID]:
         """The ids of at most so many, so that a write and what is told of it concern the same rows.
 
-        Only within a transaction: SQLite's has the only write lock; PostgreSQL leaves out what somebody else is writing.
+        Only within a transaction. SQLite's has the only write lock; PostgreSQL leaves out what others are writing.
         """
         rows = self.select_for_update(skip_locked=True) if connection.vendor == "postgresql" else self
         return list(rows.order_by("pk").values_list("pk", flat=True)[:most])

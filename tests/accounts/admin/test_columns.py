@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.admin import columns
+from accounts.admin import AccountAdmin, columns
 from accounts.leases import take_lease
 from accounts.models import Account, AccountCapability, AccountState, Capability, CheckState
 from creator.models import State
@@ -59,7 +59,7 @@ def test_a_hundred_accounts_cost_as_many_queries_as_one(operator: Client, django
     for number in range(99):
         make_account(f"account-{number}")
     with django_assert_max_num_queries(len(one)):
-        assert len(operator.get(address).context["cl"].result_list) == 100
+        assert len(operator.get(address).context["cl"].result_list) == AccountAdmin.list_per_page
 
 
 def test_the_change_page_shows_the_same_of_one_account(operator: Client) -> None:
