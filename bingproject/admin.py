@@ -8,17 +8,20 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django_q.models import Failure, OrmQ, Schedule, Success
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from bingproject.pages import MachineRowsAdmin
+from bingproject.pages import MachineRowsAdmin, RecordedAdmin
+from bingproject.record_page import RecordAdmin
+
+__all__ = ["RecordAdmin"]
 
 SHOWN_RESULT_CHARACTERS = 200
 # Group → pages: title, icon, model. Django's own order by app would put tasks beside the queue's jobs, which it calls
@@ -45,6 +48,7 @@ PAGES: dict[str, tuple[tuple[str, str, str], ...]] = {
     "Operators": (
         ("Log-ins", "shield_person", "auth.User"),
         ("Groups", "groups", "auth.Group"),
+        ("Record", "history", "bingproject.Record"),
     ),
 }
 
@@ -124,7 +128,7 @@ class QueuedJobAdmin(MachineRowsAdmin):
     fields = ("key", "lock", "task_id", "name", "func")
 
 
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # no parameter at run time
+class UserAdmin(DjangoUserAdmin, RecordedAdmin):  # type: ignore[type-arg]  # no parameter at run time
     """Operators who may log in here; whitelisted users of the API are another table."""
 
     hint = "Operators who may log in to these pages. Callers of the API are whitelisted users."
@@ -133,8 +137,15 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # no pa
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Whoever stands in the record stays: with the log-in its entries would go."""
+        to_delete, counts, missing, protected = super().get_deleted_objects(objs, request)
+        recorded = set(LogEntry.objects.filter(user__in=objs).values_list("user__username", flat=True))
+        stay = [f"The record of what {name} did: make the log-in inactive instead" for name in sorted(recorded)]
+        return to_delete, counts, missing, [*protected, *stay]
 
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+
+class GroupAdmin(DjangoGroupAdmin, RecordedAdmin):
     """Groups of operators with their permissions."""
 
     hint = "Permissions for several operators at once."

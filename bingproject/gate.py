@@ -173,8 +173,7 @@ class Gate:
         if method == "OPTIONS" and not is_admin:
             await reply.preflight(allowed_methods(path))
             return
-        limit_bytes = settings.CHAT_BODY_LIMIT_BYTES if path.endswith(CHAT_PATH) else settings.BODY_LIMIT_BYTES
-        body = await read_body(headers, receive, limit_bytes)
+        body = await read_body(headers, receive, body_limit_bytes(path, is_admin=is_admin))
         async with ThreadSensitiveContext(executor=self._lanes.pick()):
             if is_admin:
                 await self._admin(scope, Replay(body, receive), reply)
@@ -264,6 +263,14 @@ def canonical_path(path: str, *, is_admin: bool) -> str:
     if is_admin:
         return f"{path}/" if path == ADMIN_PATH else path
     return path[:-1] if len(path) > 1 and path.endswith("/") else path
+
+
+def body_limit_bytes(path: str, *, is_admin: bool) -> int:
+    """How much a request for this path may bring."""
+    if is_admin:
+        limits = (limit for page, limit in settings.ADMIN_BODY_LIMITS.items() if path.startswith(page))
+        return next(limits, settings.BODY_LIMIT_BYTES)
+    return settings.CHAT_BODY_LIMIT_BYTES if path.endswith(CHAT_PATH) else settings.BODY_LIMIT_BYTES
 
 
 def allowed_methods(path: str) -> list[str]:

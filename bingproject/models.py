@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from django.contrib.admin.models import LogEntry
 from django.db import models
 
 
@@ -120,3 +121,14 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return self.summary
+
+
+class Record(LogEntry):
+    """Django's log of what operators did, as a page of its own with a permission of its own."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ("view",)
+        ordering: ClassVar = ["-id"]
+        verbose_name = "entry"
+        verbose_name_plural = "record"

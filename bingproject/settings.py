@@ -244,6 +244,16 @@ STORAGES = {
 }
 BODY_LIMIT_BYTES = 1024 * 1024
 CHAT_BODY_LIMIT_BYTES = 8 * 1024 * 1024  # pictures come within the body
+# What an operator uploads or pastes: the file itself, and the form around it.
+UPLOAD_LIMIT_BYTES = 32 * 1024 * 1024
+UPLOAD_BODY_LIMIT_BYTES = UPLOAD_LIMIT_BYTES + 1024 * 1024
+# Pages of the admin that take more than BODY_LIMIT_BYTES, by the beginning of their path.
+ADMIN_BODY_LIMITS = {
+    "/admin/accounts/whitelisteduser/import/": UPLOAD_BODY_LIMIT_BYTES,
+}
+# Uploads stay in memory: no body is larger than this, so nothing of one ever comes to lie in a temporary file.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_MAX_MEMORY_SIZE = UPLOAD_BODY_LIMIT_BYTES
 DATA_UPLOAD_MAX_MEMORY_SIZE = CHAT_BODY_LIMIT_BYTES  # the largest of them; the gate keeps each route's own
 # Atomic requests stay off: a request that waits for a worker would wait for its own commit.
 ATOMIC_REQUESTS = False

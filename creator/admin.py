@@ -14,11 +14,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from bingproject.errors import OWNER, ConflictError
-from bingproject.pages import LIST_HINT, MachineRowsAdmin, NewestPaginator
+from bingproject.pages import LIST_HINT, MachineRowsAdmin, NewestPaginator, RecordedAdmin
 from creator import services
 from creator.models import FINISHED, Kind, Runner, State, Task
 from creator.protocol import MODELS
@@ -74,7 +73,7 @@ class ErrorFilter(admin.SimpleListFilter):
 
 
 @admin.register(Task)
-class TaskAdmin(ModelAdmin):
+class TaskAdmin(RecordedAdmin):
     """Tasks: state first; nothing is edited, what still runs can be cancelled."""
 
     hint = "What was asked for, newest first. To cancel what has not ended, tick it and choose the action."

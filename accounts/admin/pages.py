@@ -12,13 +12,13 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.timesince import timeuntil
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
 from accounts import services
 from accounts.admin.forms import AccountForm
 from accounts.models import USABLE_STATES, Account, AccountCapability, AccountState, Lease
-from bingproject.pages import LIST_HINT, MachineRowsAdmin
+from bingproject.pages import LIST_HINT, MachineRowsAdmin, RecordedAdmin
 
 STATE_COLOURS = {
     AccountState.OK: "success",
@@ -82,7 +82,7 @@ class AccountCapabilityInline(TabularInline):
 
 
 @admin.register(Account)
-class AccountAdmin(ModelAdmin):
+class AccountAdmin(RecordedAdmin):
     """Accounts: state first; cookies in, never out."""
 
     form = AccountForm

@@ -8,16 +8,15 @@ from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from accounts import services
 from accounts.models import WhitelistedUser
-from bingproject.pages import LIST_HINT
+from bingproject.pages import LIST_HINT, RecordedAdmin
 
 
 @admin.register(WhitelistedUser)
-class WhitelistedUserAdmin(ModelAdmin):
+class WhitelistedUserAdmin(RecordedAdmin):
     """Who may use this server."""
 
     hint = "People and programs that may use this server with a key, and the ids that two-call clients send."

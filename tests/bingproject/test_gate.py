@@ -13,7 +13,7 @@ import pytest
 
 from bingproject.environment import SettingError
 from bingproject.errors import NotFoundError
-from bingproject.gate import Gate, allowed_methods, canonical_path, read_body
+from bingproject.gate import Gate, allowed_methods, body_limit_bytes, canonical_path, read_body
 from tests.servers import LiveServer
 
 MEGABYTE = 1024 * 1024
@@ -97,6 +97,21 @@ def test_takes_a_body_up_to_the_limit(http: httpx.Client) -> None:
         for content in (b'{"a": "%s"}' % text, iter([b'{"a": "', text, b'"}'])):
             answer = http.post("/echo", content=content, headers={"Content-Type": "application/json"})
             assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("path", "megabytes"),
+    [
+        ("/admin/accounts/whitelisteduser/import/", 33),
+        ("/admin/accounts/whitelisteduser/", 1),
+        ("/admin/chat/completions", 1),
+        ("/v1/chat/completions", 8),
+        ("/create/image", 1),
+    ],
+)
+def test_each_path_has_its_limit(path: str, megabytes: int) -> None:
+    """Only where an operator uploads a file may a body of the admin be large, and only there."""
+    assert body_limit_bytes(path, is_admin=path.startswith("/admin/")) == megabytes * MEGABYTE
 
 
 def test_a_caller_who_leaves_early_leaves_nothing(site: LiveServer, http: httpx.Client) -> None:
