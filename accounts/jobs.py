@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 from asgiref.sync import async_to_sync
+from django.utils import timezone
 
 from accounts import services
+from accounts.services.uploads import prune_uploads as prune_pending_uploads
 
 
 def check_account(account_id: int) -> str:
@@ -23,6 +25,11 @@ def check_accounts() -> str:
 def check_wanted_accounts() -> str:
     """Look at the accounts whose check got lost with a machine's queue."""
     return _line(async_to_sync(services.check_wanted_accounts)())
+
+
+def prune_uploads() -> str:
+    """Forget uploaded files that nobody came back for."""
+    return f"{prune_pending_uploads(timezone.now())} uploads forgotten"
 
 
 def _line(states: Counter[str]) -> str:

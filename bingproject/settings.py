@@ -177,6 +177,7 @@ CLUSTER_NUDGES = [
 # job → every N seconds, once in the whole installation.
 CLUSTER_PERIODIC = {
     "accounts.jobs.check_accounts": 1800,
+    "accounts.jobs.prune_uploads": 3600,
     "creator.jobs.prune_tasks": 3600,
     "chat.jobs.prune_conversations": 3600,
     "bingproject.jobs.prune_queue_records": 3600,
@@ -186,6 +187,7 @@ CLUSTER_PERIODIC = {
 DEBUG = False
 INSTALLED_APPS = [
     "unfold",
+    "unfold.contrib.import_export",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -196,6 +198,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_q",
+    "import_export",
     "bingproject",
     "accounts",
     "creator",

@@ -11,12 +11,13 @@ from django.utils import timezone
 from unfold.decorators import display
 
 from accounts import services
+from accounts.admin.whitelist_pages import WhitelistFilesAdmin
 from accounts.models import WhitelistedUser
-from bingproject.pages import LIST_HINT, RecordedAdmin
+from bingproject.pages import LIST_HINT
 
 
 @admin.register(WhitelistedUser)
-class WhitelistedUserAdmin(RecordedAdmin):
+class WhitelistedUserAdmin(WhitelistFilesAdmin):
     """Who may use this server."""
 
     hint = "People and programs that may use this server with a key, and the ids that two-call clients send."
@@ -25,7 +26,7 @@ class WhitelistedUserAdmin(RecordedAdmin):
     list_filter = ("is_active",)
     search_fields = ("user_id", "name", "note")
     readonly_fields = ("created_at",)
-    actions = ("remove",)
+    actions = ("enable", "disable", "remove")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WhitelistedUser]:
         """With the number of keys that work."""
@@ -36,6 +37,16 @@ class WhitelistedUserAdmin(RecordedAdmin):
     def key_count(self, user: Any) -> int:
         """Keys not revoked."""
         return int(user.working_keys)
+
+    @admin.action(description="Enable", permissions=["change"])
+    def enable(self, request: HttpRequest, queryset: QuerySet[WhitelistedUser]) -> None:
+        """Let them in; their keys work again."""
+        messages.success(request, f"{queryset.filter(is_active=False).update(is_active=True)} enabled.")
+
+    @admin.action(description="Disable", permissions=["change"])
+    def disable(self, request: HttpRequest, queryset: QuerySet[WhitelistedUser]) -> None:
+        """Keep them out for now; their keys are not revoked."""
+        messages.success(request, f"{queryset.filter(is_active=True).update(is_active=False)} disabled.")
 
     @admin.action(description="Deactivate and revoke all keys", permissions=["change"])
     def remove(self, request: HttpRequest, queryset: QuerySet[WhitelistedUser]) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from accounts import jobs, services
 from accounts.models import AccountState
+from accounts.services.uploads import keep_upload
 from bingproject.sandbox.server import SandboxServer
 from tests.factories import make_account
 
@@ -43,6 +45,12 @@ def test_wanted_checks(sandbox: SandboxServer) -> None:
     assert jobs.check_wanted_accounts() == "no account"
     services.request_check(make_account("anna"), timezone.now() - timedelta(minutes=1))
     assert jobs.check_wanted_accounts() == "1 ok"
+
+
+def test_old_uploads() -> None:
+    """How many nobody came back for."""
+    keep_upload(User.objects.create_user("bert").pk, b"anna", timezone.now() - timedelta(days=1))
+    assert [jobs.prune_uploads(), jobs.prune_uploads()] == ["1 uploads forgotten", "0 uploads forgotten"]
 
 
 def test_what_settings_and_services_name_exists() -> None:

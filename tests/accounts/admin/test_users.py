@@ -7,8 +7,9 @@ from django.test import Client
 
 from accounts.models import WhitelistedUser
 from accounts.services import find_api_key, issue_api_key
-from bingproject.errors import InvalidApiKeyError
+from bingproject.errors import InvalidApiKeyError, NotWhitelistedError
 from tests.accounts.admin.operating import act, page, send
+from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -25,3 +26,15 @@ def test_users(operator: Client) -> None:
     assert not user.is_active
     with pytest.raises(InvalidApiKeyError):
         find_api_key(text)
+
+
+def test_many_users_are_disabled_and_enabled(operator: Client) -> None:
+    """Those chosen, at once; their keys are not revoked, so they work again afterwards."""
+    anna, bert, carl = make_user("anna"), make_user("bert"), make_user("carl", is_active=False)
+    _, text = issue_api_key("anna")
+    assert "2 disabled." in act(operator, "whitelisteduser", "disable", anna, bert, carl)
+    with pytest.raises(NotWhitelistedError):
+        find_api_key(text)
+    assert "1 enabled." in act(operator, "whitelisteduser", "enable", anna)
+    assert find_api_key(text).holder == "user:anna"
+    assert set(WhitelistedUser.objects.filter(is_active=False).values_list("user_id", flat=True)) == {"bert", "carl"}
