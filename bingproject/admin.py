@@ -87,6 +87,11 @@ def icon_address(request: HttpRequest) -> str:
     return static("bingproject/icon.svg")
 
 
+def style_address(request: HttpRequest) -> str:
+    """What the theme lacks."""
+    return static("bingproject/admin.css")
+
+
 class FinishedJobAdmin(MachineRowsAdmin):
     """Jobs that have run: what they were and the line they returned."""
 

@@ -288,6 +288,7 @@ UNFOLD = {
     "SITE_SYMBOL": "imagesmode",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "bingproject.admin.icon_address"}],
     "SHOW_HISTORY": True,
+    "STYLES": ["bingproject.admin.style_address"],
     "SIDEBAR": {"navigation": "bingproject.admin.navigation"},
 }
 
