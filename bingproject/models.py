@@ -130,5 +130,5 @@ class Record(LogEntry):
         proxy = True
         default_permissions = ("view",)
         ordering: ClassVar = ["-id"]
-        verbose_name = "entry"
-        verbose_name_plural = "record"
+        verbose_name = "record entry"
+        verbose_name_plural = "record entries"

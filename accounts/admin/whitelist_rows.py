@@ -53,20 +53,19 @@ class Preview(Result):
         return len(self.invalid_rows or self.rows) > SHOWN_ROWS
 
     @property
-    def wrong_rows(self) -> dict[str, Any]:
-        """Line, id, and what is wrong with which cell."""
-        rows = [[str(one.number), one.values[0], _faults(one.error_dict)] for one in self.invalid_rows[:SHOWN_ROWS]]
-        return {"headers": ["line", "user_id", "what is wrong"], "rows": rows}
+    def columns(self) -> tuple[str, ...]:
+        """The titles of `shown`."""
+        return ("line", "id", "what is wrong") if self.invalid_rows else ("line", "id", "is", "what changes")
 
     @property
-    def changing_rows(self) -> dict[str, Any]:
-        """Line, new or changed, id, and what changes."""
+    def shown(self) -> list[list[str]]:
+        """The first wrong rows with what is wrong in which cell; without any, the first that change something."""
+        if self.invalid_rows:
+            wrong = self.invalid_rows[:SHOWN_ROWS]
+            return [[str(one.number), one.values[0], _faults(one.error_dict)] for one in wrong]
         words = {RowResult.IMPORT_TYPE_NEW: "new", RowResult.IMPORT_TYPE_UPDATE: "changed"}
-        rows = [
-            [str(one.line), words[one.import_type], one.object_repr, "; ".join(one.changes)]
-            for one in self.rows[:SHOWN_ROWS]
-        ]
-        return {"headers": ["line", "", "user_id", "what changes"], "rows": rows}
+        changing = self.rows[:SHOWN_ROWS]
+        return [[str(one.line), one.object_repr, words[one.import_type], "; ".join(one.changes)] for one in changing]
 
 
 def _faults(errors: dict[str, list[str]]) -> str:

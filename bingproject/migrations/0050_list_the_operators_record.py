@@ -15,8 +15,8 @@ class Migration(migrations.Migration):
             name="Record",
             fields=[],
             options={
-                "verbose_name": "entry",
-                "verbose_name_plural": "record",
+                "verbose_name": "record entry",
+                "verbose_name_plural": "record entries",
                 "ordering": ["-id"],
                 "proxy": True,
                 "default_permissions": ("view",),

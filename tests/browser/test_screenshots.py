@@ -57,7 +57,7 @@ def take(tab: Tab, size: tuple[int, int]) -> bytes:
     shot = tab.page.screenshot(animations="disabled", caret="hide", clip=clip)  # type: ignore[arg-type]
     picture = Image.open(io.BytesIO(shot)).convert("RGB")
     packed = io.BytesIO()
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(packed, "PNG", optimize=True)
+    picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(packed, "PNG", optimize=True)
     return packed.getvalue()
 
 

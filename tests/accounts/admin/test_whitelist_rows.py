@@ -43,9 +43,9 @@ def test_new_changed_and_unchanged() -> None:
     text = f"user_id,name,daily_images,expires_at\nanna,Änna,,\nbert,Bert,,\ncarl,Carl,7,{FUTURE}\n"
     found = load(text, dry_run=True)
     assert counts(found) == (1, 1, 1, 0)
-    assert found.changing_rows["rows"] == [
-        ["2", "changed", "anna", "name: Anna → Änna; daily_images: 5 → none"],
-        ["4", "new", "carl", f"name: none → Carl; expires_at: none → {FUTURE}; daily_images: none → 7"],
+    assert found.shown == [
+        ["2", "anna", "changed", "name: Anna → Änna; daily_images: 5 → none"],
+        ["4", "carl", "new", f"name: none → Carl; expires_at: none → {FUTURE}; daily_images: none → 7"],
     ]
     assert WhitelistedUser.objects.count() == 2 and stored("anna")["name"] == "Anna"
     assert counts(load(text)) == (1, 1, 1, 0)
@@ -114,7 +114,7 @@ def test_one_wrong_row_stops_all(row: str, fault: str) -> None:
     for dry_run in (True, False):
         found = load(text, dry_run=dry_run)
         assert counts(found)[3] == 1 and found.has_validation_errors()
-        (line, _, words), *rest = found.wrong_rows["rows"]
+        (line, _, words), *rest = found.shown
         assert int(line) in (3, 4) and not rest
         assert fault in words or all(part in words for part in fault.split(". "))
     assert not WhitelistedUser.objects.exists()
@@ -149,9 +149,9 @@ def test_many_rows_cost_few_queries() -> None:
     ) as asked:
         found = load(f"user_id,daily_images\n{lines}")
     assert counts(found) == (3000, 0, 0, 0) and len(asked) < 60
-    assert found.is_cut and len(found.changing_rows["rows"]) == SHOWN_ROWS
+    assert found.is_cut and len(found.shown) == SHOWN_ROWS
     with CaptureQueriesContext(connection) as asked:
         assert counts(load(f"user_id,daily_images\n{lines.replace(',1', ',2')}")) == (0, 3000, 0, 0)
     assert len(asked) < 60 and WhitelistedUser.objects.filter(daily_images=2).count() == 3000
     wrong = load(f"user_id,daily_images\n{lines.replace(',1', ',-1')}")
-    assert counts(wrong)[3] == 3000 and wrong.is_cut and len(wrong.wrong_rows["rows"]) == SHOWN_ROWS
+    assert counts(wrong)[3] == 3000 and wrong.is_cut and len(wrong.shown) == SHOWN_ROWS
