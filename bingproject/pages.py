@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
@@ -68,7 +68,8 @@ def _recorded_on_rows(act: Callable[..., Any], what: Any) -> Callable[..., Any]:
 def _recorded_on_page(page: Any, act: Callable[..., Any], what: Any) -> Callable[..., Any]:
     @wraps(act)
     def run(request: HttpRequest, *arguments: Any, **options: Any) -> Any:
-        row = arguments[0] if arguments else page.get_object(request, options["object_id"]) if options else None
+        named = arguments[0] if arguments else options.get("object_id")
+        row = named if named is None or isinstance(named, Model) else page.get_object(request, named)
         answer = act(request, *arguments, **options)
         if _is_done(answer):
             record(request, page.model, [row] if row else [], str(what))
