@@ -6,12 +6,13 @@ PY := $(VENV)/bin/python
 SETUP := VENV="$(VENV)" ./.ci/setup
 SOURCES := manage.py accounts bingproject chat creator tests
 
-.PHONY: help install run demo test test-browser test-live bench chaos lint format types check
+.PHONY: help install run demo test test-browser test-live screenshots bench chaos lint format types check
 
 help:
 	@echo "make demo          the whole server against its built-in sandbox: no account, no other server"
 	@echo "make run           the same server against the real Bing"
 	@echo "make test          the tests (test-browser, test-live: those alone)"
+	@echo "make screenshots   the browser tests' pictures of the operators' pages, into docs/images"
 	@echo "make check         lint, types and migrations; make format rewrites"
 	@echo "make bench chaos   figures; kill tests"
 
@@ -32,6 +33,9 @@ test: install
 
 test-browser: install
 	@$(PY) -m pytest -m browser $(ARGS)
+
+screenshots: install
+	@$(PY) -m pytest -m browser tests/browser/test_screenshots.py --screenshots $(ARGS)
 
 test-live: install
 	@$(PY) -m pytest -m live $(ARGS)

@@ -8,6 +8,7 @@ from asgiref.sync import async_to_sync
 from django.utils import timezone
 
 from accounts import limits, services
+from accounts.services.uploads import prune_uploads as prune_pending_uploads
 
 
 def check_account(account_id: int) -> str:
@@ -34,6 +35,11 @@ def check_wanted_accounts() -> str:
 def prune_counters() -> str:
     """Delete counters of days and minutes that are over."""
     return f"{limits.prune_counters(timezone.now())} counters pruned"
+
+
+def prune_uploads() -> str:
+    """Forget uploaded files that nobody came back for."""
+    return f"{prune_pending_uploads(timezone.now())} uploads forgotten"
 
 
 def _line(states: Counter[str]) -> str:

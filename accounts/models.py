@@ -11,6 +11,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models import F, Q
 
@@ -327,6 +328,18 @@ class UsageCounter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.holder} {self.kind} {self.window_at:%Y-%m-%d %H:%M}"
+
+
+class PendingUpload(models.Model):
+    """A file between its preview and the operator's word: sealed, one for each operator, gone within the hour."""
+
+    operator = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True)
+    name = models.CharField(max_length=32, unique=True)
+    sealed = SealedTextField()
+    created_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 # Fixed text: building the query costs more than running it, and every request with a key asks.

@@ -19,7 +19,10 @@ from bingproject.alert_pages import AlertAdmin
 from bingproject.models import Alert
 from bingproject.operator_pages import GroupAdmin, LockedLogInAdmin, LogInAdmin, UserAdmin
 from bingproject.pages import MachineRowsAdmin
+from bingproject.record_page import RecordAdmin
 from bingproject.second_factor_pages import may_enter, own_paths
+
+__all__ = ["RecordAdmin"]
 
 SHOWN_RESULT_CHARACTERS = 200
 # Group → pages: title, icon, model. Django's own order by app would put tasks beside the queue's jobs, which it calls
@@ -49,6 +52,7 @@ PAGES: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("Groups", "groups", "auth.Group"),
         ("Locked log-ins", "lock", "axes.AccessAttempt"),
         ("Log-ins so far", "login", "axes.AccessLog"),
+        ("Record", "history", "bingproject.Record"),
     ),
 }
 
@@ -85,6 +89,11 @@ def _item(request: HttpRequest, title: str, icon: str, _label: str, entry: dict[
 def icon_address(request: HttpRequest) -> str:
     """The browser tab's icon."""
     return static("bingproject/icon.svg")
+
+
+def style_address(request: HttpRequest) -> str:
+    """What the theme lacks."""
+    return static("bingproject/admin.css")
 
 
 class FinishedJobAdmin(MachineRowsAdmin):

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.admin.models import LogEntry
 from django.db import models
 from django_otp.models import Device, ThrottlingMixin
 
@@ -158,3 +159,14 @@ class RecoveryCode(models.Model):
 
     def __str__(self) -> str:
         return f"a recovery code of {self.user_id}"
+
+
+class Record(LogEntry):
+    """Django's log of what operators did, as a page of its own with a permission of its own."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ("view",)
+        ordering: ClassVar = ["-id"]
+        verbose_name = "record entry"
+        verbose_name_plural = "record entries"

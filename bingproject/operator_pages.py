@@ -8,6 +8,7 @@ from typing import Any
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import User
@@ -15,15 +16,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from bingproject import second_factor
-from bingproject.pages import LIST_HINT, MachineRowsAdmin, NewestPaginator
+from bingproject.pages import LIST_HINT, MachineRowsAdmin, NewestPaginator, RecordedAdmin
 
 
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # no parameter at run time
+class UserAdmin(DjangoUserAdmin, RecordedAdmin):  # type: ignore[type-arg]  # no parameter at run time
     """Operators who may log in here; whitelisted users of the API are another table."""
 
     hint = "Operators who may log in to these pages. Callers of the API are whitelisted users."
@@ -38,16 +38,21 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # no pa
         """Who may let somebody in without the second factor they set up."""
         return bool(request.user.is_active and request.user.is_superuser)
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Whoever stands in the record stays: with the log-in its entries would go."""
+        to_delete, counts, missing, protected = super().get_deleted_objects(objs, request)
+        recorded = set(LogEntry.objects.filter(user__in=objs).values_list("user__username", flat=True))
+        stay = [f"The record of what {name} did: make the log-in inactive instead" for name in sorted(recorded)]
+        return to_delete, counts, missing, [*protected, *stay]
+
     @admin.action(description="Remove the second factor", permissions=["reset"])
     def remove_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """For who has lost theirs: the password alone logs them in, until they set up another."""
-        users = [user for user in queryset if second_factor.remove_of(user)]
-        for user in users:
-            self.log_change(request, user, "Removed the second factor.")
-        messages.success(request, f"{len(users)} removed.")
+        count = sum(second_factor.remove_of(user) for user in queryset)
+        messages.success(request, f"{count} removed.")
 
 
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(DjangoGroupAdmin, RecordedAdmin):
     """Groups of operators with their permissions."""
 
     hint = (
@@ -57,7 +62,7 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
     list_before_template = LIST_HINT
 
 
-class LockedLogInAdmin(ModelAdmin):
+class LockedLogInAdmin(RecordedAdmin):
     """Wrong log-ins of the last quarter of an hour, and the locks that come of them."""
 
     hint = "Log-ins that went wrong just now. Five for one name from one address lock both for a quarter of an hour."

@@ -205,6 +205,7 @@ CLUSTER_NUDGES = [
 CLUSTER_PERIODIC = {
     "accounts.jobs.check_accounts": 1800,
     "accounts.jobs.prune_counters": 3600,
+    "accounts.jobs.prune_uploads": 3600,
     "creator.jobs.prune_tasks": 3600,
     "chat.jobs.prune_conversations": 3600,
     "bingproject.jobs.prune_queue_records": 3600,
@@ -226,6 +227,7 @@ DEBUG = False
 INSTALLED_APPS = [
     "unfold",
     "unfold.contrib.filters",
+    "unfold.contrib.import_export",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -239,6 +241,7 @@ INSTALLED_APPS = [
     "axes",
     "csp",
     "django_otp",
+    "import_export",
     "bingproject",
     "accounts",
     "creator",
@@ -321,8 +324,9 @@ STORAGES = {
 BODY_LIMIT_BYTES = 1024 * 1024
 CHAT_BODY_LIMIT_BYTES = 8 * 1024 * 1024  # pictures come within the body
 # Forms of the admin in which operators paste or upload whole files: 32 MiB, and the form's other fields.
-LARGE_FORM_PATHS = [r"/admin/accounts/account/(add|\d+/change)/"]
-LARGE_FORM_LIMIT_BYTES = 33 * 1024 * 1024
+LARGE_FORM_PATHS = [r"/admin/accounts/account/(add|\d+/change)/", r"/admin/accounts/whitelisteduser/import/"]
+UPLOAD_LIMIT_BYTES = 32 * 1024 * 1024
+LARGE_FORM_LIMIT_BYTES = UPLOAD_LIMIT_BYTES + 1024 * 1024
 # The largest of them; the gate keeps each route's own. What comes is kept in memory and never in a temporary file: it
 # may be somebody's cookies.
 DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = LARGE_FORM_LIMIT_BYTES
@@ -358,6 +362,7 @@ UNFOLD = {
     "SITE_SYMBOL": "imagesmode",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "bingproject.admin.icon_address"}],
     "SHOW_HISTORY": True,
+    "STYLES": ["bingproject.admin.style_address"],
     "SIDEBAR": {"navigation": "bingproject.admin.navigation"},
     "ACCOUNT": {
         "navigation": [{"title": "Second factor", "link": "bingproject.second_factor_pages.second_factor_address"}]

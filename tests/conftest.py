@@ -28,6 +28,11 @@ SANDBOX_OPTIONS: dict[str, Any] = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What a run may be asked for."""
+    parser.addoption("--screenshots", action="store_true", help="browser tests put their pictures into docs/images/")
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
     """SQLite's test database is a file of this run, so that threads share it and runs do not."""

@@ -10,17 +10,16 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from accounts import services
 from accounts.admin.terms import ApiKeyForm
 from accounts.models import ApiKey
-from bingproject.pages import LIST_HINT
+from bingproject.pages import LIST_HINT, RecordedAdmin
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ModelAdmin):
+class ApiKeyAdmin(RecordedAdmin):
     """Keys: issued here and shown once, then read-only."""
 
     hint = "Keys of whitelisted users. A new key is shown exactly once; a revoked one opens nothing."

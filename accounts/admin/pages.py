@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import cached_property
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from accounts import services
@@ -21,7 +21,7 @@ from accounts.admin.checking import ChecksAccounts
 from accounts.admin.forms import AccountForm
 from accounts.models import USABLE_STATES, Account, AccountCapability, AccountState, Lease
 from accounts.protocol import describe_cookies
-from bingproject.pages import LIST_HINT, MachineRowsAdmin
+from bingproject.pages import LIST_HINT, MachineRowsAdmin, RecordedAdmin
 
 STATE_COLOURS = {
     AccountState.OK: "success",
@@ -104,7 +104,7 @@ class AccountCapabilityInline(TabularInline):
 
 
 @admin.register(Account)
-class AccountAdmin(ChecksAccounts, ModelAdmin):
+class AccountAdmin(ChecksAccounts, RecordedAdmin):
     """Accounts: state first; cookies in, never out."""
 
     form = AccountForm

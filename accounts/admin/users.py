@@ -9,18 +9,18 @@ from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from accounts import services
 from accounts.admin.terms import WhitelistedUserForm
 from accounts.admin.usage import UsageChangeList, show_all_usage, show_usage
+from accounts.admin.whitelist_pages import WhitelistFilesAdmin
 from accounts.models import Capability, WhitelistedUser
 from bingproject.pages import LIST_HINT
 
 
 @admin.register(WhitelistedUser)
-class WhitelistedUserAdmin(ModelAdmin):
+class WhitelistedUserAdmin(WhitelistFilesAdmin):
     """Who may use this server."""
 
     hint = "People and programs that may use this server with a key, and the ids that two-call clients send."
@@ -41,7 +41,7 @@ class WhitelistedUserAdmin(ModelAdmin):
         (None, {"fields": ("user_id", "name", "note", "is_active", "expires_at")}),
         ("How much they may begin on one UTC day", {"fields": WhitelistedUserForm.limits}),
     )
-    actions = ("remove",)
+    actions = ("enable", "disable", "remove")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WhitelistedUser]:
         """With the number of keys that work."""
@@ -86,6 +86,16 @@ class WhitelistedUserAdmin(ModelAdmin):
     def key_count(self, user: Any) -> int:
         """Keys neither revoked nor expired."""
         return int(user.working_keys)
+
+    @admin.action(description="Enable", permissions=["change"])
+    def enable(self, request: HttpRequest, queryset: QuerySet[WhitelistedUser]) -> None:
+        """Let them in; their keys work again."""
+        messages.success(request, f"{queryset.filter(is_active=False).update(is_active=True)} enabled.")
+
+    @admin.action(description="Disable", permissions=["change"])
+    def disable(self, request: HttpRequest, queryset: QuerySet[WhitelistedUser]) -> None:
+        """Keep them out for now; their keys are not revoked."""
+        messages.success(request, f"{queryset.filter(is_active=True).update(is_active=False)} disabled.")
 
     @admin.action(description="Deactivate and revoke all keys", permissions=["change"])
     def remove(self, request: HttpRequest, queryset: QuerySet[WhitelistedUser]) -> None:

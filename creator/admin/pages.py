@@ -18,12 +18,18 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import action, display
 
 from bingproject.errors import ConflictError, NotFoundError
-from bingproject.pages import LIST_HINT, MachineRowsAdmin, NewestPaginator, TimeFilter, once_for_each_row
+from bingproject.pages import (
+    LIST_HINT,
+    MachineRowsAdmin,
+    NewestPaginator,
+    RecordedAdmin,
+    TimeFilter,
+    once_for_each_row,
+)
 from creator import services
 from creator.admin.curl import KEY, curl_of
 from creator.admin.filters import ErrorFilter, ModelFilter, UserFilter
@@ -46,7 +52,7 @@ OFTEN_EMPTY = (
 
 
 @admin.register(Task)
-class TaskAdmin(ModelAdmin):
+class TaskAdmin(RecordedAdmin):
     """Tasks: state first; nothing is edited, what still runs can be cancelled."""
 
     hint = "What was asked for, newest first. To cancel, try again or copy requests, tick them and choose the action."

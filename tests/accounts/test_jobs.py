@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from accounts import jobs, limits, services
 from accounts.models import AccountState
+from accounts.services.uploads import keep_upload
 from bingproject.sandbox.server import SandboxServer
 from tests.factories import make_account, make_user
 
@@ -51,6 +53,12 @@ def test_old_counters() -> None:
     limits.take_quota(user, "image", 1, timezone.now())
     limits.take_quota(user, "image", 1, timezone.now() - timedelta(days=10))
     assert jobs.prune_counters() == "1 counters pruned"
+
+
+def test_old_uploads() -> None:
+    """How many nobody came back for."""
+    keep_upload(User.objects.create_user("bert").pk, b"anna", timezone.now() - timedelta(days=1))
+    assert [jobs.prune_uploads(), jobs.prune_uploads()] == ["1 uploads forgotten", "0 uploads forgotten"]
 
 
 def test_what_settings_and_services_name_exists() -> None:

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
+import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.chromium import Chromium, Page, find_chromium
+from tests.browser.tab import ARGUMENTS, Tab
 from tests.rig.parts import Part, inherited_environment
 from tests.rig.servers import free_port, is_listening, wait_for
 
 PORT_TRIES = 50
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The running server: where it is, where its sandbox is, how the operator gets in."""
+    """The running server: where it is, where its sandbox is, how the operator gets in, how a process joins it."""
 
     url: str
     sandbox_url: str
     password: str
+    environment: dict[str, str]
     http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60))
 
     def ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
@@ -34,6 +40,10 @@ class Site:
         answer = self.http.request(method, f"{self.url}{path}", **options)
         answer.raise_for_status()
         return dict(answer.json()["data"])
+
+    def arrange(self, what: str, **wish: Any) -> None:
+        """Have the sandbox behave: `scenario`, `account`, `options`."""
+        self.http.post(f"{self.sandbox_url}/_sandbox/{what}", json=wish).raise_for_status()
 
 
 def two_free_ports() -> int:
@@ -45,16 +55,16 @@ def two_free_ports() -> int:
     raise RuntimeError("no two free ports in a row")
 
 
-@pytest.fixture(scope="session")
-def program() -> str:
-    """The browser's program."""
-    return find_chromium() or pytest.skip("no Chromium: install it, or name its program in CHROMIUM")
+def find_chromium() -> str:
+    """The browser's program: `CHROMIUM`, else one of the usual names; empty where there is none."""
+    named = os.environ.get("CHROMIUM", "")
+    return shutil.which(named) or "" if named else next(filter(None, map(shutil.which, NAMES)), "")
 
 
-@pytest.fixture(scope="session")
-def server(program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+@contextmanager
+def running_site(folder: Path) -> Iterator[Site]:
     """`manage.py serve` at its first start, in sandbox mode, with files and rows of its own; results come at once."""
-    folder, port = tmp_path_factory.mktemp("server"), two_free_ports()
+    port = two_free_ports()
     environment = inherited_environment() | {
         "SANDBOX": "1",
         "PORT": str(port),
@@ -69,10 +79,9 @@ def server(program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         wait_for(lambda: "Operator's pages" in _read(log) or bool(part.exit_code), "the server to greet", 60)
         password = re.search(r"password: (\S+)", _read(log))
         assert password is not None, _read(log)
-        site = Site(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}", password[1])
+        site = Site(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}", password[1], environment)
         wait_for(lambda: is_listening(port + 1), "the sandbox", 30)
-        options = {"image_seconds": 0, "video_seconds": 0}
-        site.http.post(f"{site.sandbox_url}/_sandbox/options", json=options).raise_for_status()
+        site.arrange("options", image_seconds=0, video_seconds=0)
         wait_for(lambda: site.http.get(f"{site.url}/readyz").status_code == 200, "the worker", 30)
         yield site
         site.http.close()
@@ -85,38 +94,53 @@ def _read(log: Path) -> str:
     return log.read_text(encoding="utf-8", errors="replace")
 
 
-@pytest.fixture(scope="session")
-def chromium(program: str) -> Iterator[Chromium]:
+# Of the package and not of the run: while Playwright is open its event loop stands in the way of asynchronous tests.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
     """The browser."""
-    with Chromium(program) as browser:
-        yield browser
+    program = find_chromium()
+    if not program:
+        pytest.skip("no Chromium: install it (Debian: apt-get install chromium), or name its program in CHROMIUM")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="package")
+def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The server of most tests."""
+    with running_site(tmp_path_factory.mktemp("server")) as site:
+        yield site
 
 
 @pytest.fixture
-def page(chromium: Chromium) -> Iterator[Page]:
-    """A page that nobody is logged in on."""
-    with chromium.new_page() as fresh:
-        yield fresh
+def tab(browser: Browser) -> Iterator[Tab]:
+    """A tab that nobody is logged in on."""
+    fresh = Tab(browser)
+    yield fresh
+    fresh.close()
 
 
-@pytest.fixture(scope="session")
-def logged_in(chromium: Chromium, server: Site) -> Iterator[Page]:
-    """A page on which the operator has logged in, once for all tests: passwords are slow to check."""
-    with chromium.new_page() as page:
-        log_in(page, server)
-        yield page
+@pytest.fixture(scope="package")
+def logged_in(browser: Browser, server: Site) -> Iterator[Tab]:
+    """A tab on which the operator has logged in, once for all tests: passwords are slow to check."""
+    tab = Tab(browser)
+    log_in(tab, server)
+    yield tab
+    tab.close()
 
 
 @pytest.fixture
-def operator(logged_in: Page) -> Page:
-    """The operator's page."""
+def operator(logged_in: Tab) -> Tab:
+    """The operator's tab."""
     logged_in.forget()
     return logged_in
 
 
-def log_in(page: Page, server: Site) -> None:
+def log_in(tab: Tab, site: Site) -> None:
     """Type the name and the password that the first start printed."""
-    page.open(f"{server.url}/admin/")
-    page.fill("[name=username]", "admin")
-    page.fill("[name=password]", server.password)
-    page.follow("button[type=submit]")
+    tab.open(f"{site.url}/admin/")
+    tab.page.get_by_label("Username").fill("admin")
+    tab.page.get_by_label("Password").fill(site.password)
+    tab.follow(tab.page.get_by_role("button", name="Log in"))

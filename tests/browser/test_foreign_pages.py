@@ -10,8 +10,9 @@ from threading import Thread
 
 import pytest
 
-from tests.browser.chromium import Page
 from tests.browser.conftest import Site
+from tests.browser.operating import value
+from tests.browser.tab import Tab
 from tests.rig.servers import wait_for
 
 pytestmark = pytest.mark.browser
@@ -45,6 +46,13 @@ def prompts(server: Site) -> list[str]:
     return [task["prompt"] for task in server.ask("GET", "/tasks", params={"limit": 100})["tasks"]]
 
 
+def send_form(tab: Tab, form: str) -> int:
+    """Put a form into the page and have it send itself; the status it lands on."""
+    with tab.page.expect_navigation(wait_until="load") as navigation:
+        value(tab, f"() => {{ document.body.innerHTML = {json.dumps(form)}; document.forms[0].submit(); }}")
+    return navigation.value.status
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -54,65 +62,64 @@ def prompts(server: Site) -> list[str]:
     ],
     ids=["preflighted", "simple", "no-cors"],
 )
-def test_scripts_are_refused(page: Page, server: Site, stranger: str, options: dict[str, object]) -> None:
+def test_scripts_are_refused(tab: Tab, server: Site, stranger: str, options: dict[str, object]) -> None:
     """fetch() learns nothing and makes no task, whichever way it asks."""
     prompt = f"stolen {secrets.token_hex(8)}"
     is_form = options["mode"] == "no-cors"
     body = f"query={prompt}" if is_form else json.dumps({"query": prompt})
     wish = json.dumps({**options, "method": "POST", "body": body, "credentials": "include"})
-    page.open(stranger)
-    answer = page.evaluate(
+    tab.open(stranger)
+    answer = value(
+        tab,
         f"fetch('{server.url}/create/image', {wish})"
-        ".then(answer => answer.text().then(text => answer.type + text), error => error.name)"
+        ".then(answer => answer.text().then(text => answer.type + text), error => error.name)",
     )
     assert answer == ("opaque" if is_form else "TypeError")
     assert prompt not in prompts(server)
 
 
-def test_nothing_can_be_read(page: Page, server: Site, stranger: str) -> None:
+def test_nothing_can_be_read(tab: Tab, server: Site, stranger: str) -> None:
     """Neither tasks nor condition."""
-    page.open(stranger)
+    tab.open(stranger)
     for path in ("/tasks", "/health", "/options", "/api/schema/"):
-        assert page.evaluate(f"fetch('{server.url}{path}').then(() => 'read', error => error.name)") == "TypeError"
+        assert value(tab, f"fetch('{server.url}{path}').then(() => 'read', error => error.name)") == "TypeError"
 
 
-def test_forms_are_refused(page: Page, server: Site, stranger: str) -> None:
+def test_forms_are_refused(tab: Tab, server: Site, stranger: str) -> None:
     """A form that sends itself lands on a refusal."""
     prompt = f"stolen {secrets.token_hex(8)}"
-    page.open(stranger)
+    tab.open(stranger)
     form = f'<form method=post action="{server.url}/create/image"><input name=query value="{prompt}"></form>'
-    page.leave(lambda: page.evaluate(f"document.body.innerHTML = {json.dumps(form)}, document.forms[0].submit()"))
-    assert page.evaluate("performance.getEntriesByType('navigation')[0].responseStatus") == 403
-    assert "origin_not_allowed" in page.text
+    assert send_form(tab, form) == 403
+    assert "origin_not_allowed" in tab.text
     assert prompt not in prompts(server)
 
 
-def test_images_and_frames_are_refused(page: Page, server: Site, stranger: str) -> None:
+def test_images_and_frames_are_refused(tab: Tab, server: Site, stranger: str) -> None:
     """Neither loads: an image of another site gets nothing, and no page of ours lets itself be framed."""
-    page.open(stranger)
+    tab.open(stranger)
     loads = (
         "new Promise(done => {{ const image = new Image(); image.onload = () => done('loaded');"
         "image.onerror = () => done('refused'); image.src = '{}'; }})"
     )
-    assert page.evaluate(loads.format(f"{server.url}/create/image?query=stolen")) == "refused"
+    assert value(tab, loads.format(f"{server.url}/create/image?query=stolen")) == "refused"
     frame = f"<iframe src='{server.url}/'></iframe>"
-    page.evaluate(f"document.body.innerHTML = {json.dumps(frame)}")
-    wait_for(lambda: page.evaluate("true") and "net::ERR_BLOCKED_BY_RESPONSE" in page.failures, "the refusal")
+    value(tab, f"document.body.innerHTML = {json.dumps(frame)}")
+    wait_for(lambda: value(tab, "true") and "net::ERR_BLOCKED_BY_RESPONSE" in tab.failures, "the refusal")
 
 
-def test_the_operators_session_is_of_no_use_to_others(operator: Page, server: Site, stranger: str) -> None:
+def test_the_operators_session_is_of_no_use_to_others(operator: Tab, server: Site, stranger: str) -> None:
     """Logged in or not: a stranger's form cannot change an account, and its scripts read no page of the admin."""
-    page = operator
-    page.open(f"{server.url}/admin/accounts/account/")
-    row = page.evaluate("document.querySelector('[name=_selected_action]').value")
-    page.open(stranger)
+    tab = operator
+    tab.open(f"{server.url}/admin/accounts/account/")
+    row = value(tab, "document.querySelector('[name=_selected_action]').value")
+    tab.open(stranger)
     form = (
         f'<form method=post action="{server.url}/admin/accounts/account/"><input name=action value=disable>'
         f'<input name=_selected_action value="{row}"></form>'
     )
-    page.leave(lambda: page.evaluate(f"document.body.innerHTML = {json.dumps(form)}, document.forms[0].submit()"))
-    assert page.evaluate("performance.getEntriesByType('navigation')[0].responseStatus") == 403
-    page.open(stranger)
+    assert send_form(tab, form) == 403
+    tab.open(stranger)
     read = f"fetch('{server.url}/admin/', {{credentials: 'include'}}).then(() => 'read', error => error.name)"
-    assert page.evaluate(read) == "TypeError"
+    assert value(tab, read) == "TypeError"
     assert server.ask("GET", "/health")["cookie"] == "set"

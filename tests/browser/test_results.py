@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.chromium import Page
 from tests.browser.conftest import Site
+from tests.browser.operating import value
+from tests.browser.tab import Tab
 
 pytestmark = pytest.mark.browser
 
@@ -20,7 +21,7 @@ SIZES = {
 WAITING = {"Prefer": "wait=30"}
 
 
-def test_pictures_open(page: Page, server: Site) -> None:
+def test_pictures_open(tab: Tab, server: Site) -> None:
     """Each address of an answer is an image of the size that model and aspect stand for."""
     wishes = [
         ({"query": "a red fox", "model": model, "aspect": aspect}, size) for (model, aspect), size in SIZES.items()
@@ -31,18 +32,18 @@ def test_pictures_open(page: Page, server: Site) -> None:
         urls = server.ask("GET", f"/task/{task_id}", headers=WAITING)["images"]
         assert urls
         for url in urls:
-            page.open(url)
-            shown = page.evaluate("[document.images[0].naturalWidth, document.images[0].naturalHeight]")
+            tab.open(url)
+            shown = value(tab, "[document.images[0].naturalWidth, document.images[0].naturalHeight]")
             assert shown == size
 
 
-def test_a_video_plays(page: Page, server: Site) -> None:
+def test_a_video_plays(tab: Tab, server: Site) -> None:
     """The address of a finished video is one that the browser shows moving."""
     task_id = server.ask("POST", "/create/video", json={"query": "waves against a lighthouse"})["taskId"]
     task = server.ask("GET", f"/task/{task_id}", headers=WAITING)
     assert task["status"] == "completed"
-    page.open(task["video"])
-    page.wait("document.querySelector('video').readyState >= 3")
-    page.evaluate("document.querySelector('video').play()")
-    page.wait("document.querySelector('video').currentTime > 0.2")
-    assert page.evaluate("document.querySelector('video').videoWidth") > 0
+    tab.open(task["video"])
+    tab.page.wait_for_function("document.querySelector('video').readyState >= 3")
+    value(tab, "document.querySelector('video').play()")
+    tab.page.wait_for_function("document.querySelector('video').currentTime > 0.2")
+    assert value(tab, "document.querySelector('video').videoWidth") > 0

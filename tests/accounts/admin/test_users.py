@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts import limits
 from accounts.models import WhitelistedUser
 from accounts.services import find_api_key, issue_api_key
-from bingproject.errors import InvalidApiKeyError
+from bingproject.errors import InvalidApiKeyError, NotWhitelistedError
 from tests.accounts.admin.operating import act, page, send, user_form
 from tests.factories import make_user
 
@@ -75,3 +75,15 @@ def test_who_has_expired_is_shown_as_such(operator: Client) -> None:
     assert "close_small" not in page(operator, "whitelisteduser_changelist")
     WhitelistedUser.objects.update(expires_at=timezone.now())
     assert "close_small" in page(operator, "whitelisteduser_changelist")
+
+
+def test_many_users_are_disabled_and_enabled(operator: Client) -> None:
+    """Those chosen, at once; their keys are not revoked, so they work again afterwards."""
+    anna, bert, carl = make_user("anna"), make_user("bert"), make_user("carl", is_active=False)
+    _, text = issue_api_key("anna")
+    assert "2 disabled." in act(operator, "whitelisteduser", "disable", anna, bert, carl)
+    with pytest.raises(NotWhitelistedError):
+        find_api_key(text)
+    assert "1 enabled." in act(operator, "whitelisteduser", "enable", anna)
+    assert find_api_key(text).holder == "user:anna"
+    assert set(WhitelistedUser.objects.filter(is_active=False).values_list("user_id", flat=True)) == {"bert", "carl"}

@@ -21,7 +21,7 @@ def remove(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 class Migration(migrations.Migration):
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
-        ("bingproject", "0040_add_second_factor"),
+        ("bingproject", "0003_add_second_factor"),
     ]
 
     operations = [migrations.RunPython(add, remove)]

@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies: ClassVar = [
-        ("creator", "0030_index_tasks_for_operators"),
+        ("creator", "0003_index_tasks_for_operators"),
     ]
 
     operations: ClassVar = [migrations.RunPython(make_index, remove_index)]
