@@ -335,7 +335,7 @@ class PendingUpload(models.Model):
 
     operator = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True)
     name = models.CharField(max_length=32, unique=True)
-    sealed = SealedTextField()
+    sealed_content = SealedTextField()
     created_at = models.DateTimeField(db_index=True)
 
     def __str__(self) -> str:

@@ -6,7 +6,6 @@ A wrong value raises `SettingError`, which `manage.py` and `bingproject.asgi` pr
 from __future__ import annotations
 
 import socket
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,10 +21,57 @@ from bingproject.environment import (
     new_secret_key,
     stored_secret,
 )
+from bingproject.fixed_settings import (
+    AUTHENTICATION_BACKENDS as AUTHENTICATION_BACKENDS,
+)
+from bingproject.fixed_settings import (
+    AXES_CLIENT_IP_CALLABLE as AXES_CLIENT_IP_CALLABLE,
+)
+from bingproject.fixed_settings import (
+    AXES_COOLOFF_TIME as AXES_COOLOFF_TIME,
+)
+from bingproject.fixed_settings import (
+    AXES_ENABLE_ADMIN as AXES_ENABLE_ADMIN,
+)
+from bingproject.fixed_settings import (
+    AXES_FAILURE_LIMIT as AXES_FAILURE_LIMIT,
+)
+from bingproject.fixed_settings import (
+    AXES_LOCKOUT_CALLABLE as AXES_LOCKOUT_CALLABLE,
+)
+from bingproject.fixed_settings import (
+    AXES_LOCKOUT_PARAMETERS as AXES_LOCKOUT_PARAMETERS,
+)
+from bingproject.fixed_settings import (
+    AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT as AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT,
+)
+from bingproject.fixed_settings import (
+    AXES_RESET_ON_SUCCESS as AXES_RESET_ON_SUCCESS,
+)
+from bingproject.fixed_settings import (
+    AXES_SENSITIVE_PARAMETERS as AXES_SENSITIVE_PARAMETERS,
+)
+from bingproject.fixed_settings import (
+    AXES_VERBOSE as AXES_VERBOSE,
+)
+from bingproject.fixed_settings import (
+    DASHBOARD_CARDS as DASHBOARD_CARDS,
+)
+from bingproject.fixed_settings import (
+    REST_FRAMEWORK as REST_FRAMEWORK,
+)
+from bingproject.fixed_settings import (
+    SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS,
+)
+from bingproject.fixed_settings import (
+    UNFOLD as UNFOLD,
+)
+from bingproject.fixed_settings import (
+    VERSION as VERSION,
+)
 
 env = Environment()
 BASE_DIR = Path(__file__).resolve().parent.parent
-VERSION = "0.1.0"
 
 # --- where we listen, who gets in ---
 HOST = env.text("HOST", "127.0.0.1")
@@ -281,19 +327,6 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
 ]
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
-# Five wrong passwords for one name from one address: a quarter of an hour's rest for the two together, so that nobody
-# can keep an operator out from elsewhere.
-AXES_FAILURE_LIMIT = 5
-AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_RESET_ON_SUCCESS = True
-AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_CLIENT_IP_CALLABLE = "bingproject.lockout.address_of"
-AXES_LOCKOUT_CALLABLE = "bingproject.lockout.locked_page"
-AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken", "code", "next"]
-AXES_ENABLE_ADMIN = False  # its pages are not the theme's; ours are in bingproject.operator_pages
-AXES_VERBOSE = False
 # The theme's scripts are all files, but Alpine makes functions of the expressions in the pages' attributes
 # ('unsafe-eval'), and its colours are a style element of the page ('unsafe-inline', for styles only).
 CONTENT_SECURITY_POLICY = {
@@ -333,54 +366,6 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = LARGE_FORM_LIMIT_BYT
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 # Atomic requests stay off: a request that waits for a worker would wait for its own commit.
 ATOMIC_REQUESTS = False
-
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.ApiKeyAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.IsCaller", "accounts.permissions.HasScope"],
-    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttling.KeyRateThrottle"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser", "rest_framework.parsers.FormParser"],
-    "DEFAULT_METADATA_CLASS": None,
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    "EXCEPTION_HANDLER": "bingproject.api.exception_handler",
-    "UNAUTHENTICATED_USER": None,
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "bingproject",
-    "VERSION": VERSION,
-    "DESCRIPTION": "Images and videos from Bing's creator, by accounts the operator owns.",
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_AUTHENTICATION": [],
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-}
-UNFOLD = {
-    "SITE_TITLE": "bingproject",
-    "SITE_HEADER": "bingproject",
-    "SITE_SYMBOL": "imagesmode",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "bingproject.admin.icon_address"}],
-    "SHOW_HISTORY": True,
-    "STYLES": ["bingproject.admin.style_address"],
-    "SIDEBAR": {"navigation": "bingproject.admin.navigation"},
-    "ACCOUNT": {
-        "navigation": [{"title": "Second factor", "link": "bingproject.second_factor_pages.second_factor_address"}]
-    },
-    "DASHBOARD_CALLBACK": "bingproject.dashboard.fill",
-}
-# Who offers cards to the admin's first page, in their order there: `provide(now) -> [Card, …]`.
-DASHBOARD_CARDS = [
-    "accounts.admin.cards.attention_cards",
-    "creator.admin.cards.queue_cards",
-    "bingproject.dashboard.machine_cards",
-    "creator.admin.cards.work_cards",
-    "chat.admin.cards.work_cards",
-    "creator.admin.cards.failure_cards",
-    "creator.admin.cards.holder_cards",
-    "chat.admin.cards.failure_cards",
-    "chat.admin.cards.holder_cards",
-]
 
 LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
 LOG_FORMAT = env.choice("LOG_FORMAT", ("console", "json"), "console")

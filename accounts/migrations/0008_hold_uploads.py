@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("name", models.CharField(max_length=32, unique=True)),
-                ("sealed", models.TextField()),
+                ("sealed_content", models.TextField()),
                 ("created_at", models.DateTimeField(db_index=True)),
             ],
         ),

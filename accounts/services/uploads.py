@@ -19,7 +19,7 @@ def keep_upload(operator_id: int, content: bytes, now: datetime) -> str:
     name = uuid.uuid4().hex
     sealed = seal(base64.b64encode(zlib.compress(content, 1)).decode("ascii"))
     PendingUpload.objects.update_or_create(
-        operator_id=operator_id, defaults={"name": name, "sealed": sealed, "created_at": now}
+        operator_id=operator_id, defaults={"name": name, "sealed_content": sealed, "created_at": now}
     )
     return name
 
@@ -29,7 +29,7 @@ def open_upload(operator_id: int, name: str, now: datetime) -> bytes:
     row = PendingUpload.objects.filter(operator_id=operator_id, name=name, created_at__gt=now - KEPT).first()
     if row is None:
         raise NotFoundError(message="This upload is no longer there.")
-    return zlib.decompress(base64.b64decode(unseal(row.sealed)))
+    return zlib.decompress(base64.b64decode(unseal(row.sealed_content)))
 
 
 def forget_upload(operator_id: int) -> None:

@@ -197,7 +197,7 @@ def test_a_large_file_stays_in_memory(site: LiveServer) -> None:
         ):
             answer = browser.post(reverse(IMPORT), data=fields, files={"import_file": ("list.csv", sent)})
             assert answer.status_code == status and words in answer.text
-    assert len(PendingUpload.objects.get().sealed) < len(content) // 10
+    assert len(PendingUpload.objects.get().sealed_content) < len(content) // 10
 
 
 def _token(page: str) -> str:

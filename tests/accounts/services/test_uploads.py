@@ -28,7 +28,7 @@ def test_kept_and_opened(bert: int) -> None:
     name = keep_upload(bert, CONTENT, now)
     assert open_upload(bert, name, now) == CONTENT
     row = PendingUpload.objects.get()
-    assert "anna" not in row.sealed and str(row) == name
+    assert "anna" not in row.sealed_content and str(row) == name
 
 
 def test_one_for_each_operator(bert: int) -> None:
