@@ -39,6 +39,14 @@ class AccountState(models.TextChoices):
     BLOCKED = "blocked", "Blocked"
 
 
+class CheckState(models.TextChoices):
+    """What a check of one capability came to; "" before the first one."""
+
+    OK = "ok", "Works"
+    FAILED = "failed", "Does not work"
+    UNKNOWN = "unknown", "Cannot tell"
+
+
 USABLE_STATES = (AccountState.UNCHECKED, AccountState.OK)
 ROTATED_FIELDS = (
     "sealed_cookies", "cookies_tail", "cookies_at", "session_ig", "sealed_jar", "session_at",
@@ -187,6 +195,10 @@ class AccountCapability(models.Model):
     fast_cooldown_until = models.DateTimeField("no boosts until", null=True, blank=True)
     last_success_at = models.DateTimeField("last success", null=True, editable=False)
     served_at = models.DateTimeField(null=True, editable=False)
+    # What the last check of this capability found, in words for the operator.
+    check_state = models.CharField("last check", max_length=8, choices=CheckState, default="", editable=False)
+    check_note = models.CharField("found", max_length=300, default="", editable=False)
+    checked_at = models.DateTimeField("checked", null=True, editable=False)
 
     objects = AccountCapabilityQuerySet.as_manager()
 
@@ -229,6 +241,11 @@ class WhitelistedUser(models.Model):
     name = models.CharField(max_length=100, blank=True, default="")
     note = models.CharField(max_length=300, blank=True, default="")
     is_active = models.BooleanField("active", default=True)
+    expires_at = models.DateTimeField("expires", null=True, blank=True)
+    # How many may be begun on one UTC day; none given: as many as the accounts can make.
+    daily_images = models.PositiveIntegerField("images a day", null=True, blank=True)
+    daily_videos = models.PositiveIntegerField("videos a day", null=True, blank=True)
+    daily_chats = models.PositiveIntegerField("chat turns a day", null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -244,6 +261,13 @@ class ApiKey(models.Model):
     user = models.ForeignKey(WhitelistedUser, on_delete=models.CASCADE, related_name="api_keys")
     key_hash = models.CharField(max_length=64, unique=True, editable=False)
     key_tail = models.CharField(max_length=4, editable=False)
+    label = models.CharField(max_length=100, blank=True, default="")
+    # What it may begin; with none of them it only reads its user's own tasks.
+    can_make_images = models.BooleanField("images", default=True)
+    can_make_videos = models.BooleanField("videos", default=True)
+    can_chat = models.BooleanField("chat", default=True)
+    per_minute = models.PositiveIntegerField("requests a minute", null=True, blank=True)
+    expires_at = models.DateTimeField("expires", null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, editable=False)
@@ -254,6 +278,26 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"bp_…{self.key_tail}"
+
+
+class UsageCounter(models.Model):
+    """How much one holder has used of one kind in one window: a UTC day of work begun, or a minute of requests.
+
+    Changed by single conditional statements only (accounts.limits), so that it is exact whoever asks at once.
+    """
+
+    holder = models.CharField(max_length=120)
+    kind = models.CharField(max_length=16)
+    window_at = models.DateTimeField(db_index=True)
+    count = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["holder", "kind", "window_at"], name="one_counter_per_window")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.holder} {self.kind} {self.window_at:%Y-%m-%d %H:%M}"
 
 
 # Fixed text: building the query costs more than running it, and every request with a key asks.

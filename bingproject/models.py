@@ -82,3 +82,41 @@ class Machine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.machine_id} ({self.host}, process {self.pid})"
+
+
+class LiveProcess(models.Model):
+    """A web or cluster process that says now and then that it lives, and which seal keys it can open."""
+
+    process = models.CharField(primary_key=True, max_length=160)
+    role = models.CharField(max_length=8)  # "web" or "cluster"
+    # Fingerprints, newest first; never the keys.
+    seal_keys = models.JSONField(default=list)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering: ClassVar = ["role", "started_at"]
+        verbose_name_plural = "live processes"
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.process}"
+
+
+class Alert(models.Model):
+    """Something an operator should know of: one row per cause, told at most once an hour."""
+
+    cause = models.CharField(primary_key=True, max_length=200)
+    summary = models.CharField(max_length=300)
+    what_to_do = models.CharField("what to do", max_length=500, default="")
+    began_at = models.DateTimeField("began")
+    seen_at = models.DateTimeField("last seen")
+    ended_at = models.DateTimeField("ended", null=True)
+    told_at = models.DateTimeField("last told", null=True)
+    told_count = models.PositiveIntegerField("times told", default=0)
+    last_error = models.CharField("telling failed with", max_length=300, default="")
+
+    class Meta:
+        ordering: ClassVar = ["-began_at"]
+
+    def __str__(self) -> str:
+        return self.summary

@@ -79,6 +79,10 @@ class Task(models.Model):
     body_hash = models.CharField(max_length=64, default="")
     batch = models.UUIDField(default=uuid.uuid4)
     batch_index = models.PositiveSmallIntegerField(default=0)
+    # The UTC day whose quota this counts against; none when it counts against none, or was given back.
+    counted_on = models.DateField(null=True)
+    # The task that an operator had tried again with this one.
+    retry_of = models.UUIDField(null=True)
 
     state = models.CharField(max_length=12, choices=State, default=State.QUEUED)
     account = models.ForeignKey(Account, null=True, on_delete=models.SET_NULL, related_name="tasks")
@@ -187,6 +191,23 @@ def read_pictures(tasks: list[Task]) -> list[Task]:
     for task in tasks:
         task.image_urls = urls.get(task.pk, [])
     return tasks
+
+
+class TaskEvent(models.Model):
+    """One step of a task's story, for operators: written in the transaction that makes the step."""
+
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=16)
+    text = models.CharField(max_length=500, default="")
+    account_name = models.CharField(max_length=100, default="")
+    request_id = models.CharField(max_length=200, default="")
+
+    class Meta:
+        ordering: ClassVar = ["at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.task_id} {self.kind}"
 
 
 class IdempotencyKey(models.Model):

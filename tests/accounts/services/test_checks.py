@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts import services
 from accounts.models import USABLE_STATES, Account, AccountState, Capability
+from accounts.services.checks import RECHECKS_AT_ONCE
 from bingproject.errors import (
     InvalidRequestError,
     NotFoundError,
@@ -287,7 +288,7 @@ def test_only_the_expired_of_that_capability_are_looked_at(sandbox: SandboxServe
 
 def test_many_expired_accounts_are_looked_at_a_few_at_a_time(sandbox: SandboxServer) -> None:
     """Those looked at longest ago come first, and each call goes on where the last one stopped."""
-    for number in range(services.RECHECKS_AT_ONCE + 2):
+    for number in range(RECHECKS_AT_ONCE + 2):
         make_account(f"expired-{number}", state=AccountState.EXPIRED)
     Account.objects.update(checked_at=timezone.now() - timedelta(minutes=1))
     now = timezone.now()
@@ -295,4 +296,4 @@ def test_many_expired_accounts_are_looked_at_a_few_at_a_time(sandbox: SandboxSer
     for _ in range(3):
         recheck_expired(Capability.IMAGE, now)
         seen.append(homes(sandbox))
-    assert seen == [services.RECHECKS_AT_ONCE, services.RECHECKS_AT_ONCE + 2, services.RECHECKS_AT_ONCE + 2]
+    assert seen == [RECHECKS_AT_ONCE, RECHECKS_AT_ONCE + 2, RECHECKS_AT_ONCE + 2]

@@ -1,30 +1,24 @@
-"""Operators' pages for accounts, whitelisted users and API keys. Secrets go in and are not shown again."""
+"""Operators' pages for accounts and what holds them. State first; secrets go in and are not shown again."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
-from django.db.models import Count, ForeignKey, Model, Q, QuerySet
-from django.forms import BaseModelFormSet, ModelForm
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.db.models import Model, Q, QuerySet
+from django.forms import BaseModelFormSet
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.timesince import timeuntil
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from accounts import services
-from accounts.models import USABLE_STATES, Account, AccountCapability, AccountState, ApiKey, Lease, WhitelistedUser
-from accounts.protocol import PASSWORD_MASK, mask_proxy, parse_cookies
-from bingproject.errors import InvalidRequestError
+from accounts.admin.forms import AccountForm
+from accounts.models import USABLE_STATES, Account, AccountCapability, AccountState, Lease
 from bingproject.pages import LIST_HINT, MachineRowsAdmin
-from bingproject.upstream import is_proxy_address
 
 STATE_COLOURS = {
     AccountState.OK: "success",
@@ -50,92 +44,6 @@ WHAT_TO_DO = {
         "Sign in at account.microsoft.com with this account and see what Microsoft wants; then paste its cookies below."
     ),
 }
-
-
-class WriteOnlyTextarea(UnfoldAdminTextareaWidget):
-    """A text area that never shows what was typed, not even when the form comes back with an error."""
-
-    def format_value(self, value: Any) -> str:
-        """Nothing."""
-        return ""
-
-
-class ProxyInput(UnfoldAdminTextInputWidget):
-    """An address whose password is never shown, not even when the form comes back with an error."""
-
-    def format_value(self, value: Any) -> str:
-        """The address with a mask for its password."""
-        return mask_proxy(str(value or ""))
-
-
-class AccountForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes no parameter at run time
-    """An account, and the one way in for its cookies."""
-
-    new_cookies = forms.CharField(
-        required=False,
-        strip=True,
-        max_length=100_000,
-        widget=WriteOnlyTextarea(attrs={"rows": 4, "autocomplete": "off", "spellcheck": "false"}),
-        help_text=(
-            "Sign in at bing.com in a browser, then paste the value of the cookie _U, a Cookie header, “Copy as cURL”, "
-            "a cookie editor's JSON export or a cookies.txt. Kept sealed, never shown again."
-        ),
-    )
-    proxy = forms.CharField(
-        required=False,
-        max_length=300,
-        widget=ProxyInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        help_text=(
-            "Optional: the way out to Bing for this account, e.g. http://name:password@proxy.example.org:3128. "
-            "Kept sealed; the password is not shown again."
-        ),
-    )
-
-    class Meta:
-        model = Account
-        fields: ClassVar = ["name", "is_enabled", "user_agent", "notes"]
-        help_texts: ClassVar = {
-            "name": "What you call it here.",
-            "is_enabled": "Off: it gets no new work; what runs ends.",
-            "user_agent": "Optional: that of the browser which the cookies come from.",
-            "notes": "For operators.",
-        }
-        widgets: ClassVar = {"notes": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        if self.instance.pk is None:
-            self.fields["new_cookies"].label = "Cookies"
-        self.initial["proxy"] = mask_proxy(self.instance.proxy)
-
-    def clean_new_cookies(self) -> dict[str, str] | None:
-        """The cookies by name; None when there is nothing new."""
-        text = self.cleaned_data["new_cookies"]
-        if not text and self.instance.pk is None:
-            raise forms.ValidationError("An account needs its cookies.")
-        try:
-            return parse_cookies(text) if text else None
-        except InvalidRequestError as error:
-            raise forms.ValidationError(error.message) from error
-
-    def clean_proxy(self) -> str:
-        """An address that can be used; the stored one when it comes back as it was shown."""
-        text = str(self.cleaned_data["proxy"])
-        if text == self.initial["proxy"]:
-            return self.instance.proxy
-        if PASSWORD_MASK in text:
-            # The stored password must not travel to another address than the one it was given for.
-            raise forms.ValidationError("Type the whole address, with its password: it is not shown here.")
-        if text and not is_proxy_address(text):
-            raise forms.ValidationError("Give an address such as http://name:password@proxy.example.org:3128.")
-        return text
-
-    def clean_user_agent(self) -> str:
-        """Text that a header can carry."""
-        text = str(self.cleaned_data["user_agent"])
-        if not (text.isascii() and text.isprintable()):
-            raise forms.ValidationError("Only printable ASCII characters can be sent.")
-        return text
 
 
 class CoolingDownFilter(admin.SimpleListFilter):
@@ -303,91 +211,6 @@ class AccountAdmin(ModelAdmin):
         """Give them work again at once."""
         count = services.clear_cooldowns(list(queryset.values_list("pk", flat=True)))
         messages.success(request, f"{count} cool-downs cleared.")
-
-
-@admin.register(WhitelistedUser)
-class WhitelistedUserAdmin(ModelAdmin):
-    """Who may use this server."""
-
-    hint = "People and programs that may use this server with a key, and the ids that two-call clients send."
-    list_before_template = LIST_HINT
-    list_display = ("user_id", "name", "is_active", "key_count", "created_at")
-    list_filter = ("is_active",)
-    search_fields = ("user_id", "name", "note")
-    readonly_fields = ("created_at",)
-    actions = ("remove",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[WhitelistedUser]:
-        """With the number of keys that work."""
-        keys = Count("api_keys", filter=Q(api_keys__revoked_at=None))
-        return super().get_queryset(request).annotate(working_keys=keys)
-
-    @display(description="keys", ordering="working_keys")
-    def key_count(self, user: Any) -> int:
-        """Keys not revoked."""
-        return int(user.working_keys)
-
-    @admin.action(description="Deactivate and revoke all keys", permissions=["change"])
-    def remove(self, request: HttpRequest, queryset: QuerySet[WhitelistedUser]) -> None:
-        """Keep them out."""
-        users = list(queryset)
-        for user in users:
-            services.remove_whitelisted_user(user.user_id, timezone.now())
-        messages.success(request, f"{len(users)} deactivated.")
-
-
-@admin.register(ApiKey)
-class ApiKeyAdmin(ModelAdmin):
-    """Keys: issued here and shown once, then read-only."""
-
-    hint = "Keys of whitelisted users. A new key is shown exactly once; a revoked one opens nothing."
-    list_before_template = LIST_HINT
-    list_display = ("__str__", "user", "created_at", "last_used_at", "revoked_at")
-    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
-    list_select_related = ("user",)
-    search_fields = ("user__user_id", "user__name", "key_tail")
-    fields = ("user", "created_at", "last_used_at", "revoked_at")
-    readonly_fields = ("created_at", "last_used_at", "revoked_at")
-    add_fieldsets = ((None, {"fields": ("user",)}),)
-    actions = ("revoke",)
-
-    def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
-        """Nothing of a key can be edited; the list still needs the permission for its actions."""
-        return obj is None and super().has_change_permission(request)
-
-    def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
-        """Revoked keys stay, so that it can be seen that there were any."""
-        return False
-
-    def formfield_for_foreignkey(self, db_field: ForeignKey[Any, Any], request: HttpRequest, **options: Any) -> Any:
-        """Only users who are let in get a key."""
-        if db_field.name == "user":
-            options["queryset"] = services.list_whitelisted_users().filter(is_active=True)
-        return super().formfield_for_foreignkey(db_field, request, **options)
-
-    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
-        """Issue the key; its text travels to the one answer that shows it."""
-        issued, text = services.issue_api_key(obj.user.user_id)
-        obj.pk, obj.key_tail = issued.pk, issued.key_tail
-        request.issued_key_text = text  # type: ignore[attr-defined]
-
-    def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
-        """The page that shows the key, this once: nothing of it is kept, nor may any cache keep it."""
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "API key issued",
-            "opts": self.opts,
-            "key": obj,
-            "text": request.issued_key_text,  # type: ignore[attr-defined]
-            "list_url": reverse("admin:accounts_apikey_changelist"),
-        }
-        headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-        return TemplateResponse(request, "admin/accounts/apikey/issued.html", context, headers=headers)
-
-    @admin.action(description="Revoke", permissions=["change"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        """They open nothing from now on."""
-        messages.success(request, f"{services.revoke_api_keys(queryset, timezone.now())} revoked.")
 
 
 @admin.register(Lease)

@@ -1,4 +1,4 @@
-"""What is decided about accounts, callers and keys: which state an answer of Bing's puts an account in, who may call.
+"""An account's cookies, and looks at Bing's start page that prove it alive.
 
 Never a page or a header. An outage, or a page that cannot be read, marks no account.
 """
@@ -6,76 +6,41 @@ Never a page or a header. An outage, or a page that cannot be read, marks no acc
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import ClassVar
 
 import httpx
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_q.tasks import async_task
 
 from accounts.client import fetch_session
-from accounts.models import Account, AccountCapability, AccountState, ApiKey, WhitelistedUser, find_key
-from accounts.protocol import (
-    Session,
-    build_api_key,
-    build_search_cookie,
-    hash_api_key,
-    is_api_key,
-    parse_cookies,
-    parse_session,
-)
+from accounts.models import Account, AccountCapability, AccountState
+from accounts.protocol import Session, build_search_cookie, parse_cookies, parse_session
+from accounts.services.outcomes import mark_verdict
 from bingproject.errors import (
     AccountBlockedError,
     AccountThrottledError,
     ChallengeRequiredError,
     CookieExpiredError,
-    InvalidApiKeyError,
-    InvalidRequestError,
     NotFoundError,
-    NotWhitelistedError,
-    ServiceError,
     UpstreamError,
-    UpstreamRefusedError,
 )
 from bingproject.upstream import Door, jar_cookies, put_cookie
 
 DEFAULT_ACCOUNT = "default"
 SEARCH_COOKIE = "SRCHHPGUSR"
-SHORT_REST_SECONDS = 30.0
-LONG_REST_SECONDS = 3600.0
 RECHECK_SECONDS = 10
 RECHECKS_AT_ONCE = 4
 CHECKS_AT_ONCE = 4
 # A check that an operator asked for and that nobody has begun by now was lost with its machine's queue.
 WANTED_CHECK_PATIENCE_SECONDS = 5
-LAST_USED_STEP_SECONDS = 60
-KEY_BYTES = 32
 # What the start page may change by itself: a challenge or a block is not over because a page opens.
 RENEWABLE_STATES = (AccountState.UNCHECKED, AccountState.OK, AccountState.EXPIRED)
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks: a key's user, or, in open mode, everybody without a key together.
-
-    Shape: `holder` is "open" or "user:<user_id>".
-    """
-
-    holder: str
-    user: WhitelistedUser | None = None
-    key: ApiKey | None = None
-    is_authenticated: ClassVar[bool] = True
-
-
-# --- accounts: cookies and checks -----------------------------------------------------------------------------------
 
 
 def rotate_cookies(account: Account, cookies: str | dict[str, str], now: datetime) -> None:
@@ -176,7 +141,7 @@ async def _check(account: Account, door: Door, replacing: tuple[str, ...]) -> No
         try:
             await renew_session(account, client, replacing=replacing)
         except (ChallengeRequiredError, AccountBlockedError) as error:
-            await sync_to_async(_mark)(account, error, timezone.now())
+            await sync_to_async(mark_verdict)(account, error, timezone.now())
         except (UpstreamError, AccountThrottledError) as error:
             note = f"{error.message} ({error.detail})" if error.detail else error.message
             await sync_to_async(account.note_failed_check)(note, timezone.now())
@@ -229,140 +194,3 @@ async def _check_many(ids: list[int], door: Door | None, replacing: tuple[str, .
                 return "gone"
 
     return Counter(await asyncio.gather(*map(check, ids)))
-
-
-# --- accounts: what an outcome says of them -------------------------------------------------------------------------
-
-
-def settle(
-    account: Account, capability: str, error: ServiceError, now: datetime, *, rest_seconds: float | None = None
-) -> None:
-    """Record what a failure says of the account; most say nothing of it.
-
-    Units: `rest_seconds`, the caller's own back-off, goes before Bing's Retry-After.
-    Source: docs/wire/image_creator.md, section 6.
-    """
-    if isinstance(error, CookieExpiredError | ChallengeRequiredError | AccountBlockedError):
-        _mark(account, error, now)
-    elif isinstance(error, AccountThrottledError | UpstreamRefusedError):
-        row = AccountCapability.objects.get(account_id=account.pk, capability=capability)
-        is_long = isinstance(error, UpstreamRefusedError) or error.code == "no_boosts"
-        usual = LONG_REST_SECONDS if is_long else SHORT_REST_SECONDS
-        until = now + timedelta(seconds=rest_seconds or error.retry_after or usual)
-        if error.code == "no_boosts":
-            row.cool_down_fast_lane(until)
-        else:
-            row.cool_down(until, error.message)
-
-
-def _mark(account: Account, error: ServiceError, now: datetime) -> None:
-    """A verdict on the account itself."""
-    if isinstance(error, CookieExpiredError):
-        account.mark(AccountState.EXPIRED, error.message, now)
-    elif isinstance(error, ChallengeRequiredError):
-        account.mark(AccountState.CHALLENGED, error.message, now)
-    else:
-        account.mark(AccountState.BLOCKED, error.message, now)
-
-
-def mark_success(account_id: int, capability: str, now: datetime) -> None:
-    """A result came: the account works for this capability. A rest that was asked for meanwhile stays."""
-    with connection.cursor() as cursor:
-        cursor.execute(_SUCCESS, [connection.ops.adapt_datetimefield_value(now), account_id, capability])
-
-
-# Fixed text: building the query costs more than running it, and every turn of a chat writes it.
-_SUCCESS = """
-UPDATE accounts_accountcapability SET last_success_at = %s, cooldown_count = 0 WHERE account_id = %s AND capability = %s
-"""
-
-
-def clear_cooldowns(account_ids: list[int]) -> int:
-    """Let these accounts be given work again; how many of their capabilities were resting."""
-    return AccountCapability.objects.filter(account_id__in=account_ids).clear_cooldowns()
-
-
-# --- who may call ---------------------------------------------------------------------------------------------------
-
-
-def add_whitelisted_user(user_id: str, name: str = "") -> WhitelistedUser:
-    """Let somebody in, again if they were in before.
-
-    Raises: InvalidRequestError when the id is blank, longer than 100 characters or holds control characters.
-    """
-    user_id = user_id.strip()
-    if not user_id or len(user_id) > 100 or not user_id.isprintable():
-        raise InvalidRequestError(message="A user id is 1 to 100 printable characters.", param="user_id")
-    user, _ = WhitelistedUser.objects.get_or_create(user_id=user_id, defaults={"name": name})
-    if not user.is_active:
-        user.is_active = True
-        user.save(update_fields=["is_active"])
-    return user
-
-
-def remove_whitelisted_user(user_id: str, now: datetime) -> WhitelistedUser:
-    """Keep somebody out from now on; their keys are revoked for good. Raises: NotFoundError."""
-    user = find_whitelisted_user(user_id)
-    with transaction.atomic():
-        WhitelistedUser.objects.filter(pk=user.pk).update(is_active=False)
-        revoke_api_keys(user.api_keys.all(), now)
-    user.is_active = False
-    return user
-
-
-def find_whitelisted_user(user_id: str) -> WhitelistedUser:
-    """The user of this id, active or not. Raises: NotFoundError."""
-    user = WhitelistedUser.objects.filter(user_id=user_id.strip()).first()
-    if user is None:
-        raise NotFoundError(message=f"No whitelisted user has the id {user_id.strip()[:100]!r}.")
-    return user
-
-
-def list_whitelisted_users() -> QuerySet[WhitelistedUser]:
-    """All of them, by id."""
-    return WhitelistedUser.objects.order_by("user_id")
-
-
-def issue_api_key(user_id: str) -> tuple[ApiKey, str]:
-    """A new key of a whitelisted user: the row, and the text that nobody can read again.
-
-    Raises: NotFoundError, NotWhitelistedError.
-    """
-    user = find_whitelisted_user(user_id)
-    if not user.is_active:
-        raise NotWhitelistedError(message=f"The user {user.user_id!r} is not active.")
-    text = build_api_key(secrets.token_bytes(KEY_BYTES))
-    return ApiKey.objects.create(user=user, key_hash=hash_api_key(text), key_tail=text[-4:]), text
-
-
-def revoke_api_key(key: ApiKey, now: datetime) -> None:
-    """The key opens nothing from now on."""
-    revoke_api_keys(ApiKey.objects.filter(pk=key.pk), now)
-    key.revoked_at = key.revoked_at or now
-
-
-def revoke_api_keys(keys: QuerySet[ApiKey], now: datetime) -> int:
-    """Revoke those that are not yet; how many."""
-    return keys.filter(revoked_at=None).update(revoked_at=now)
-
-
-def find_api_key(text: str) -> Caller:
-    """Whom a key belongs to. One look-up by a unique hash, whatever the key.
-
-    Raises: InvalidApiKeyError for a wrong or revoked key; NotWhitelistedError when its user is not active.
-    """
-    key = find_key(hash_api_key(text)) if is_api_key(text) else None
-    if key is None:
-        raise InvalidApiKeyError
-    if not key.user.is_active:
-        raise NotWhitelistedError
-    _note_use(key, timezone.now())
-    return Caller(holder=f"user:{key.user.user_id}", user=key.user, key=key)
-
-
-def _note_use(key: ApiKey, now: datetime) -> None:
-    """Remember the use, at most once a minute: a write for each request would cost more than the request."""
-    stale = now - timedelta(seconds=LAST_USED_STEP_SECONDS)
-    if key.last_used_at is None or key.last_used_at <= stale:
-        unused = Q(last_used_at=None) | Q(last_used_at__lte=stale)
-        ApiKey.objects.filter(unused, pk=key.pk).update(last_used_at=now)

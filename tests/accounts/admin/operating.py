@@ -1,0 +1,52 @@
+"""What an operator does with the pages of accounts, whitelisted users and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import Account
+
+SECRET = "the-secret-cookie-value-of-anna-wxyz"
+Commit = Callable[..., Any]
+
+
+def page(operator: Client, name: str, *arguments: Any) -> str:
+    """The text of one admin page, which must open."""
+    answer = operator.get(reverse(f"admin:accounts_{name}", args=arguments))
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def form(account: Account | None = None, /, **changed: Any) -> dict[str, Any]:
+    """What the browser sends for an account: as it is, with the changes."""
+    fields: dict[str, Any] = {"name": "anna", "is_enabled": "on", "proxy": "", "user_agent": "", "notes": ""}
+    rows = list(account.capabilities.order_by("pk")) if account else []
+    if account:
+        fields |= {"capabilities-TOTAL_FORMS": len(rows), "capabilities-INITIAL_FORMS": len(rows)}
+    for index, row in enumerate(rows):
+        fields |= {
+            f"capabilities-{index}-id": row.pk,
+            f"capabilities-{index}-account": row.account_id,
+            f"capabilities-{index}-limit": row.limit,
+        }
+    return fields | changed
+
+
+def send(operator: Client, page_name: str, /, *arguments: Any, **fields: Any) -> str:
+    """Send a form and follow to the page that comes of it."""
+    answer = operator.post(reverse(f"admin:accounts_{page_name}", args=arguments), fields, follow=True)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def act(operator: Client, model: str, action: str, *rows: Any) -> str:
+    """Choose an action for some rows of a list."""
+    chosen = [row.pk for row in rows]
+    return send(operator, f"{model}_changelist", action=action, _selected_action=chosen)
+
+
+# --- accounts -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,165 @@
+"""Pages of accounts: each opens, each action acts, and no secret comes back out."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db.models import F
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import escape
+
+from accounts.admin.pages import WHAT_TO_DO
+from accounts.jobs import check_account
+from accounts.models import Account, AccountState, Capability
+from bingproject.sandbox.server import SandboxServer
+from tests.accounts.admin.operating import SECRET, Commit, act, form, page, send
+from tests.factories import make_account, set_capability
+from tests.waiting_jobs import waiting_jobs
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_list_shows_state_and_no_secret(operator: Client) -> None:
+    """State with its reason first, the end of the cookie, and what rests for how long."""
+    account = make_account("anna", cookie=SECRET)
+    account.mark(AccountState.EXPIRED, "Signed out, said Bing.", timezone.now())
+    rest = timezone.now() + timedelta(minutes=90)
+    set_capability(account, Capability.VIDEO, cooldown_until=rest)
+    set_capability(account, Capability.IMAGE, fast_cooldown_until=rest)
+    text = page(operator, "account_changelist")
+    for shown in ("Expired", "Signed out, said Bing.", "…wxyz", "Videos:", "fast lane:"):
+        assert shown in text
+    assert SECRET not in text
+
+
+def test_the_list_can_be_narrowed(operator: Client) -> None:
+    """To those cooling down, to a state, to a name."""
+    make_account("fine")
+    set_capability(make_account("resting"), Capability.IMAGE, cooldown_until=timezone.now() + timedelta(hours=1))
+    set_capability(make_account("rested"), Capability.IMAGE, cooldown_until=timezone.now() - timedelta(hours=1))
+    make_account("gone", state=AccountState.BLOCKED)
+    for query, expected in (("cooling=yes", ["resting"]), ("state__exact=blocked", ["gone"]), ("q=fin", ["fine"])):
+        answer = operator.get(f"{reverse('admin:accounts_account_changelist')}?{query}")
+        assert [row.name for row in answer.context["cl"].result_list] == expected
+
+
+def test_the_change_page_shows_no_secret(operator: Client) -> None:
+    """Only the end of the cookie, the state, and the capabilities with their limits."""
+    account = make_account("anna", cookie=SECRET)
+    account.save_session("A" * 32, {"from_bing": "jar-secret"}, timezone.now())
+    account.note_failed_check("Bing is overloaded.", timezone.now())
+    text = page(operator, "account_change", account.pk)
+    assert "…wxyz" in text and "Bing is overloaded." in text and "capabilities-0-limit" in text
+    assert SECRET not in text and "jar-secret" not in text and account.sealed_cookies not in text
+
+
+def test_changing_an_account_keeps_cookies_and_state(operator: Client) -> None:
+    """Without new cookies nothing of what is known of the old ones is lost, and no check is made."""
+    account = make_account("anna", cookie=SECRET)
+    send(operator, "account_change", account.pk, **form(account, notes="new", proxy="http://proxy:3128"))
+    found = Account.objects.get()
+    assert (found.notes, found.proxy, found.state) == ("new", "http://proxy:3128", AccountState.OK)
+    assert found.cookies["_U"] == SECRET and found.check_wanted_at is None
+
+
+def test_the_pages_say_what_to_do(operator: Client) -> None:
+    """Each state has its next step, the list its reason, the index the number of accounts that wait for somebody."""
+    assert set(WHAT_TO_DO) == set(AccountState)
+    for state, step in WHAT_TO_DO.items():
+        account = make_account(state, state=state)
+        assert escape(step) in page(operator, "account_change", account.pk)
+    assert "Paste its cookies below." in page(operator, "account_change", Account.objects.create(name="bare").pk)
+    make_account("off", is_enabled=False, state=AccountState.EXPIRED)
+    make_account("fine").note_failed_check("Bing is overloaded.", timezone.now())
+    text = page(operator, "account_changelist")
+    assert "Disabled by an operator." in text and "Last check failed: Bing is overloaded." in text
+    badges = {
+        item["title"]: item["badge"]
+        for group in operator.get(reverse("admin:index")).context["sidebar_navigation"]
+        for item in group["items"]
+    }
+    assert badges["Accounts"] == "3" and badges["Tasks"] == ""
+
+
+def test_changing_a_limit(operator: Client) -> None:
+    """The limit is the operator's; other columns of the row stay as workers wrote them."""
+    account = make_account("anna")
+    account.capabilities.update(served_at=timezone.now(), cooldown_count=F("cooldown_count") + 2)
+    send(operator, "account_change", account.pk, **form(account, **{"capabilities-0-limit": 0}))
+    rows = list(account.capabilities.order_by("pk").values_list("limit", "cooldown_count"))
+    assert rows[0] == (0, 2) and all(limit > 0 for limit, _ in rows[1:])
+    assert not account.capabilities.filter(served_at=None).exists()
+
+
+def test_pasting_new_cookies_starts_afresh(operator: Client, django_capture_on_commit_callbacks: Commit) -> None:
+    """State unchecked, cool-downs gone, a check queued."""
+    account = make_account("anna", state=AccountState.EXPIRED)
+    set_capability(account, Capability.IMAGE, cooldown_until=timezone.now() + timedelta(hours=1))
+    with django_capture_on_commit_callbacks(execute=True):
+        send(operator, "account_change", account.pk, **form(account, new_cookies=SECRET))
+    found = Account.objects.get()
+    assert (found.state, found.cookies["_U"]) == (AccountState.UNCHECKED, SECRET)
+    assert not found.capabilities.exclude(cooldown_until=None).exists()
+    assert len(waiting_jobs()) == 1
+
+
+@pytest.mark.parametrize("way", ["action", "button"])
+def test_check_now(
+    operator: Client, sandbox: SandboxServer, way: str, django_capture_on_commit_callbacks: Commit
+) -> None:
+    """The job is queued; once it has run, the reloaded page shows what came of it."""
+    account = make_account("anna", state=AccountState.EXPIRED)
+    with django_capture_on_commit_callbacks(execute=True):
+        if way == "action":
+            text = act(operator, "account", "check_now", account)
+        else:
+            button = {"accounts_account_save_and_check": "1", "_continue": "1"}
+            text = send(operator, "account_change", account.pk, **form(account, **button))
+    assert "Reload the page" in text
+    assert Account.objects.get().check_wanted_at is not None
+    (job,) = waiting_jobs()
+    assert (job["func"], job["args"]) == ("accounts.jobs.check_account", (account.pk,))
+    check_account(*job["args"])
+    assert re.search(r">\s*OK\s*<", page(operator, "account_change", account.pk))
+
+
+def test_the_change_page_has_the_button(operator: Client) -> None:
+    """Checking needs no trip to the list."""
+    assert "accounts_account_save_and_check" in page(operator, "account_change", make_account().pk)
+
+
+def test_actions_on_accounts(operator: Client) -> None:
+    """Disable, enable and clear act on the chosen ones and say how many."""
+    anna, bert = make_account("anna"), make_account("bert")
+    assert "1 disabled." in act(operator, "account", "disable", anna)
+    assert list(Account.objects.filter(is_enabled=True)) == [bert]
+    assert "1 enabled." in act(operator, "account", "enable", anna, bert)
+    assert Account.objects.filter(is_enabled=True).count() == 2
+    rest = timezone.now() + timedelta(hours=1)
+    for account in (anna, bert):
+        set_capability(account, Capability.IMAGE, cooldown_until=rest)
+    assert "1 cool-downs cleared." in act(operator, "account", "clear_cooldowns", anna)
+    assert not anna.capabilities.exclude(cooldown_until=None).exists()
+    assert bert.capabilities.filter(cooldown_until=rest).exists()
+
+
+def test_an_account_can_be_deleted(operator: Client) -> None:
+    """After the question, with its capabilities."""
+    account = make_account("anna")
+    assert "anna" in page(operator, "account_delete", account.pk)
+    send(operator, "account_delete", account.pk, post="yes")
+    assert not Account.objects.exists()
+
+
+# --- whitelisted users and keys -------------------------------------------------------------------------------------
+
+
+def test_nobody_else_sees_these_pages(client: Client) -> None:
+    """Without a log-in every page leads to it."""
+    for name in ("account_changelist", "account_add", "apikey_add", "whitelisteduser_changelist"):
+        answer = client.get(reverse(f"admin:accounts_{name}"))
+        assert answer.status_code == 302 and "/login/" in answer.headers["Location"]
