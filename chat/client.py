@@ -23,6 +23,7 @@ WRITE_SECONDS = 10.0
 CLOSE_SECONDS = 1.0
 MAX_FRAME_BYTES = 32 * 1024 * 1024  # a final frame with search results is far above the library's 1 MiB
 KEEPALIVE_SECONDS = 15.0
+LINGER_SECONDS = 1.0
 
 
 class UpgradeRefusedError(Exception):
@@ -43,10 +44,12 @@ class Timers:
     waiting: float
     answering: float
     turn: float
+    lingering: float = LINGER_SECONDS
 
     def of(self, phase: str) -> float:
         """The time limit of a phase."""
-        return {"handshake": self.handshake, "waiting": self.waiting}.get(phase, self.answering)
+        limits = {"handshake": self.handshake, "waiting": self.waiting, "lingering": self.lingering}
+        return limits.get(phase, self.answering)
 
 
 @dataclass(frozen=True, slots=True)

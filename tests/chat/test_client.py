@@ -125,6 +125,13 @@ async def hold(url: str, dialect: Lines, timers: client.Timers = SHORT, **fields
     return [event async for event in client.stream(address, dialect, timers)]
 
 
+def test_each_phase_has_its_timer() -> None:
+    """What may still come behind a complete answer is waited for a second, unless said otherwise."""
+    timers = client.Timers(1.0, 2.0, 3.0, 4.0, turn=5.0)
+    phases = ("handshake", "waiting", "answering", "lingering", "finished")
+    assert [timers.of(phase) for phase in phases] == [2.0, 3.0, 4.0, 1.0, 4.0]
+
+
 async def test_a_turn_from_opening_to_closing() -> None:
     """Events in order; the socket is closed when they have ended, and headers were sent as given."""
     async with peer(answer) as server:
