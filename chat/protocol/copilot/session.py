@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -43,7 +43,7 @@ class Identity:
     site's word for how it signed in ("google"), "" for a Microsoft account.
     """
 
-    token: str
+    token: str = field(repr=False)
     identity_type: str = ""
 
 

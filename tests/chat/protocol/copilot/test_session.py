@@ -182,3 +182,8 @@ def test_the_sockets_headers() -> None:
     """Where it comes from, and the cookies, among them Cloudflare's."""
     assert build_socket_headers({}) == {"Origin": "https://copilot.microsoft.com"}
     assert build_socket_headers({"cf_clearance": "x", "MUID": "y"})["Cookie"] == "cf_clearance=x; MUID=y"
+
+
+def test_a_token_does_not_print_itself() -> None:
+    """Neither in a log nor in a traceback."""
+    assert "ken" not in repr(GOOGLE)
