@@ -189,4 +189,3 @@ def _read_part(part: str) -> dict[str, Any]:
 def _string(claims: dict[str, Any], key: str) -> str:
     value = claims.get(key)
     return value if isinstance(value, str) else ""
-
