@@ -60,10 +60,12 @@ def _has_phrase(text: str) -> bool:
 def _overlap(text: str) -> int:
     """How many characters at a text's end could be a phrase's beginning."""
     folded = text.lower()
-    sizes = (
-        size
-        for phrase in PHRASES
-        for size in range(min(len(phrase) - 1, len(folded)), _LEAST_OVERLAP - 1, -1)
-        if folded.endswith(phrase[:size])
-    )
-    return max(sizes, default=0)
+    return max(_overlap_with(phrase, folded) for phrase in PHRASES)
+
+
+def _overlap_with(phrase: str, folded: str) -> int:
+    beginning = phrase[:_LEAST_OVERLAP]
+    at = folded.find(beginning, max(0, len(folded) - len(phrase) + 1))
+    while at >= 0 and not phrase.startswith(folded[at:]):
+        at = folded.find(beginning, at + 1)
+    return len(folded) - at if at >= 0 else 0

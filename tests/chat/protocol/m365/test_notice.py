@@ -27,6 +27,12 @@ def test_other_text_goes_through(text: str) -> None:
     assert not gate.has_notice
 
 
+def test_a_beginning_that_begins_again() -> None:
+    """The last one counts."""
+    gate = NoticeGate()
+    assert gate.feed("temporarily temporarily un") == "temporarily "
+
+
 def test_what_waits_comes_out_at_the_end() -> None:
     """A beginning that nothing follows."""
     gate = NoticeGate()
