@@ -1,7 +1,7 @@
 """How Copilot says no: statuses and pages in place of an answer, challenges, error codes.
 
 A challenge is recognised and told to the operator; nothing here answers one.
-Source: docs/wire/copilot.md, sections 1.5 and 5.
+Source: docs/wire/copilot.md, sections 1.6 and 5.
 """
 
 from __future__ import annotations

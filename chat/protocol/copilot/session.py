@@ -1,6 +1,6 @@
 """Opening a Copilot conversation: who asks, the calls beside the socket, and the socket's address.
 
-Source: docs/wire/copilot.md, sections 1 and 2.
+Source: docs/wire/copilot.md, sections 1 to 3.
 """
 
 from __future__ import annotations
