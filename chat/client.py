@@ -27,6 +27,7 @@ MAX_FRAME_BYTES = 32 * 1024 * 1024  # a final frame with search results is far a
 KEEPALIVE_SECONDS = 15.0
 PIECE_BYTES = 64 * 1024
 MAX_WAITING_FRAMES = 16  # beyond it nothing more is read until these are
+LINGER_SECONDS = 1.0
 
 
 class UpgradeRefusedError(Exception):
@@ -47,12 +48,14 @@ class Timers:
     waiting: float
     answering: float
     turn: float
+    lingering: float = LINGER_SECONDS
 
     def of(self, phase: str) -> float:
         """The time limit of a phase."""
-        if phase == "handshake":
-            return self.handshake
-        return self.waiting if phase == "waiting" else self.answering
+        if phase == "answering":
+            return self.answering
+        limits = {"handshake": self.handshake, "waiting": self.waiting, "lingering": self.lingering}
+        return limits[phase]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ ROWS = {
     "schema": EDGE, "authentication": EDGE, "permissions": EDGE, "throttling": EDGE,
     "services": DECISIONS, "leases": DECISIONS, "runner": DECISIONS, "watcher": DECISIONS, "ledger": DECISIONS,
     "client": OUTSIDE, "models": OUTSIDE, "migrations": OUTSIDE,
-    "protocol": PURE, "timing": PURE, "examples": PURE, "openai_format": PURE,
+    "protocol": PURE, "tokens": PURE, "timing": PURE, "examples": PURE, "openai_format": PURE,
 }  # fmt: skip
 # What of bingproject joins the apps; all the rest of it is ground, which knows no app.
 ROOF_MODULES = {"settings", "urls", "asgi", "cluster", "apps", "checks", "management", "jobs"}

@@ -17,7 +17,8 @@ from websockets.http11 import Request, Response
 from bingproject.errors import UnexpectedResponseError, UpstreamTimeoutError
 from bingproject.upstream import NotSentError
 from chat import client
-from chat.protocol.events import Event, Finished, Phase, TextDelta
+from chat.protocol import copilot
+from chat.protocol.events import Event, Finished, Phase, Prompt, TextDelta
 from tests.loopback import closed_port, forwarding, listening
 
 SHORT = client.Timers(opening=2.0, handshake=0.3, waiting=0.3, answering=0.3, turn=5.0)
@@ -125,6 +126,13 @@ async def hold(url: str, dialect: Lines, timers: client.Timers = SHORT, **fields
     return [event async for event in client.stream(address, dialect, timers)]
 
 
+def test_each_phase_has_its_timer() -> None:
+    """What may still come behind a complete answer is waited for a second, unless said otherwise."""
+    timers = client.Timers(1.0, 2.0, 3.0, 4.0, turn=5.0)
+    phases = ("handshake", "waiting", "answering", "lingering", "finished")
+    assert [timers.of(phase) for phase in phases] == [2.0, 3.0, 4.0, 1.0, 4.0]
+
+
 async def test_a_turn_from_opening_to_closing() -> None:
     """Events in order; the socket is closed when they have ended, and headers were sent as given."""
     async with peer(answer) as server:
@@ -164,6 +172,27 @@ async def test_progress_starts_the_timer_anew() -> None:
 
     async with peer(play) as server:
         assert (await hold(server.url, Lines()))[-1] == Finished("abc", "abc", False)
+
+
+async def test_an_answer_that_is_complete_lingers_for_what_is_still_wanted() -> None:
+    """What comes behind it does not make the wait longer, and nothing at all is no failure."""
+
+    async def play(socket: ServerConnection) -> None:
+        await socket.send('{"event":"connected"}')
+        for _ in range(3):
+            await socket.recv()
+        await socket.send('{"event":"appendText","partId":"0","text":"Hello"}')
+        await socket.send('{"event":"done"}')
+        while True:
+            await socket.send('{"event":"titleUpdate"}')
+            await asyncio.sleep(0.02)
+
+    async with peer(play) as server:
+        reply = copilot.Reply("c1", Prompt("", (), "hi"), "chat", turn=0)
+        timers = client.Timers(2.0, 2.0, 2.0, 2.0, turn=5.0, lingering=0.2)
+        events = [event async for event in client.stream(client.Address(server.url, {}), reply, timers)]
+        assert events == [TextDelta("Hello"), Finished("Hello", "Hello", False)]
+        await asyncio.wait_for(server.closed.wait(), 2)
 
 
 async def test_the_whole_turn_has_its_end_whatever_comes() -> None:

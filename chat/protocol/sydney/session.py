@@ -5,20 +5,13 @@ Source: docs/wire/chathub.md, sections 1 and 2.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from bingproject.errors import (
-    AccountThrottledError,
-    CookieExpiredError,
-    ServiceError,
-    UpstreamRefusedError,
-    UpstreamUnavailableError,
-)
-from chat.protocol.failures import header, is_page, parse_result, parse_retry_after, unexpected
+from bingproject.errors import ServiceError
+from chat.protocol.failures import BING, header, parse_result, parse_retry_after, unexpected
 from chat.protocol.requests import HttpRequest
 
 CREATE_PATH = "/turing/conversation/create?bundleVersion=1.1809.0"
@@ -60,7 +53,7 @@ def parse_create_response(status: int, headers: Mapping[str, str], text: str) ->
     AccountBlockedError, AccountThrottledError, ChallengeRequiredError, UnexpectedResponseError.
     """
     _check_status(status, headers)
-    answer = _read(text)
+    answer = BING.read(text, "create")
     result = answer.get("result")
     if isinstance(result, dict) and result.get("value") not in (None, "Success"):
         raise parse_result(str(result["value"]), str(result.get("message") or ""))
@@ -83,48 +76,18 @@ def build_socket_url(base_url: str, credentials: Credentials) -> str:
 
 def parse_upgrade_refusal(status: int, headers: Mapping[str, str]) -> ServiceError:
     """What a refused upgrade means; the error is returned for the client to raise."""
-    detail = f"upgrade answered with status {status}"
-    if status == 401:
-        return CookieExpiredError(detail=detail)
-    if status == 429:
-        return AccountThrottledError(code="throttled", detail=detail, retry_after=parse_retry_after(headers))
-    if status >= 500:
-        return UpstreamUnavailableError(
-            code="upstream_unreachable", detail=detail, retry_after=parse_retry_after(headers)
-        )
-    return UpstreamRefusedError(detail=detail)
+    return BING.refuse(status, headers, "upgrade")
 
 
 def _check_status(status: int, headers: Mapping[str, str]) -> None:
-    detail = f"create answered with status {status}"
     if status == 404:
         seconds = parse_retry_after(headers)
-        raise UpstreamUnavailableError(
-            code="upstream_overloaded",
-            detail=detail,
+        raise BING.fail(
+            "upstream_overloaded",
+            "create answered with status 404",
             retry_after=NOT_FOUND_RETRY_SECONDS if seconds is None else seconds,
         )
-    if status in (401, 429) or status >= 500:
-        error = parse_upgrade_refusal(status, headers)
-        error.detail = detail
-        raise error
-    if status == 403 or 300 <= status < 400:
-        raise UpstreamRefusedError(detail=detail)
-    if status != 200:
-        raise unexpected(detail)
-
-
-def _read(text: str) -> dict[str, Any]:
-    try:
-        answer = json.loads(text)
-    except (ValueError, RecursionError):
-        if not is_page(text):
-            raise unexpected("create answered with what is no JSON", text) from None
-        # A region, a login wall, a host that does not know the call.
-        raise UpstreamRefusedError(detail=f"create answered with a page: {text[:500]}") from None
-    if not isinstance(answer, dict):
-        raise unexpected("create answered with JSON of another shape", text)
-    return answer
+    BING.check(status, headers, "create")
 
 
 def _string(answer: dict[str, Any], key: str) -> str:
