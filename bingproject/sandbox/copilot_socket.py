@@ -13,7 +13,10 @@ ORDER = ("setOptions", "reportLocalConsents", "send")
 
 
 class CopilotSocket(LiveSocket):
-    """A socket that was let in; `origin` is the site it belongs to. What comes out of turn is a violation, and answered by `invalid-event`."""
+    """A socket that was let in; `origin` is the site it belongs to.
+
+    What comes out of turn is a violation, and answered by `invalid-event`.
+    """
 
     ping = event("pong", "0.0001")
 
