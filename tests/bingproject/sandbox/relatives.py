@@ -80,7 +80,9 @@ class CopilotClient:
         """Open a socket."""
         fields = {"api-version": "2", "clientSessionId": str(uuid.uuid4()), "accessToken": token or self.token} | query
         address = self.server.url.replace("http", "ws", 1) + "/c/api/chat?" + str(httpx.QueryParams(fields))
-        return connect(address, origin=origin, compression=None, max_size=None, ping_interval=None, proxy=None)
+        return connect(
+            address, origin=origin, compression=None, max_size=None, ping_interval=None, proxy=None, close_timeout=1
+        )
 
     def question(self, text: str, **changes: Any) -> dict[str, Any]:
         """Build a `send`; `changes` replace fields of it."""
@@ -131,7 +133,15 @@ class M365Client:
         } | query  # fmt: skip
         path = f"/m365Copilot/Chathub/{self.place}?{httpx.QueryParams(fields)}"
         address = self.server.url.replace("http", "ws", 1) + path
-        return connect(address, origin=M365_ORIGIN, compression=None, max_size=None, ping_interval=None, proxy=None)
+        return connect(
+            address,
+            origin=M365_ORIGIN,
+            compression=None,
+            max_size=None,
+            ping_interval=None,
+            proxy=None,
+            close_timeout=1,
+        )
 
     def question(self, text: str, **changes: Any) -> dict[str, Any]:
         """Build a type-4 record; `changes` replace fields of its argument."""
