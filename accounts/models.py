@@ -24,9 +24,33 @@ class Capability(models.TextChoices):
     IMAGE = "image", "Images"
     VIDEO = "video", "Videos"
     CHAT = "chat", "Chat"
+    COPILOT = "copilot", "Copilot chat"
+    M365 = "m365", "Microsoft 365 chat"
 
 
-DEFAULT_LIMITS = {Capability.IMAGE: 3, Capability.VIDEO: 3, Capability.CHAT: 4}
+class AccountKind(models.TextChoices):
+    """Which of Microsoft's services an account is used with."""
+
+    BING = "bing", "Bing"
+    COPILOT = "copilot", "Copilot"
+    M365 = "m365", "Microsoft 365"
+
+
+CAPABILITIES = {
+    AccountKind.BING: (Capability.IMAGE, Capability.VIDEO, Capability.CHAT),
+    AccountKind.COPILOT: (Capability.COPILOT,),
+    AccountKind.M365: (Capability.M365,),
+}
+# How many at once; the two Copilots fail with more, says docs/wire.
+DEFAULT_LIMITS = {
+    Capability.IMAGE: 3,
+    Capability.VIDEO: 3,
+    Capability.CHAT: 4,
+    Capability.COPILOT: 1,
+    Capability.M365: 1,
+}
+# Turns a minute, and how many of them may come in a row.
+DEFAULT_PACES = {Capability.COPILOT: (12, 4)}
 
 
 class AccountState(models.TextChoices):
@@ -58,9 +82,22 @@ class Account(models.Model):
     """A Microsoft account that an operator owns."""
 
     name = models.CharField(max_length=100, unique=True)
+    kind = models.CharField(max_length=8, choices=AccountKind, default=AccountKind.BING)
     sealed_cookies = models.TextField(default="", editable=False)
     cookies_tail = models.CharField(max_length=4, default="", editable=False)
     cookies_at = models.DateTimeField(null=True, editable=False)
+    # An access token, or the name of the program that prints a fresh one (TOKEN_COMMANDS).
+    sealed_token = models.TextField(default="", editable=False)
+    token_command = models.CharField(max_length=60, blank=True, default="")
+    token_expires_at = models.DateTimeField("token ends", null=True, editable=False)
+    # What addresses a Microsoft 365 account: from its token, or typed where the token cannot be looked into.
+    object_id = models.CharField("object id", max_length=40, blank=True, default="")
+    tenant_id = models.CharField("tenant id", max_length=40, blank=True, default="")
+    tier = models.CharField("licence", max_length=12, blank=True, default="")
+    # How the consumer's sign-in was done: "" for a Microsoft account, "google".
+    identity_type = models.CharField(max_length=12, blank=True, default="")
+    # Since when the browser's clearance (Cloudflare's cookie) is held.
+    clearance_at = models.DateTimeField("clearance since", null=True, editable=False)
     sealed_proxy = models.TextField(default="", editable=False)
     user_agent = models.CharField(max_length=300, blank=True, default="")
     is_enabled = models.BooleanField("enabled", default=True)
@@ -91,10 +128,19 @@ class Account(models.Model):
             is_new = self._state.adding
             super().save(*args, **kwargs)
             if is_new:
-                AccountCapability.objects.bulk_create(
-                    AccountCapability(account=self, capability=capability, limit=limit)
-                    for capability, limit in DEFAULT_LIMITS.items()
-                )
+                AccountCapability.objects.bulk_create(map(self._capability, CAPABILITIES[AccountKind(self.kind)]))
+
+    def _capability(self, capability: Capability) -> AccountCapability:
+        """What it may do of one kind, as usual."""
+        per_minute, burst = DEFAULT_PACES.get(capability, (None, 1))
+        return AccountCapability(
+            account=self, capability=capability, limit=DEFAULT_LIMITS[capability], per_minute=per_minute, burst=burst
+        )
+
+    @property
+    def token(self) -> str:
+        """The access token, unsealed; "" when there is none."""
+        return unseal(self.sealed_token)
 
     @property
     def cookies(self) -> dict[str, str]:
@@ -165,7 +211,8 @@ class AccountCapabilityQuerySet(models.QuerySet["AccountCapability"]):
     def of_enabled(self, capability: str) -> AccountCapabilityQuerySet:
         """Capabilities that an operator has switched on, whatever their state."""
         switched_on = self.filter(capability=capability, limit__gt=0, account__is_enabled=True)
-        return switched_on.exclude(account__sealed_cookies="")
+        has_none = Q(account__sealed_cookies="", account__sealed_token="", account__token_command="")
+        return switched_on.exclude(has_none)
 
     def usable(self, capability: str, now: datetime) -> AccountCapabilityQuerySet:
         """Those that may be given work now, least recently served first; room is the caller's to count."""
@@ -195,6 +242,11 @@ class AccountCapability(models.Model):
     fast_cooldown_until = models.DateTimeField("no boosts until", null=True, blank=True)
     last_success_at = models.DateTimeField("last success", null=True, editable=False)
     served_at = models.DateTimeField(null=True, editable=False)
+    # The pace: so many begun a minute, so many of them in a row; none given: as they come.
+    per_minute = models.PositiveSmallIntegerField("a minute", null=True, blank=True)
+    burst = models.PositiveSmallIntegerField("in a row", default=1)
+    # When the account has caught up with its pace: the one figure that the pace is kept by.
+    paced_until = models.DateTimeField(null=True, editable=False)
     # What the last check of this capability found, in words for the operator.
     check_state = models.CharField("last check", max_length=8, choices=CheckState, default="", editable=False)
     check_note = models.CharField("found", max_length=300, default="", editable=False)

@@ -55,7 +55,7 @@ class Timers:
         if phase == "answering":
             return self.answering
         limits = {"handshake": self.handshake, "waiting": self.waiting, "lingering": self.lingering}
-        return limits[phase]
+        return limits.get(phase, self.answering)
 
 
 @dataclass(frozen=True, slots=True)

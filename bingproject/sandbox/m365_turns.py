@@ -16,7 +16,7 @@ from bingproject.sandbox.chathub_turns import BREAKS, GARBAGE, REFUSALS
 from bingproject.sandbox.steps import Close, Echo, End, Step, cut_anywhere, fragmented, in_one_frame
 from bingproject.sandbox.turn_words import ANSWERED
 
-RATE_TEXT = "You have sent too many requests. Please try again later."
+RATE_TEXT = "We are temporarily unable to respond to this many requests. Please try again later."
 THOUGHTS = ("The caller wants an answer. ", "It will be made of sand.")
 ECHO_SECONDS = 2.0
 # Such turns do not count against a conversation's limit.
