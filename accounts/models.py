@@ -140,7 +140,7 @@ class Account(models.Model):
     @property
     def token(self) -> str:
         """The access token, unsealed; "" when there is none."""
-        return unseal(self.sealed_token)
+        return unseal_often(self.sealed_token)
 
     @property
     def cookies(self) -> dict[str, str]:
