@@ -89,6 +89,8 @@ class Account(models.Model):
     # An access token, or the name of the program that prints a fresh one (TOKEN_COMMANDS).
     sealed_token = models.TextField(default="", editable=False)
     token_command = models.CharField(max_length=60, blank=True, default="")
+    # Since when a process is running that program: of several only one does.
+    token_asked_at = models.DateTimeField(null=True, editable=False)
     token_expires_at = models.DateTimeField("token ends", null=True, editable=False)
     # What addresses a Microsoft 365 account: from its token, or typed where the token cannot be looked into.
     object_id = models.CharField("object id", max_length=40, blank=True, default="")
@@ -245,7 +247,7 @@ class AccountCapability(models.Model):
     # The pace: so many begun a minute, so many of them in a row; none given: as they come.
     per_minute = models.PositiveSmallIntegerField("a minute", null=True, blank=True)
     burst = models.PositiveSmallIntegerField("in a row", default=1)
-    # When the account has caught up with its pace: the one figure that the pace is kept by.
+    # From when on the next may begin: the one figure that the pace is kept by.
     paced_until = models.DateTimeField(null=True, editable=False)
     # What the last check of this capability found, in words for the operator.
     check_state = models.CharField("last check", max_length=8, choices=CheckState, default="", editable=False)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +19,7 @@ from cryptography.fernet import Fernet
 
 T = TypeVar("T")
 
+_COMMAND_NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
@@ -64,6 +67,23 @@ class Environment:
     def words(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
         """A comma-separated list."""
         return [word.strip() for word in self.text(name).split(",") if word.strip()] or list(default)
+
+    def commands(self, name: str) -> dict[str, tuple[str, ...]]:
+        """Programs by name, `name=/path argument;name2=…`, each split as a shell would."""
+        found: dict[str, tuple[str, ...]] = {}
+        for entry in filter(None, map(str.strip, self.text(name).split(";"))):
+            label, _, line = entry.partition("=")
+            try:
+                words = tuple(shlex.split(line))
+            except ValueError:
+                words = ()
+            if not _COMMAND_NAME.fullmatch(label) or label in found or not words or not words[0].startswith("/"):
+                # The value stays out of it: an argument may be a secret.
+                raise SettingError(
+                    f"{name} must name programs by their whole path, e.g. {name}=work=/usr/local/bin/token --json."
+                )
+            found[label] = words
+        return found
 
     def choice(self, name: str, options: tuple[str, ...], default: str) -> str:
         """One of a few words."""

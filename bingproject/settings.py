@@ -53,6 +53,8 @@ SANDBOX_URL = f"http://{SANDBOX_HOST}:{SANDBOX_PORT}"
 BING_URL = SANDBOX_URL if SANDBOX else env.url("BING_URL", "https://www.bing.com")
 BING_MEDIA_URL = SANDBOX_URL if SANDBOX else env.url("BING_MEDIA_URL", "https://th.bing.com")
 BING_COOKIE_U = env.text("BING_COOKIE_U")
+# Programs that print access tokens: named here only, so that nobody who can use the admin can have another one run.
+TOKEN_COMMANDS = env.commands("TOKEN_COMMANDS")
 UPSTREAM_TIMEOUT_SECONDS = env.seconds("UPSTREAM_TIMEOUT_SECONDS", 30)
 _SYDNEY = env.url("SYDNEY_URL", "wss://sydney.bing.com/sydney/ChatHub", schemes=("wss", "ws"))
 SYDNEY_URL = f"ws://{SANDBOX_HOST}:{SANDBOX_PORT}/sydney/ChatHub" if SANDBOX else _SYDNEY

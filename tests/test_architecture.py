@@ -22,7 +22,7 @@ ROWS = {
     "urls": EDGE, "views": EDGE, "serializers": EDGE, "admin": EDGE, "jobs": EDGE, "apps": EDGE, "management": EDGE,
     "schema": EDGE, "authentication": EDGE, "permissions": EDGE, "throttling": EDGE,
     "services": DECISIONS, "leases": DECISIONS, "runner": DECISIONS, "watcher": DECISIONS, "ledger": DECISIONS,
-    "client": OUTSIDE, "models": OUTSIDE, "migrations": OUTSIDE,
+    "client": OUTSIDE, "programs": OUTSIDE, "models": OUTSIDE, "migrations": OUTSIDE,
     "protocol": PURE, "tokens": PURE, "timing": PURE, "examples": PURE, "openai_format": PURE,
 }  # fmt: skip
 # What of bingproject joins the apps; all the rest of it is ground, which knows no app.

@@ -22,6 +22,7 @@ from accounts.services.checks import (
     request_check,
     rotate_cookies,
 )
+from accounts.services.credentials import fresh_token
 from accounts.services.outcomes import (
     clear_cooldowns,
     mark_success,
@@ -38,6 +39,7 @@ __all__ = [
     "ensure_default_account",
     "find_api_key",
     "find_whitelisted_user",
+    "fresh_token",
     "issue_api_key",
     "list_whitelisted_users",
     "mark_success",

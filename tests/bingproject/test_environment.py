@@ -57,6 +57,13 @@ def test_reads_values() -> None:
     assert env.origins("O") == ["https://a.example", "http://b:1"]
 
 
+def test_reads_programs() -> None:
+    """Each with its arguments, split as a shell would; a name without one is none."""
+    env = read(P=" work=/bin/token --as 'a b' k=v ; other.2=/bin/other;")
+    assert env.commands("P") == {"work": ("/bin/token", "--as", "a b", "k=v"), "other.2": ("/bin/other",)}
+    assert env.commands("UNSET") == {}
+
+
 @pytest.mark.parametrize(
     ("value", "ask"),
     [
@@ -77,6 +84,12 @@ def test_reads_values() -> None:
         ("https://[", lambda env: env.url("NAME")),
         ("https://a.example/path", lambda env: env.origins("NAME")),
         ("a.example", lambda env: env.origins("NAME")),
+        ("/bin/token", lambda env: env.commands("NAME")),
+        ("work=token", lambda env: env.commands("NAME")),
+        ("work=", lambda env: env.commands("NAME")),
+        ("work=/bin/token 'open", lambda env: env.commands("NAME")),
+        ("work=/bin/a;work=/bin/b", lambda env: env.commands("NAME")),
+        ("two words=/bin/a", lambda env: env.commands("NAME")),
     ],
 )
 def test_wrong_values_are_one_line(value: str, ask: Callable[[Environment], Any]) -> None:
