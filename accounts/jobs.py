@@ -20,9 +20,19 @@ def check_accounts() -> str:
     return _line(async_to_sync(services.check_all_accounts)())
 
 
+def check_asked_accounts() -> str:
+    """Look at the accounts that an operator asked for together."""
+    return _line(async_to_sync(services.check_wanted_accounts)(patience_seconds=0))
+
+
 def check_wanted_accounts() -> str:
     """Look at the accounts whose check got lost with a machine's queue."""
     return _line(async_to_sync(services.check_wanted_accounts)())
+
+
+def renew_tokens() -> str:
+    """Ask for new tokens before the old ones end."""
+    return _line(async_to_sync(services.renew_tokens)())
 
 
 def _line(states: Counter[str]) -> str:

@@ -143,6 +143,13 @@ def next_start(capability: str, now: datetime) -> datetime | None:
     return max(min(starts), now) if starts else None
 
 
+def count_leases(account_ids: Collection[int], now: datetime) -> dict[tuple[int, str], int]:
+    """How many leases hold each of these accounts, by account and capability."""
+    held = Lease.objects.filter(account__in=account_ids, until__gt=now).order_by()
+    rows = held.values_list("account_id", "capability").annotate(count=Count("pk"))
+    return {(account_id, capability): count for account_id, capability, count in rows}
+
+
 def drop_lease(lease_id: int) -> None:
     """Let go of the account."""
     with connection.cursor() as cursor:

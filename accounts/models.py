@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 from django.db import models, transaction
 from django.db.models import F, Q
 
-from bingproject.seals import seal, unseal_often
+from accounts.protocol import CLEARANCE_COOKIE, COOKIE_NAME
+from bingproject.seals import SealedTextField, seal, unseal_often
 from bingproject.statements import columns_of, load
 
 
@@ -74,6 +75,7 @@ class CheckState(models.TextChoices):
 USABLE_STATES = (AccountState.UNCHECKED, AccountState.OK)
 ROTATED_FIELDS = (
     "sealed_cookies", "cookies_tail", "cookies_at", "session_ig", "sealed_jar", "session_at",
+    "sealed_token", "token_expires_at", "clearance_at",
     "state", "state_reason", "state_at", "checked_at", "last_error",
 )  # fmt: skip
 
@@ -83,11 +85,11 @@ class Account(models.Model):
 
     name = models.CharField(max_length=100, unique=True)
     kind = models.CharField(max_length=8, choices=AccountKind, default=AccountKind.BING)
-    sealed_cookies = models.TextField(default="", editable=False)
+    sealed_cookies = SealedTextField(default="", editable=False)
     cookies_tail = models.CharField(max_length=4, default="", editable=False)
     cookies_at = models.DateTimeField(null=True, editable=False)
     # An access token, or the name of the program that prints a fresh one (TOKEN_COMMANDS).
-    sealed_token = models.TextField(default="", editable=False)
+    sealed_token = SealedTextField(default="", editable=False)
     token_command = models.CharField(max_length=60, blank=True, default="")
     # Since when a process is running that program: of several only one does.
     token_asked_at = models.DateTimeField(null=True, editable=False)
@@ -100,7 +102,7 @@ class Account(models.Model):
     identity_type = models.CharField(max_length=12, blank=True, default="")
     # Since when the browser's clearance (Cloudflare's cookie) is held.
     clearance_at = models.DateTimeField("clearance since", null=True, editable=False)
-    sealed_proxy = models.TextField(default="", editable=False)
+    sealed_proxy = SealedTextField(default="", editable=False)
     user_agent = models.CharField(max_length=300, blank=True, default="")
     is_enabled = models.BooleanField("enabled", default=True)
     notes = models.TextField(blank=True, default="")
@@ -112,9 +114,13 @@ class Account(models.Model):
     last_error = models.CharField("last check failed with", max_length=300, default="", editable=False)
     # An operator asked for a check; the job that does it takes this away.
     check_wanted_at = models.DateTimeField(null=True, editable=False)
+    # When an operator last asked for one; stays, so that whoever asked for several together finds them again.
+    check_asked_at = models.DateTimeField(null=True, editable=False)
+    # The check may also open a chat's conversation, which counts against the account.
+    check_opens_chat = models.BooleanField(default=False, editable=False)
     # The image session: what Bing's page gave us last, renewed when Bing says so.
     session_ig = models.CharField(max_length=64, default="", editable=False)
-    sealed_jar = models.TextField(default="", editable=False)
+    sealed_jar = SealedTextField(default="", editable=False)
     session_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -163,19 +169,26 @@ class Account(models.Model):
     def proxy(self, address: str) -> None:
         self.sealed_proxy = seal(address) if address else ""
 
-    def rotate(self, cookies: dict[str, str], now: datetime) -> None:
-        """Store new cookies sealed; what was known of the old ones is forgotten."""
-        self.sealed_cookies = seal(json.dumps(cookies))
-        self.cookies_tail = cookies["_U"][-4:] if len(cookies["_U"]) >= 16 else ""
+    def rotate(
+        self, cookies: dict[str, str], now: datetime, *, token: str = "", expires_at: datetime | None = None
+    ) -> None:
+        """Store new credentials sealed; what was known of the old ones is forgotten. Those not given stay."""
+        if cookies:
+            sign_in = cookies.get(COOKIE_NAME, "")
+            self.sealed_cookies = seal(json.dumps(cookies))
+            self.cookies_tail = sign_in[-4:] if len(sign_in) >= 16 else ""
+            self.clearance_at = now if CLEARANCE_COOKIE in cookies else None
+            self.session_ig, self.sealed_jar, self.session_at = "", "", None
+        if token:
+            self.sealed_token, self.token_expires_at = seal(token), expires_at
         self.cookies_at = now
-        self.session_ig = self.sealed_jar = ""
-        self.session_at = None
         self.state, self.state_reason, self.state_at = AccountState.UNCHECKED, "", now
         self.checked_at = None
         self.last_error = ""
         with transaction.atomic():
             self.save(update_fields=ROTATED_FIELDS)
             AccountCapability.objects.filter(account=self).clear_cooldowns()
+            AccountCapability.objects.filter(account=self).update(check_state="", check_note="", checked_at=None)
 
     def mark(
         self, state: AccountState, reason: str, now: datetime, *, replacing: Collection[str] = AccountState.values
@@ -270,6 +283,12 @@ class AccountCapability(models.Model):
         AccountCapability.objects.filter(pk=self.pk).filter(
             Q(cooldown_until=None) | Q(cooldown_until__lt=until)
         ).update(cooldown_until=until, cooldown_reason=reason[:300], cooldown_count=F("cooldown_count") + 1)
+
+    @classmethod
+    def note_check(cls, account: Account, capability: str, state: CheckState, note: str, now: datetime) -> None:
+        """What a check found; nothing when the account's cookies have been replaced meanwhile."""
+        rows = cls.objects.filter(account=account, capability=capability, account__cookies_at=account.cookies_at)
+        rows.update(check_state=state, check_note=note[:300], checked_at=now)
 
     def cool_down_fast_lane(self, until: datetime) -> None:
         """No boosts: spend none before `until`."""

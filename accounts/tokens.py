@@ -96,8 +96,9 @@ def parse_token(text: str, service: Service) -> Token:
     Raises: InvalidRequestError that says in plain words what was pasted instead, and repeats nothing of a token.
     """
     tokens = [read_token(found) for found in find_tokens(text)]
-    # One that says so itself comes first: beside it a browser's storage holds others that say nothing.
-    tokens.sort(key=lambda token: token.form != "jwt")
+    # One that says so itself comes first: beside it a browser's storage holds others that say nothing. Of several the
+    # last to end: a HAR may hold older ones.
+    tokens.sort(key=lambda token: (token.form != "jwt", -token.expires_unix_seconds))
     problem = f"No access token found. Paste the access token of {SERVICE_NAMES[service]}, or a request that has one."
     for token in tokens:
         problem = _explain(token, service)

@@ -17,6 +17,7 @@ except SettingError as error:
 
 # Only now: these read settings when they are imported.
 from bingproject.gate import Gate
-from bingproject.installation import verify_installation
+from bingproject.liveness import SignOfLife
 
-application = Gate(start=verify_installation)
+_sign = SignOfLife("web")
+application = Gate(start=_sign.begin, sign=_sign)

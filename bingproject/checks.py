@@ -69,16 +69,15 @@ def sqlite_faults(databases: Mapping[str, dict[str, Any]]) -> list[CheckMessage]
 
 
 def check_dotted_names(**_options: Any) -> list[CheckMessage]:
-    """What the watchdog asks and starts exists."""
+    """What the watchdog asks and starts exists, and so do the questions about accounts."""
     names = [*settings.CLUSTER_PERIODIC, *(name for pair in settings.CLUSTER_NUDGES for name in pair)]
+    names += [*settings.CAPABILITY_CHECKS.values(), *settings.ACCOUNT_LOADS]
     faults: list[CheckMessage] = []
     for name in names:
         try:
             import_string(name)
         except ImportError:
-            faults.append(
-                Error(f"CLUSTER_NUDGES or CLUSTER_PERIODIC names {name}, which does not exist.", id="bingproject.E007")
-            )
+            faults.append(Error(f"A setting names {name}, which does not exist.", id="bingproject.E007"))
     return faults
 
 

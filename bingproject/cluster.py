@@ -26,6 +26,7 @@ from django_q.signals import post_spawn
 
 from bingproject import pulse, stopping
 from bingproject.brokers import own_broker
+from bingproject.liveness import SignOfLife
 from bingproject.processes import bind_forks, name_process
 from bingproject.watchdog import Watchdog
 
@@ -144,10 +145,15 @@ class DrainCluster(Cluster):  # type: ignore[misc]  # django-q2 ships no types
         stopping.request_stop()
 
     def run(self) -> int:
-        """Work until asked to stop or until it hangs. Shape: the exit code, 0 after a stop that was asked for."""
+        """Work until asked to stop or until it hangs. Shape: the exit code, 0 after a stop that was asked for.
+
+        Raises: SettingError when this process and the database do not belong together.
+        """
         name_process("bp-cluster")
+        sign = SignOfLife("cluster")
+        sign.begin()
         self.start()
-        watchdog = Watchdog(self._pulse, self.broker)
+        watchdog = Watchdog(self._pulse, self.broker, sign)
         code = self._watch(watchdog)
         self._drain()
         watchdog.leave()

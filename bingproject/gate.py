@@ -11,7 +11,7 @@ import contextlib
 import logging
 import re
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from io import BytesIO
@@ -32,6 +32,8 @@ from bingproject.doors import standing_door
 from bingproject.environment import SettingError
 from bingproject.errors import InternalError, InvalidRequestError, NotFoundError, ServiceError
 from bingproject.lanes import Lanes
+from bingproject.large_forms import is_from_operator, is_large_form, may_exceed
+from bingproject.liveness import SignOfLife
 from bingproject.static_files import StaticFiles
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -48,6 +50,7 @@ LINGER_SECONDS = 2.0
 # For Django's own bookkeeping and for files; requests run in lanes.
 SPARE_THREADS = 2
 PREFLIGHT_SECONDS = 600
+LEAVE_SECONDS = 1.0  # of the few that a stop may take
 EXPOSED = (
     "X-Request-ID, Location, Retry-After, Preference-Applied, Idempotent-Replayed, x-should-retry, "
     "x-bing-ignored, x-bing-history-dropped"
@@ -125,10 +128,12 @@ class Gate:
     """The ASGI application of the project.
 
     Shape: `start` is called once in a thread when the server starts; its SettingError stops the start with one line.
+    `sign` is kept up from then on.
     """
 
-    def __init__(self, *, start: Callable[[], object]) -> None:
+    def __init__(self, *, start: Callable[[], object], sign: SignOfLife | None = None) -> None:
         self._start = start
+        self._sign = sign
         self._api = ApiHandler()
         self._admin = ASGIHandler()
         self._lanes = Lanes()
@@ -153,10 +158,25 @@ class Gate:
             return
         async with standing_door():
             await send({"type": "lifespan.startup.complete"})
-            await receive()
+            async with self._alive():
+                await receive()
             # In a thread: a view still running may need this loop to come to its end.
             await asyncio.to_thread(self._lanes.close)
         await send({"type": "lifespan.shutdown.complete"})
+
+    @contextlib.asynccontextmanager
+    async def _alive(self) -> AsyncIterator[None]:
+        """While the server runs, its sign of life is renewed in a lane, whose connection is open anyway."""
+        if self._sign is None:
+            yield
+            return
+        keeping = asyncio.create_task(self._sign.keep(lambda renew: self._lanes.pick().submit(renew)))
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            leaving = asyncio.wrap_future(self._lanes.pick().submit(self._sign.leave))
+            await asyncio.wait({leaving}, timeout=LEAVE_SECONDS)
 
     async def _answer(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         headers = read_headers(scope)
@@ -189,13 +209,22 @@ class Gate:
         if method == "OPTIONS" and not is_admin:
             await reply.preflight(allowed_methods(path))
             return
-        limit_bytes = settings.CHAT_BODY_LIMIT_BYTES if path.endswith(CHAT_PATH) else settings.BODY_LIMIT_BYTES
-        body = await read_body(headers, receive, limit_bytes)
+        body = await read_body(headers, receive, await self._limit_bytes(path, headers))
         async with ThreadSensitiveContext(executor=self._lanes.pick()):
             if is_admin:
                 await self._admin(scope, Replay(body, receive), reply)
             else:
                 await self._api.answer(scope, body, receive, reply)
+
+    async def _limit_bytes(self, path: str, headers: Mapping[str, str]) -> int:
+        if path.endswith(CHAT_PATH):
+            return int(settings.CHAT_BODY_LIMIT_BYTES)
+        limit_bytes = int(settings.BODY_LIMIT_BYTES)
+        if not is_large_form(path) or not may_exceed(headers.get("content-length", ""), limit_bytes):
+            return limit_bytes
+        # Only now, since it asks the database: strangers must not have us keep so much.
+        is_operator = await asyncio.wrap_future(self._lanes.pick().submit(is_from_operator, headers))
+        return int(settings.LARGE_FORM_LIMIT_BYTES) if is_operator else limit_bytes
 
 
 class Reply:

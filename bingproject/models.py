@@ -19,7 +19,7 @@ class Installation(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY_ID, editable=False)
     is_sandbox = models.BooleanField("belongs to the sandbox")
-    # Fingerprints of the seal keys, newest first; never the keys.
+    # Fingerprints of the keys that something may be sealed with; never the keys.
     seal_keys = models.JSONField(default=list)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -58,6 +58,9 @@ TOKEN_COMMANDS = env.commands("TOKEN_COMMANDS")
 UPSTREAM_TIMEOUT_SECONDS = env.seconds("UPSTREAM_TIMEOUT_SECONDS", 30)
 _SYDNEY = env.url("SYDNEY_URL", "wss://sydney.bing.com/sydney/ChatHub", schemes=("wss", "ws"))
 SYDNEY_URL = f"ws://{SANDBOX_HOST}:{SANDBOX_PORT}/sydney/ChatHub" if SANDBOX else _SYDNEY
+COPILOT_URL = SANDBOX_URL if SANDBOX else env.url("COPILOT_URL", "https://copilot.microsoft.com")
+_M365 = env.url("M365_URL", "wss://substrate.office.com/m365Copilot/Chathub", schemes=("wss", "ws"))
+M365_URL = f"ws://{SANDBOX_HOST}:{SANDBOX_PORT}/m365Copilot/Chathub" if SANDBOX else _M365
 
 # --- secrets and rows ---
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "data"))).resolve()
@@ -179,10 +182,23 @@ CLUSTER_NUDGES = [
 # job → every N seconds, once in the whole installation.
 CLUSTER_PERIODIC = {
     "accounts.jobs.check_accounts": 1800,
+    "accounts.jobs.renew_tokens": 120,
     "creator.jobs.prune_tasks": 3600,
     "chat.jobs.prune_conversations": 3600,
     "bingproject.jobs.prune_queue_records": 3600,
 }
+
+# capability → the question that proves it works, without spending anything (accounts.services.proofs).
+CAPABILITY_CHECKS = {
+    "image": "creator.services.check_images",
+    "video": "creator.services.check_videos",
+    "chat": "chat.services.check_chat",
+    "copilot": "chat.services.token_checks.check_copilot",
+    "m365": "chat.services.token_checks.check_m365",
+}
+CHECK_WAIT_SECONDS = 10.0  # how long a page waits for a worker to have done the check that it asked for
+# Questions after what accounts are doing, besides the leases on them: (account ids, now) → {(id, capability): count}.
+ACCOUNT_LOADS = ["creator.services.count_in_flight"]
 
 # --- Django ---
 DEBUG = False
@@ -246,7 +262,13 @@ STORAGES = {
 }
 BODY_LIMIT_BYTES = 1024 * 1024
 CHAT_BODY_LIMIT_BYTES = 8 * 1024 * 1024  # pictures come within the body
-DATA_UPLOAD_MAX_MEMORY_SIZE = CHAT_BODY_LIMIT_BYTES  # the largest of them; the gate keeps each route's own
+# Forms of the admin in which operators paste or upload whole files: 32 MiB, and the form's other fields.
+LARGE_FORM_PATHS = [r"/admin/accounts/account/(add|\d+/change)/"]
+LARGE_FORM_LIMIT_BYTES = 33 * 1024 * 1024
+# The largest of them; the gate keeps each route's own. What comes is kept in memory and never in a temporary file: it
+# may be somebody's cookies.
+DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = LARGE_FORM_LIMIT_BYTES
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 # Atomic requests stay off: a request that waits for a worker would wait for its own commit.
 ATOMIC_REQUESTS = False
 

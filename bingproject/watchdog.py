@@ -22,6 +22,7 @@ from django_q.tasks import async_task
 
 from bingproject import pulse
 from bingproject.brokers import reconnect
+from bingproject.liveness import SignOfLife
 from bingproject.models import Machine, Periodic
 from bingproject.processes import is_known_dead, process_identity
 
@@ -149,13 +150,14 @@ class Presence:
 class Watchdog:
     """All chores of one tick; an outage of database or Redis is logged and outlived, never fatal."""
 
-    def __init__(self, signs: pulse.Pulse, broker: Any) -> None:
+    def __init__(self, signs: pulse.Pulse, broker: Any, sign: SignOfLife) -> None:
         self._broker = broker
+        self._sign = sign
         self._canary = Canary(signs, self._enqueue)
         self._nudges = Nudges(self._enqueue)
         self._presence = Presence()
         self._is_planned = False
-        self._upkeep_at = 0.0
+        self._upkeep_at = self._sign_at = 0.0
         self._last_error = ("", 0.0)
 
     def tick(self) -> bool:
@@ -167,11 +169,15 @@ class Watchdog:
             self._upkeep_at = now + UPKEEP_EVERY_SECONDS
             self._attempt(self._presence.renew)
             self._attempt(self._start_periodic)
+        if now >= self._sign_at:
+            self._sign_at = now + self._sign.every_seconds
+            self._attempt(self._sign.renew)
         return bool(is_lost)
 
     def leave(self) -> None:
         """The cluster has stopped."""
         self._attempt(self._presence.leave)
+        self._attempt(self._sign.leave)
 
     def _start_periodic(self) -> None:
         every_seconds = settings.CLUSTER_PERIODIC

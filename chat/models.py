@@ -15,7 +15,7 @@ from django.db import connection, models
 from django.db.models import Q, Value
 
 from accounts.models import Account
-from bingproject.seals import seal, unseal
+from bingproject.seals import SealedTextField, seal, unseal
 from bingproject.statements import columns_of, load
 
 CLAIM_MARGIN_SECONDS = 60.0  # what a dead process claimed is free so long after the longest turn
@@ -71,13 +71,13 @@ class Conversation(models.Model):
     model = models.CharField(max_length=40)
     # What the next request of this chat hashes to; "" for chats that are found by id.
     history_key = models.CharField(max_length=64, default="", db_index=True)
-    sealed_system = models.TextField(default="", editable=False)
+    sealed_system = SealedTextField(default="", editable=False)
     claim = models.CharField(max_length=36, default="", editable=False)
     claimed_until = models.DateTimeField(null=True, editable=False)
 
     # The upstream end.
     account = models.ForeignKey(Account, null=True, on_delete=models.SET_NULL, related_name="conversations")
-    sealed_credentials = models.TextField(default="", editable=False)
+    sealed_credentials = SealedTextField(default="", editable=False)
     opened_at = models.DateTimeField(null=True)
     upstream_turn_count = models.PositiveIntegerField(default=0)
     create_count = models.PositiveIntegerField(default=0)
@@ -189,7 +189,7 @@ class KeptAnswer(models.Model):
     status = models.PositiveSmallIntegerField(null=True)
     # A default of the database too: processes of an earlier release insert rows without it while they are replaced.
     headers = models.JSONField(default=dict, db_default=Value({}, models.JSONField()))
-    sealed_answer = models.TextField(default="")
+    sealed_answer = SealedTextField(default="")
     # Who runs the turn: renewed while it runs, so that a dead process's request can be told from a slow one.
     alive_until = models.DateTimeField()
     created_at = models.DateTimeField(db_index=True)

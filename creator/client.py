@@ -13,6 +13,7 @@ from creator.protocol import (
     build_create,
     build_poll,
     build_video_detail,
+    build_video_page,
     build_visit,
 )
 
@@ -44,6 +45,10 @@ class ImageCreatorClient:
     async def fetch_video_detail(self, request_id: str, card: VideoCard) -> Answer:
         """The address of a finished video that the poll only announced."""
         return await self._send(build_video_detail(request_id, card))
+
+    async def fetch_video_page(self) -> Answer:
+        """The page on which videos are asked for; nothing is asked for."""
+        return await self._send(build_video_page(paths=self._paths))
 
     async def _send(self, request: HttpRequest) -> Answer:
         return await exchange(

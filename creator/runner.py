@@ -40,7 +40,7 @@ from creator.services.generation import (
     uncertain_until,
     visit_redirect,
 )
-from creator.services.sessions import EGRESS_FIELDS, SessionPool
+from creator.services.sessions import EGRESS_FIELDS, AccountSession, SessionPool
 from creator.timing import PollPlan
 
 logger = logging.getLogger(__name__)
@@ -245,7 +245,7 @@ class Runner:
             )
             self._submitting.discard(claim.task_id)
             if is_ours:
-                await self._follow(generation, outcome)
+                await self._follow(generation, outcome, session)
             return
         if isinstance(outcome, Refused):
             await self._ledger.write(lambda: _record_refusal(generation, outcome, now))
@@ -256,20 +256,23 @@ class Runner:
             self._submitting.discard(claim.task_id)
             await self._await_grace(generation)
 
-    async def _follow(self, generation: Generation, taken: Taken) -> None:
+    async def _follow(self, generation: Generation, taken: Taken, session: AccountSession) -> None:
         generation.deadline_at = records.result_deadline(
             generation.claim.kind, generation.accepted_at or timezone.now()
         )
         if taken.location:
-            session = self._sessions.by_id(generation.account_id)
             seen = await visit_redirect(session, taken.location)
             if isinstance(seen, GivenUp):
                 await self._fail(generation, seen.error)
                 return
-        await self._poll(generation)
+        await self._poll(generation, session)
 
-    async def _poll(self, generation: Generation) -> None:
-        """Look at the result when the plan says so, until there is one, or there will be none."""
+    async def _poll(self, generation: Generation, began_with: AccountSession | None = None) -> None:
+        """Look at the result when the plan says so, until there is one, or there will be none.
+
+        When an operator rotates the account meanwhile: with the old cookies as long as they do, else with the new ones.
+        """
+        session = own = began_with or self._sessions.by_id(generation.account_id)
         sort = _sort(generation)
         minimum = 0.0
         while True:
@@ -280,9 +283,11 @@ class Runner:
             if timezone.now() >= generation.deadline_at:
                 await self._ledger.write(lambda: records.record_timed_out(generation.claim, timezone.now()))
                 return
-            seen = await poll_task(generation, self._sessions.by_id(generation.account_id))
+            seen = await poll_task(generation, session)
             if isinstance(seen, Later):
                 minimum = seen.seconds
+                if generation.failure_count:
+                    session = self._sessions.by_id(generation.account_id) if session is own else own
                 continue
             if isinstance(seen, GivenUp):
                 await self._fail(generation, seen.error)

@@ -5,13 +5,32 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
 from django.forms import ModelForm
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from django.utils import timezone
+from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from accounts.models import Account
-from accounts.protocol import PASSWORD_MASK, mask_proxy, parse_cookies
-from bingproject.errors import InvalidRequestError
-from bingproject.upstream import is_proxy_address
+from accounts.protocol import (
+    PASSWORD_MASK,
+    FoundCookies,
+    describe_cookies,
+    describe_proxy,
+    explain_refusal,
+    find_cookies,
+    find_proxy_fault,
+    holds_secret,
+    mask_proxy,
+)
+
+PASTE_LIMIT_BYTES = 32 * 1024 * 1024
+GONE = "It is not kept on this page: give it once more."
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class WriteOnlyTextarea(UnfoldAdminTextareaWidget):
@@ -23,25 +42,34 @@ class WriteOnlyTextarea(UnfoldAdminTextareaWidget):
 
 
 class ProxyInput(UnfoldAdminTextInputWidget):
-    """An address whose password is never shown, not even when the form comes back with an error."""
+    """An address that is shown again only when no password can stand in it."""
 
     def format_value(self, value: Any) -> str:
-        """The address with a mask for its password."""
-        return mask_proxy(str(value or ""))
+        """The address; a stored one comes here with a mask for its password."""
+        address = str(value or "")
+        return "" if PASSWORD_MASK not in address and holds_secret(address) else address
 
 
-class AccountForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes no parameter at run time
-    """An account, and the one way in for its cookies."""
+class CookiesForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes no parameter at run time
+    """An account, and the one way in for Bing's cookies; `accounts.admin.kinds` has those of the other kinds."""
 
     new_cookies = forms.CharField(
         required=False,
         strip=True,
-        max_length=100_000,
+        max_length=PASTE_LIMIT_BYTES,
         widget=WriteOnlyTextarea(attrs={"rows": 4, "autocomplete": "off", "spellcheck": "false"}),
         help_text=(
-            "Sign in at bing.com in a browser, then paste the value of the cookie _U, a Cookie header, “Copy as cURL”, "
-            "a cookie editor's JSON export or a cookies.txt. Kept sealed, never shown again."
+            "Sign in at bing.com in a browser, then paste whatever it gives: the value of the cookie _U, a Cookie "
+            "header, “Copy as cURL”, a cookie editor's JSON export, a cookies.txt, a HAR. "
+            "Kept sealed, never shown again."
         ),
+    )
+    cookies_file = forms.FileField(
+        label="Or a file",
+        required=False,
+        allow_empty_file=True,
+        widget=UnfoldAdminFileFieldWidget,
+        help_text="A HAR, cookies.txt or JSON export of up to 32 MiB. Read in memory; the file is not kept.",
     )
     proxy = forms.CharField(
         required=False,
@@ -51,6 +79,12 @@ class AccountForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
             "Optional: the way out to Bing for this account, e.g. http://name:password@proxy.example.org:3128. "
             "Kept sealed; the password is not shown again."
         ),
+    )
+    open_conversation = forms.BooleanField(
+        label="Also open a conversation when checking",
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text="Counts against the account. Without it, a check cannot tell whether chat works.",
     )
 
     class Meta:
@@ -66,19 +100,21 @@ class AccountForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.found: FoundCookies | None = None
+        self._found_in = "new_cookies"
         if self.instance.pk is None:
-            self.fields["new_cookies"].label = "Cookies"
+            self.fields["new_cookies"].label = "Cookies or token"
         self.initial["proxy"] = mask_proxy(self.instance.proxy)
 
-    def clean_new_cookies(self) -> dict[str, str] | None:
-        """The cookies by name; None when there is nothing new."""
-        text = self.cleaned_data["new_cookies"]
-        if not text and self.instance.pk is None:
-            raise forms.ValidationError("An account needs its cookies.")
-        try:
-            return parse_cookies(text) if text else None
-        except InvalidRequestError as error:
-            raise forms.ValidationError(error.message) from error
+    def clean_cookies_file(self) -> str:
+        """The file's text, whatever it is."""
+        upload: UploadedFile[bytes] | None = self.cleaned_data["cookies_file"]
+        if upload is None:
+            return ""
+        if (upload.size or 0) > PASTE_LIMIT_BYTES:
+            raise forms.ValidationError("A file of up to 32 MiB can be read.")
+        content = upload.read()
+        return content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig", "replace").strip()
 
     def clean_proxy(self) -> str:
         """An address that can be used; the stored one when it comes back as it was shown."""
@@ -88,8 +124,8 @@ class AccountForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
         if PASSWORD_MASK in text:
             # The stored password must not travel to another address than the one it was given for.
             raise forms.ValidationError("Type the whole address, with its password: it is not shown here.")
-        if text and not is_proxy_address(text):
-            raise forms.ValidationError("Give an address such as http://name:password@proxy.example.org:3128.")
+        if text and (fault := find_proxy_fault(text)):
+            raise forms.ValidationError(fault)
         return text
 
     def clean_user_agent(self) -> str:
@@ -98,3 +134,43 @@ class AccountForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
         if not (text.isascii() and text.isprintable()):
             raise forms.ValidationError("Only printable ASCII characters can be sent.")
         return text
+
+    def clean(self) -> dict[str, Any]:
+        """The cookies by name under `cookies`, none when there is nothing new."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        cleaned["cookies"] = {}
+        texts = {name: cleaned[name] for name in ("new_cookies", "cookies_file") if cleaned.get(name)}
+        if len(texts) > 1:
+            self.add_error("cookies_file", f"Either paste cookies or choose a file, not both. {GONE}")
+            self.found = find_cookies(texts["new_cookies"], timezone.now().timestamp())
+        elif self._gave_empty_file():
+            self.add_error("cookies_file", "This file is empty.")
+        elif not self.has_error("new_cookies") and not self.has_error("cookies_file"):
+            self._found_in, text = next(iter(texts.items()), ("new_cookies", ""))
+            self.read_credentials(text)
+        return cleaned
+
+    def read_credentials(self, text: str) -> None:
+        """Find Bing's cookies in what was pasted, "" for nothing."""
+        if not text:
+            if self.instance.pk is None:
+                self.add_error("new_cookies", "An account needs its cookies.")
+            return
+        self.found = find_cookies(text, timezone.now().timestamp())
+        if self.found.has_sign_in:
+            self.cleaned_data["cookies"] = self.found.usable
+        else:
+            self.add_error(self._found_in, explain_refusal(self.found))
+
+    def _gave_empty_file(self) -> bool:
+        """A file was chosen, and nothing is in it."""
+        is_given = bool(self.files.get(self.add_prefix("cookies_file")))
+        return is_given and not self.cleaned_data.get("cookies_file") and not self.has_error("cookies_file")
+
+    def say_what_is_gone(self) -> None:
+        """For a form that comes back with an error: its secret fields are empty, and say what was found in them."""
+        if self.found is not None and not self.has_error(self._found_in):
+            self.add_error(self._found_in, f"{GONE} {describe_cookies(self.found)}")
+        typed = str(self.data.get(self.add_prefix("proxy"), "")).strip()
+        if typed != self.initial["proxy"] and holds_secret(typed) and not self.has_error("proxy"):
+            self.add_error("proxy", f"{GONE} Found: {describe_proxy(typed)}.")

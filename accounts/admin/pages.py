@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Model, Q, QuerySet
 from django.forms import BaseModelFormSet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.timesince import timeuntil
+from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.decorators import action, display
+from unfold.decorators import display
 
 from accounts import services
-from accounts.admin.forms import AccountForm
-from accounts.models import USABLE_STATES, Account, AccountCapability, AccountState, Lease
+from accounts.admin import columns, credentials
+from accounts.admin.checking import ChecksAccounts
+from accounts.admin.kinds import AccountForm
+from accounts.models import USABLE_STATES, Account, AccountCapability, AccountKind, AccountState, Lease
+from accounts.protocol import describe_cookies
 from bingproject.pages import LIST_HINT, MachineRowsAdmin
 
 STATE_COLOURS = {
@@ -26,23 +28,6 @@ STATE_COLOURS = {
     AccountState.CHALLENGED: "warning",
     AccountState.EXPIRED: "danger",
     AccountState.BLOCKED: "danger",
-}
-
-
-# What an operator can do about a state; the reason beside it says what Bing said.
-WHAT_TO_DO = {
-    AccountState.OK: "Nothing.",
-    AccountState.UNCHECKED: "Nothing: a worker is about to check it. If it stays so, look whether a runner is at work.",
-    AccountState.CHALLENGED: (
-        "Sign in at bing.com with this account in a browser, pass what Bing asks for, then paste its cookies below."
-    ),
-    AccountState.EXPIRED: (
-        "Sign in at bing.com with this account in a browser and paste its cookies below. Meanwhile it is looked at "
-        "again every 30 minutes, and at once when nothing else is usable: cookies have been seen to come back."
-    ),
-    AccountState.BLOCKED: (
-        "Sign in at account.microsoft.com with this account and see what Microsoft wants; then paste its cookies below."
-    ),
 }
 
 
@@ -65,50 +50,120 @@ class CoolingDownFilter(admin.SimpleListFilter):
         return queryset.filter(pk__in=resting.values("account_id"))
 
 
+PLACE = ("object_id", "tenant_id", "tier")
+# What is shown and typed of each kind's credentials.
+CREDENTIALS = {
+    AccountKind.BING: ("cookies_shown", "new_cookies", "cookies_file"),
+    AccountKind.COPILOT: (
+        "token_shown", "clearance_shown", "cookies_shown", "new_cookies", "cookies_file", "token_command",
+        "identity_type",
+    ),
+    AccountKind.M365: ("token_shown", "new_cookies", "cookies_file", "token_command", *PLACE),
+}  # fmt: skip
+
+
+def _change_fieldsets(account: Account) -> Any:
+    state = ("state", "state_reason", "what_to_do", "state_at", "checked_at", "last_error", "open_conversation")
+    return (
+        ("State", {"fields": state}),
+        ("Account", {"fields": ("name", "kind", "is_enabled", "proxy", "user_agent", "notes")}),
+        ("Credentials", {"fields": CREDENTIALS[AccountKind(account.kind)]}),
+    )
+
+
 class AccountCapabilityInline(TabularInline):
-    """What the account may do; operators set the limit, Bing's answers the rest."""
+    """What the account may do; operators set limit and pace, the service's answers the rest."""
 
     model = AccountCapability
     verbose_name_plural = "What it may do at once (0: never), and how it goes"
     hide_title = True
-    fields = ("capability", "limit", "cooldown_until", "cooldown_reason", "fast_cooldown_until", "last_success_at")
-    readonly_fields = ("capability", "cooldown_until", "cooldown_reason", "fast_cooldown_until", "last_success_at")
+    readonly_fields = (
+        "capability", "in_flight", "check_shown", "checked_at", "last_success_at", "cooldown_until", "cooldown_reason",
+        "fast_cooldown_until",
+    )  # fmt: skip
+    fields = ("capability", "in_flight", "limit", "per_minute", "burst", *readonly_fields[2:])
+    account: Account | None = None
     extra = 0
     can_delete = False
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Every account has its three rows from the start."""
+        """Every account has the rows of its kind from the start."""
         return False
+
+    @cached_property
+    def loads(self) -> Mapping[tuple[int, str], int]:
+        """What the account is doing; asked for once a page."""
+        return services.read_loads([self.account.pk], timezone.now()) if self.account else {}
+
+    @display(description="in flight")
+    def in_flight(self, row: AccountCapability) -> str:
+        """How many run, of how many that may."""
+        return columns.in_flight(row, self.loads)
+
+    @display(description="last check")
+    def check_shown(self, row: AccountCapability) -> str:
+        """What it found."""
+        return columns.show_check(row)
 
 
 @admin.register(Account)
-class AccountAdmin(ModelAdmin):
+class AccountAdmin(ChecksAccounts, ModelAdmin):
     """Accounts: state first; cookies in, never out."""
 
     form = AccountForm
     inlines = (AccountCapabilityInline,)
     hint = (
-        "Microsoft accounts that pictures and videos are made with. Add one by pasting its cookies; Bing's answers set "
-        "its state."
+        "Microsoft accounts of three kinds: Bing makes pictures, videos and chats, Copilot and Microsoft 365 chat. Add "
+        "one by pasting its cookies or its token; the service's answers set its state."
     )
     list_before_template = LIST_HINT
-    list_display = ("state_shown", "name", "reason", "resting", "cookie_shown", "checked_at", "enabled")
+    list_display = (
+        "state_shown", "name", "kind", "reason", "work", "proved", "resting", "credentials_shown", "checked_at",
+        "proxy_shown", "notes_shown", "enabled",
+    )  # fmt: skip
     list_display_links = ("state_shown", "name")
-    list_filter = ("state", "is_enabled", CoolingDownFilter)
+    list_filter = ("state", "kind", "is_enabled", CoolingDownFilter)
     search_fields = ("name", "notes")
     search_help_text = "Name or notes"
-    readonly_fields = ("state", "state_reason", "what_to_do", "state_at", "checked_at", "last_error", "cookies_shown")
-    fieldsets = (
-        ("State", {"fields": ("state", "state_reason", "what_to_do", "state_at", "checked_at", "last_error")}),
-        ("Account", {"fields": ("name", "is_enabled", "cookies_shown", "new_cookies", "proxy", "user_agent", "notes")}),
+    readonly_fields = (
+        "state", "state_reason", "what_to_do", "state_at", "checked_at", "last_error", "cookies_shown", "token_shown",
+        "clearance_shown",
+    )  # fmt: skip
+    add_fieldsets = (
+        (None, {"fields": ("kind", "name", "new_cookies", "cookies_file", "token_command")}),
+        ("Where it is, and who the browser was", {"fields": ("user_agent", "identity_type", *PLACE)}),
+        ("Account", {"fields": ("is_enabled", "proxy", "notes")}),
     )
-    add_fieldsets = ((None, {"fields": ("name", "new_cookies", "is_enabled", "proxy", "user_agent", "notes")}),)
-    actions = ("check_now", "enable", "disable", "clear_cooldowns")
+    # For those who may only look. Django would show a form's field by the row's attribute of that name: the proxy's
+    # would be the whole address with its password.
+    view_fieldsets = (
+        ("State", {"fields": ("state", "state_reason", "what_to_do", "state_at", "checked_at", "last_error")}),
+        (
+            "Account",
+            {
+                "fields": (
+                    "name", "kind", "is_enabled", "cookies_shown", "token_shown", "proxy_shown", "user_agent", "notes",
+                )
+            },
+        ),
+    )  # fmt: skip
+    actions = ("check_now", "check_now_opening", "enable", "disable", "clear_cooldowns")
+    actions_list = ("check_all",)
     actions_submit_line = ("save_and_check",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
         """With the capabilities: the list shows which of them rest."""
         return super().get_queryset(request).prefetch_related("capabilities")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Account | None = None) -> Any:
+        """What may be typed, for those who may change it; what may be seen, for the others."""
+        if obj is not None and not self.has_change_permission(request, obj):
+            return self.view_fieldsets
+        return super().get_fieldsets(request, obj) if obj is None else _change_fieldsets(obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Account | None = None) -> Sequence[str]:
+        """A kind is chosen once: what belongs to an account depends on it."""
+        return self.readonly_fields if obj is None else ("kind", *self.readonly_fields)
 
     def badge(self, request: HttpRequest) -> str:
         """How many wait for an operator."""
@@ -126,75 +181,112 @@ class AccountAdmin(ModelAdmin):
 
     @display(description="reason", ordering="state_reason")
     def reason(self, account: Account) -> str:
-        """Why it stands so; what stopped the last check, when that said nothing of the account."""
-        disabled = "" if account.is_enabled else "Disabled by an operator."
-        failed = f"Last check failed: {account.last_error}" if account.last_error else ""
-        return " ".join(filter(None, (disabled, account.state_reason, failed)))
+        """Why it stands so, and since when."""
+        return columns.show_reason(account)
+
+    @display(description="in flight, last success")
+    def work(self, account: Account) -> str:
+        """How much of each capability is under way, and when it last worked."""
+        return columns.show_work(account)
+
+    @display(description="last check found")
+    def proved(self, account: Account) -> str:
+        """Whether each capability works."""
+        return columns.show_checks(account)
+
+    @display(description="proxy")
+    def proxy_shown(self, account: Account) -> str:
+        """Its own way out, if it has one."""
+        return columns.show_proxy(account)
+
+    @display(description="notes")
+    def notes_shown(self, account: Account) -> str:
+        """What operators wrote."""
+        return columns.show_notes(account)
 
     @display(description="what to do")
     def what_to_do(self, account: Account) -> str:
         """The operator's next step."""
-        return WHAT_TO_DO[AccountState(account.state)] if account.cookies_at else "Paste its cookies below."
+        return credentials.what_to_do(account)
 
     @display(description="enabled", ordering="is_enabled", boolean=True)
     def enabled(self, account: Account) -> bool:
         """Whether it is given work."""
         return account.is_enabled
 
-    @display(description="cookie", ordering="cookies_at")
-    def cookie_shown(self, account: Account) -> str:
-        """The end of `_U`, by which an operator knows it again."""
-        if account.cookies_at is None:
-            return "none"
-        return f"…{account.cookies_tail}" if account.cookies_tail else "set"
+    @display(description="credentials", ordering="cookies_at")
+    def credentials_shown(self, account: Account) -> str:
+        """How an operator knows them again, and how long they are good."""
+        return credentials.show_credentials(account)
 
     @display(description="cookies")
     def cookies_shown(self, account: Account) -> str:
-        """The same, and when they were pasted."""
-        pasted = date_format(account.cookies_at, "DATETIME_FORMAT") if account.cookies_at else ""
-        return f"{self.cookie_shown(account)}, pasted {pasted}" if pasted else "none"
+        """How an operator knows them again, and when they were pasted."""
+        return credentials.show_cookies(account)
+
+    @display(description="access token")
+    def token_shown(self, account: Account) -> str:
+        """What it is and when it ends."""
+        return credentials.show_token(account)
+
+    @display(description="clearance")
+    def clearance_shown(self, account: Account) -> str:
+        """Cloudflare's: since when."""
+        return credentials.show_clearance(account)
 
     @display(description="cooling down")
     def resting(self, account: Account) -> str:
-        """Which capabilities rest, and for how long yet."""
-        now, ends = timezone.now(), []
-        for row in account.capabilities.all():
-            lanes = ((row.get_capability_display(), row.cooldown_until), ("fast lane", row.fast_cooldown_until))
-            ends += [f"{name}: {timeuntil(end, now)}" for name, end in lanes if end is not None and end > now]
-        return ", ".join(ends)
+        """Which capabilities rest, until when, and why."""
+        return columns.show_rests(account)
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[columns.AccountList]:
+        """Pages whose rows know what they are doing."""
+        return columns.AccountList
+
+    def get_inline_instances(self, request: HttpRequest, obj: Account | None = None) -> list[Any]:
+        """The capabilities know whose they are: what is in flight is asked for once."""
+        inlines: list[Any] = super().get_inline_instances(request, obj)
+        for inline in inlines:
+            inline.account = obj
+        return inlines
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *arguments: Any, **options: Any) -> Any:
+        """A form that comes back with an error has lost its secrets, and says which."""
+        form: AccountForm = context["adminform"].form
+        if form.is_bound:
+            form.say_what_is_gone()
+        return super().render_change_form(request, context, *arguments, **options)
 
     def save_model(self, request: HttpRequest, obj: Account, form: AccountForm, change: bool) -> None:
         """Write what the form changed and nothing else: a worker may be writing the account's state meanwhile."""
         obj.proxy = form.cleaned_data["proxy"]
         if change:
-            columns = {"proxy": "sealed_proxy"} | {name: name for name in AccountForm.Meta.fields}
-            obj.save(update_fields=[columns[name] for name in form.changed_data if name in columns])
+            written = [*form.filled_in(), *(["sealed_proxy"] if "proxy" in form.changed_data else [])]
+            obj.save(update_fields=written)
         else:
             obj.save()
-        if form.cleaned_data["new_cookies"]:
-            services.rotate_cookies(obj, form.cleaned_data["new_cookies"], timezone.now())
+        if form.cleaned_data["cookies"] and form.found is not None:
+            services.rotate_cookies(obj, form.cleaned_data["cookies"], timezone.now())
+            messages.info(request, describe_cookies(form.found))
+        elif form.credentials is not None:
+            services.give_credentials(obj, form.credentials, timezone.now())
+            messages.info(request, form.summary)
+        elif "token_command" in form.changed_data:
+            services.request_check(obj, timezone.now())
         for line_action in self.get_actions_submit_line(request, obj.pk):
             if line_action.action_name in request.POST:
                 line_action.method(request, obj)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: BaseModelFormSet[Any, Any], change: bool) -> None:
-        """The same for capabilities: only the limit is the operator's."""
+        """The same for capabilities: only limit and pace are the operator's."""
         for row in formset.save(commit=False):
-            row.save(update_fields=["limit"])
+            row.save(update_fields=["limit", "per_minute", "burst"])
 
-    @action(description="Save and check now")
-    def save_and_check(self, request: HttpRequest, obj: Account) -> None:
-        """Have a worker look at it."""
-        services.request_check(obj, timezone.now())
-        messages.info(request, "The check is under way. Reload the page to see what came of it.")
-
-    @admin.action(description="Check now", permissions=["change"])
-    def check_now(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
-        """Have a worker look at each of them."""
-        accounts = list(queryset)
-        for account in accounts:
-            services.request_check(account, timezone.now())
-        messages.info(request, f"{len(accounts)} to be checked. Reload the page to see what came of it.")
+    def response_change(self, request: HttpRequest, obj: Account) -> HttpResponse:
+        """To the page that waits for a check that was asked for; else as ever."""
+        answer = super().response_change(request, obj)
+        waiting = getattr(request, "checked_next", "")
+        return HttpResponseRedirect(waiting) if waiting else answer
 
     @admin.action(description="Enable", permissions=["change"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:

@@ -5,6 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
+        ("accounts", "0020_remember_checks_asked_for"),
         ("accounts", "0060_add_kinds_tokens_and_pace"),
     ]
 

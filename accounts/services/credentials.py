@@ -1,17 +1,18 @@
-"""Access tokens of accounts: a fresh one when it is needed, by the account's token command if it has one."""
+"""Access tokens of the two Copilots' accounts: a fresh one when it is needed, in time if a program can print it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.models import Account, AccountKind
+from accounts.models import USABLE_STATES, Account, AccountKind, AccountState
 from accounts.programs import PROGRAM_SECONDS, run_program
 from accounts.tokens import Service, Token, parse_token
 from bingproject.errors import CookieExpiredError, InvalidRequestError
@@ -21,49 +22,55 @@ logger = logging.getLogger(__name__)
 
 # A token that ends within this is renewed first: no turn should begin with one that ends before its end.
 MARGIN_SECONDS = 300.0
+# So long before its end a worker sees to a new one, so that no turn has to wait for that.
+EARLY_SECONDS = 900.0
+RETRY_SECONDS = 600.0
 LOOK_SECONDS = 0.2
 # A process that has not brought a token by now is dead, and another one may run the program.
 CLAIM_SECONDS = PROGRAM_SECONDS + 10.0
+TRIED_STATES = (*USABLE_STATES, AccountState.EXPIRED)
 SERVICES: dict[str, Service] = {AccountKind.COPILOT: "copilot", AccountKind.M365: "m365"}
 ENDED = "The access token has ended. The operator must give a new one in the admin."
 REFUSED = "The service no longer takes the access token. The operator must give a new one in the admin."
 MISSING = "The account has no access token. The operator must give one in the admin."
 
 
-async def fresh_token(account: Account, *, replacing: str = "") -> str:
-    """The account's access token, renewed by its token command when it has ended, is about to end, or is `replacing`.
+async def fresh_token(account: Account, *, replacing: str = "", margin_seconds: float = MARGIN_SECONDS) -> str:
+    """The account's access token, renewed by its token command when it ends within the margin or is `replacing`.
 
     `replacing` is the one that a service has just refused. What another process has renewed meanwhile is taken over.
     Raises: CookieExpiredError when none can be had; the row is the caller's to mark.
     """
-    if _is_fresh(account, replacing):
+    if _is_fresh(account, replacing, margin_seconds):
         return account.token
     await account.arefresh_from_db()
-    if _is_fresh(account, replacing):
+    if _is_fresh(account, replacing, margin_seconds):
         return account.token
     lives = account.token not in ("", replacing) and not _ends_by(account, timezone.now())
     if not account.token_command:
         raise CookieExpiredError(MISSING if not account.token else REFUSED if account.token == replacing else ENDED)
     try:
-        return await _renew(account, replacing)
-    except CookieExpiredError:
-        if lives:  # to its end there is still time for the program to recover
-            return account.token
-        raise
+        return await _renew(account, replacing, margin_seconds)
+    except CookieExpiredError as error:
+        if not lives:
+            raise
+        # To its end there is still time for the program to recover.
+        await sync_to_async(account.note_failed_check)(error.message, timezone.now())
+        return account.token
 
 
-async def _renew(account: Account, replacing: str) -> str:
+async def _renew(account: Account, replacing: str, margin_seconds: float) -> str:
     """Run the program, or wait for the process that runs it: of all processes only one does at any time."""
     while not await sync_to_async(_claim)(account, timezone.now()):
         await asyncio.sleep(LOOK_SECONDS)
         await account.arefresh_from_db()
-        if _is_fresh(account, replacing):
+        if _is_fresh(account, replacing, margin_seconds):
             return account.token
         if account.token_asked_at is None:
             raise CookieExpiredError("The token command has just brought no token.")
     # Whoever claims when another has just ended finds what that one brought.
     await account.arefresh_from_db()
-    if not _is_fresh(account, replacing):
+    if not _is_fresh(account, replacing, margin_seconds):
         return await _run(account)
     await sync_to_async(_release)(account)
     return account.token
@@ -92,12 +99,8 @@ async def _run(account: Account) -> str:
 
 def keep_token(account: Account, token: Token, now: datetime) -> None:
     """Store a token sealed, with what it says of itself; verdicts about the one before it no longer count."""
-    expires = token.expires_unix_seconds
-    changed = {
-        "sealed_token": seal(token.text),
-        "token_expires_at": datetime.fromtimestamp(expires, UTC) if expires else None,
-        "cookies_at": now,
-    }
+    sealed = seal(token.text)
+    changed = {"sealed_token": sealed, "token_expires_at": end_of(token), "cookies_at": now}
     if account.kind == AccountKind.M365 and token.object_id and token.tenant_id:
         changed |= {"object_id": token.object_id[:40], "tenant_id": token.tenant_id[:40]}
     Account.objects.filter(pk=account.pk).update(**changed)
@@ -105,8 +108,56 @@ def keep_token(account: Account, token: Token, now: datetime) -> None:
         setattr(account, column, value)
 
 
-def _is_fresh(account: Account, replacing: str) -> bool:
-    margin = timedelta(seconds=MARGIN_SECONDS if account.token_command else 0)
+def end_of(token: Token) -> datetime | None:
+    """When a token ends; None when it does not say."""
+    expires = token.expires_unix_seconds
+    return datetime.fromtimestamp(expires, UTC) if expires else None
+
+
+async def renew_tokens() -> Counter[str]:
+    """Get new tokens where a program can, well before the end, and mark the accounts whose tokens have ended.
+
+    Shape: how many are "renewed", "failed", "ended". An account that failed is tried again after a while: the operator
+    may have mended the program, and a service that refused one token may take the next.
+    """
+    now = timezone.now()
+    counts: Counter[str] = Counter()
+    async for account in _due(now):
+        if not account.token_command:
+            error = CookieExpiredError(ENDED)
+            await sync_to_async(account.mark)(AccountState.EXPIRED, error.message, now, replacing=USABLE_STATES)
+            counts["ended"] += 1
+        else:
+            counts[await _renew_in_time(account)] += 1
+    return counts
+
+
+def _due(now: datetime) -> QuerySet[Account]:
+    rested = Q(checked_at=None) | Q(checked_at__lte=now - timedelta(seconds=RETRY_SECONDS))
+    tokens = Account.objects.filter(is_enabled=True).exclude(kind=AccountKind.BING)
+    ended = Q(token_command="", token_expires_at__lte=now, state__in=USABLE_STATES)
+    ending = Q(sealed_token="") | Q(token_expires_at__lte=now + timedelta(seconds=EARLY_SECONDS))
+    mendable = (ending & Q(state__in=USABLE_STATES)) | (Q(state=AccountState.EXPIRED) & rested)
+    return tokens.filter(ended | (~Q(token_command="") & mendable))
+
+
+async def _renew_in_time(account: Account) -> str:
+    # A service has refused the token of an account that is called expired, whatever the token says of its end.
+    refused = account.token if account.state == AccountState.EXPIRED else ""
+    old = account.sealed_token
+    try:
+        await fresh_token(account, replacing=refused, margin_seconds=EARLY_SECONDS)
+    except CookieExpiredError as error:
+        await sync_to_async(account.mark)(AccountState.EXPIRED, error.message, timezone.now(), replacing=TRIED_STATES)
+        return "failed"
+    if account.sealed_token == old:
+        return "failed"
+    await sync_to_async(account.mark)(AccountState.UNCHECKED, "", timezone.now(), replacing=(AccountState.EXPIRED,))
+    return "renewed"
+
+
+def _is_fresh(account: Account, replacing: str, margin_seconds: float) -> bool:
+    margin = timedelta(seconds=margin_seconds if account.token_command else 0)
     return account.token not in ("", replacing) and not _ends_by(account, timezone.now() + margin)
 
 

@@ -1,6 +1,7 @@
 """What chat does: hold a turn with Bing, open and find conversations, keep answers, clean up."""
 
 from chat.services.availability import why_no_account
+from chat.services.checks import check_chat
 from chat.services.conversations import (
     check_whitelisted,
     close_upstream,
@@ -22,6 +23,7 @@ __all__ = [
     "KeptKey",
     "TurnRequest",
     "answer_once",
+    "check_chat",
     "check_whitelisted",
     "close_upstream",
     "delete_conversations",

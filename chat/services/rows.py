@@ -55,6 +55,7 @@ class HeldTurn:
     is_refused: bool = False
     sent_turn: bool = False
     opened_count: int = 0
+    sealed_before: str = ""
 
     @property
     def account(self) -> Account:
@@ -210,7 +211,7 @@ def discard(held: HeldTurn) -> None:
 
 
 def _held(request: TurnRequest, row: Conversation, claim: str, now: datetime) -> HeldTurn:
-    held = HeldTurn(request, row, claim, now)
+    held = HeldTurn(request, row, claim, now, sealed_before=row.sealed_credentials)
     opened_at = row.opened_at
     age = (now - opened_at).total_seconds() if opened_at else 0.0
     if age > sydney.CONVERSATION_SECONDS - AGE_MARGIN_SECONDS:
@@ -326,7 +327,6 @@ def _conversation_changes(held: HeldTurn, outcome: Outcome, now: datetime) -> di
     is_answered = outcome.state in ANSWERED
     changes: dict[str, Any] = {
         "account_id": row.account_id if row.sealed_credentials else None,
-        "sealed_credentials": row.sealed_credentials,
         "opened_at": row.opened_at,
         "upstream_turn_count": row.upstream_turn_count,
         "create_count": row.create_count + held.opened_count,
@@ -334,6 +334,9 @@ def _conversation_changes(held: HeldTurn, outcome: Outcome, now: datetime) -> di
         "turn_count": row.turn_count + is_answered,
         "last_error": held.record.error.code if held.record.error else "",
     }
+    if row.sealed_credentials != held.sealed_before:
+        # Not otherwise: they may have been sealed anew since they were read.
+        changes["sealed_credentials"] = row.sealed_credentials
     if is_answered and request.conversation is None:
         said = request.prompt.after(outcome.told)
         changes["history_key"] = hash_history(request.holder, request.model.id, request.prompt.system, said)

@@ -68,6 +68,11 @@ def timers() -> client.Timers:
     )
 
 
+def call_seconds() -> float:
+    """How long one call beside the socket may take."""
+    return _at_most(CALL_SECONDS)
+
+
 def _at_most(seconds: float) -> float:
     """What is one exchange over HTTP keeps to the limit of all of them."""
     return min(seconds, settings.UPSTREAM_TIMEOUT_SECONDS)

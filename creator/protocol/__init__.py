@@ -4,6 +4,7 @@ Nothing here reads a clock, a setting or a socket. Source: docs/wire/image_creat
 """
 
 from creator.protocol.answers import Accepted, parse_create_response, parse_visit
+from creator.protocol.balance import build_video_page, parse_boosts, parse_fast_videos
 from creator.protocol.catalogue import ASPECTS, MODELS, AspectSpec, ModelSpec, Paths, VideoShape
 from creator.protocol.images import Images, parse_results_page
 from creator.protocol.pages import HomePage, Pending
@@ -36,8 +37,11 @@ __all__ = [
     "build_create",
     "build_poll",
     "build_video_detail",
+    "build_video_page",
     "build_visit",
+    "parse_boosts",
     "parse_create_response",
+    "parse_fast_videos",
     "parse_results_page",
     "parse_video_detail",
     "parse_video_result",

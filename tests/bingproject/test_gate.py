@@ -14,6 +14,9 @@ import pytest
 from bingproject.environment import SettingError
 from bingproject.errors import NotFoundError
 from bingproject.gate import Gate, allowed_methods, canonical_path, read_body
+from bingproject.liveness import SignOfLife
+from bingproject.models import LiveProcess
+from tests.rig.servers import wait_for
 from tests.servers import LiveServer
 
 MEGABYTE = 1024 * 1024
@@ -120,6 +123,17 @@ def test_replaces_an_odd_request_id(http: httpx.Client, given: str) -> None:
     ids = {http.get("/echo", headers=headers).headers["x-request-id"] for _ in range(2)}
     assert len(ids) == 2
     assert given not in ids
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_says_that_it_lives() -> None:
+    """From its start to its end there is a row of it, renewed now and then."""
+    sign = SignOfLife("web", every_seconds=0.05)
+    server = LiveServer(Gate(start=sign.begin, sign=sign)).start()
+    (row,) = LiveProcess.objects.all()
+    wait_for(lambda: LiveProcess.objects.get().seen_at > row.seen_at, "a renewal")
+    server.stop()
+    assert not LiveProcess.objects.exists()
 
 
 async def test_an_address_that_is_no_text_is_refused() -> None:

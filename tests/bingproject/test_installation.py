@@ -56,6 +56,22 @@ def test_key_rotation(settings: Any) -> None:
         assert alone not in str(caught.value)
 
 
+def test_a_key_is_added_behind_the_first_while_others_run(settings: Any) -> None:
+    """It seals nothing there, so processes without it may start; once it is first, they may not."""
+    old, new = new_seal_key(), new_seal_key()
+    for keys in ([old], [old, new], [old]):
+        settings.SEAL_KEYS = keys
+        verify_installation()
+    assert Installation.objects.get().seal_keys == [fingerprint(old)]
+    for keys in ([new, old], [old, new]):
+        settings.SEAL_KEYS = keys
+        verify_installation()
+    assert Installation.objects.get().seal_keys == [fingerprint(new), fingerprint(old)]
+    settings.SEAL_KEYS = [old]
+    with pytest.raises(SettingError, match="rotate_seals"):
+        verify_installation()
+
+
 def test_a_database_without_tables_is_told(tmp_path: Path) -> None:
     """A cluster on a fresh database ends with one line that says what to run."""
     ended = manage(tmp_path, "cluster")

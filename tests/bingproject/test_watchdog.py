@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from bingproject import pulse
 from bingproject.brokers import own_broker
+from bingproject.liveness import SignOfLife
 from bingproject.models import Machine, Periodic
 from bingproject.watchdog import (
     CANARY,
@@ -162,7 +163,7 @@ def test_a_chore_that_fails_is_logged_once_and_outlived(
     """The database is out of reach for a while: the watchdog says so once and does its other chores."""
     settings.CLUSTER_NUDGES = [(f"{__name__}.question", f"{__name__}.question")]
     settings.CLUSTER_PERIODIC = {"some.job": 60}
-    watchdog = Watchdog(signs, own_broker())
+    watchdog = Watchdog(signs, own_broker(), SignOfLife("cluster"))
     answers["question"] = OperationalError("gone")
     with caplog.at_level(logging.ERROR):
         assert [watchdog.tick() for _ in range(3)] == [False] * 3

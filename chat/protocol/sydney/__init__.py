@@ -17,8 +17,11 @@ from chat.protocol.sydney.session import (
     SOCKET_HEADERS,
     Credentials,
     build_create_request,
+    build_list_request,
     build_socket_url,
+    is_anonymous,
     parse_create_response,
+    parse_list_response,
     parse_upgrade_refusal,
 )
 
@@ -35,9 +38,12 @@ __all__ = [
     "UploadedImage",
     "build_create_request",
     "build_image_request",
+    "build_list_request",
     "build_socket_url",
     "check_images",
+    "is_anonymous",
     "parse_create_response",
     "parse_image_response",
+    "parse_list_response",
     "parse_upgrade_refusal",
 ]

@@ -15,6 +15,8 @@ from chat.protocol.failures import BING, header, parse_result, parse_retry_after
 from chat.protocol.requests import HttpRequest
 
 CREATE_PATH = "/turing/conversation/create?bundleVersion=1.1809.0"
+ANONYMOUS_MARK = "UnAuthenticatedUsers"
+LIST_PATH = "/turing/conversation/chats"
 # A 404 is this address or session being slowed down; a later try often works.
 NOT_FOUND_RETRY_SECONDS = 30
 SIGNATURE_HEADER = "x-sydney-conversationsignature"
@@ -53,10 +55,7 @@ def parse_create_response(status: int, headers: Mapping[str, str], text: str) ->
     AccountBlockedError, AccountThrottledError, ChallengeRequiredError, UnexpectedResponseError.
     """
     _check_status(status, headers)
-    answer = BING.read(text, "create")
-    result = answer.get("result")
-    if isinstance(result, dict) and result.get("value") not in (None, "Success"):
-        raise parse_result(str(result["value"]), str(result.get("message") or ""))
+    answer = _read_success(text, "create")
     token = header(headers, TOKEN_HEADER)
     signature = header(headers, SIGNATURE_HEADER) or _string(answer, "conversationSignature")
     conversation_id, client_id = _string(answer, "conversationId"), _string(answer, "clientId")
@@ -65,6 +64,29 @@ def parse_create_response(status: int, headers: Mapping[str, str], text: str) ->
     if not (token or signature):
         raise unexpected("create answered without a signature")
     return Credentials(conversation_id, client_id, signature, token)
+
+
+def is_anonymous(credentials: Credentials) -> bool:
+    """Whether Bing opened the conversation as for somebody who is not signed in: its id says so."""
+    return ANONYMOUS_MARK in credentials.conversation_id
+
+
+def build_list_request() -> HttpRequest:
+    """The GET of the account's conversations; it opens none."""
+    return HttpRequest("GET", LIST_PATH, dict(CREATE_HEADERS))
+
+
+def parse_list_response(status: int, headers: Mapping[str, str], text: str) -> int:
+    """How many conversations Bing lists of the account.
+
+    Raises: as `parse_create_response`.
+    """
+    _check_status(status, headers, call="list")
+    answer = _read_success(text, "list")
+    chats = answer.get("chats")
+    if not isinstance(chats, list):
+        raise unexpected("list answered without conversations", ", ".join(sorted(answer)))
+    return len(chats)
 
 
 def build_socket_url(base_url: str, credentials: Credentials) -> str:
@@ -79,15 +101,23 @@ def parse_upgrade_refusal(status: int, headers: Mapping[str, str]) -> ServiceErr
     return BING.refuse(status, headers, "upgrade")
 
 
-def _check_status(status: int, headers: Mapping[str, str]) -> None:
+def _check_status(status: int, headers: Mapping[str, str], call: str = "create") -> None:
     if status == 404:
         seconds = parse_retry_after(headers)
         raise BING.fail(
             "upstream_overloaded",
-            "create answered with status 404",
+            f"{call} answered with status 404",
             retry_after=NOT_FOUND_RETRY_SECONDS if seconds is None else seconds,
         )
-    BING.check(status, headers, "create")
+    BING.check(status, headers, call)
+
+
+def _read_success(text: str, call: str) -> dict[str, Any]:
+    answer = BING.read(text, call)
+    result = answer.get("result")
+    if isinstance(result, dict) and result.get("value") not in (None, "Success"):
+        raise parse_result(str(result["value"]), str(result.get("message") or ""))
+    return answer
 
 
 def _string(answer: dict[str, Any], key: str) -> str:

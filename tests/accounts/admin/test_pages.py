@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
-from accounts.admin.pages import WHAT_TO_DO
+from accounts.admin.credentials import what_to_do
 from accounts.jobs import check_account
 from accounts.models import Account, AccountState, Capability
 from bingproject.sandbox.server import SandboxServer
@@ -68,11 +70,13 @@ def test_changing_an_account_keeps_cookies_and_state(operator: Client) -> None:
 
 def test_the_pages_say_what_to_do(operator: Client) -> None:
     """Each state has its next step, the list its reason, the index the number of accounts that wait for somebody."""
-    assert set(WHAT_TO_DO) == set(AccountState)
-    for state, step in WHAT_TO_DO.items():
+    steps = set()
+    for state in AccountState.values:
         account = make_account(state, state=state)
-        assert escape(step) in page(operator, "account_change", account.pk)
-    assert "Paste its cookies below." in page(operator, "account_change", Account.objects.create(name="bare").pk)
+        assert escape(what_to_do(account)) in page(operator, "account_change", account.pk)
+        steps.add(what_to_do(account))
+    assert len(steps) == len(AccountState)
+    assert "paste its cookies below." in page(operator, "account_change", Account.objects.create(name="bare").pk)
     make_account("off", is_enabled=False, state=AccountState.EXPIRED)
     make_account("fine").note_failed_check("Bing is overloaded.", timezone.now())
     text = page(operator, "account_changelist")
@@ -86,12 +90,13 @@ def test_the_pages_say_what_to_do(operator: Client) -> None:
 
 
 def test_changing_a_limit(operator: Client) -> None:
-    """The limit is the operator's; other columns of the row stay as workers wrote them."""
+    """Limit and pace are the operator's; other columns of the row stay as workers wrote them."""
     account = make_account("anna")
     account.capabilities.update(served_at=timezone.now(), cooldown_count=F("cooldown_count") + 2)
-    send(operator, "account_change", account.pk, **form(account, **{"capabilities-0-limit": 0}))
-    rows = list(account.capabilities.order_by("pk").values_list("limit", "cooldown_count"))
-    assert rows[0] == (0, 2) and all(limit > 0 for limit, _ in rows[1:])
+    changed = {"capabilities-0-limit": 0, "capabilities-0-per_minute": 6, "capabilities-0-burst": 2}
+    send(operator, "account_change", account.pk, **form(account, **changed))
+    rows = list(account.capabilities.order_by("pk").values_list("limit", "cooldown_count", "per_minute", "burst"))
+    assert rows[0] == (0, 2, 6, 2) and all(row[0] > 0 and row[2:] == (None, 1) for row in rows[1:])
     assert not account.capabilities.filter(served_at=None).exists()
 
 
@@ -109,9 +114,10 @@ def test_pasting_new_cookies_starts_afresh(operator: Client, django_capture_on_c
 
 @pytest.mark.parametrize("way", ["action", "button"])
 def test_check_now(
-    operator: Client, sandbox: SandboxServer, way: str, django_capture_on_commit_callbacks: Commit
+    operator: Client, sandbox: SandboxServer, way: str, settings: Any, django_capture_on_commit_callbacks: Commit
 ) -> None:
     """The job is queued; once it has run, the reloaded page shows what came of it."""
+    settings.CHECK_WAIT_SECONDS = 0.1
     account = make_account("anna", state=AccountState.EXPIRED)
     with django_capture_on_commit_callbacks(execute=True):
         if way == "action":
@@ -119,12 +125,14 @@ def test_check_now(
         else:
             button = {"accounts_account_save_and_check": "1", "_continue": "1"}
             text = send(operator, "account_change", account.pk, **form(account, **button))
-    assert "Reload the page" in text
+    assert "1 still under way: reload the page" in text
     assert Account.objects.get().check_wanted_at is not None
     (job,) = waiting_jobs()
     assert (job["func"], job["args"]) == ("accounts.jobs.check_account", (account.pk,))
     check_account(*job["args"])
-    assert re.search(r">\s*OK\s*<", page(operator, "account_change", account.pk))
+    text = page(operator, "account_change", account.pk)
+    assert re.search(r">\s*OK\s*<", text)
+    assert "Works: Signed in" in text and "Cannot tell without opening a conversation." in text
 
 
 def test_the_change_page_has_the_button(operator: Client) -> None:
@@ -163,3 +171,15 @@ def test_nobody_else_sees_these_pages(client: Client) -> None:
     for name in ("account_changelist", "account_add", "apikey_add", "whitelisteduser_changelist"):
         answer = client.get(reverse(f"admin:accounts_{name}"))
         assert answer.status_code == 302 and "/login/" in answer.headers["Location"]
+
+
+def test_somebody_who_may_only_look(client: Client) -> None:
+    """List and page open and show no secret; there is nothing to paste into and nothing to set off."""
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename__in=("view_account", "view_accountcapability")))
+    client.force_login(viewer)
+    account = make_account("anna", cookie=SECRET, proxy="http://anna:hunter2@proxy:3128")
+    for text in (page(client, "account_changelist"), page(client, "account_change", account.pk)):
+        assert "anna" in text and SECRET not in text and "hunter2" not in text
+        assert 'name="new_cookies"' not in text and "check-all" not in text and "save_and_check" not in text
+    assert client.get(reverse("admin:accounts_account_check_all")).status_code == 403

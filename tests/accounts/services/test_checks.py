@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -12,13 +13,14 @@ from asgiref.sync import async_to_sync
 from django.utils import timezone
 
 from accounts import services
-from accounts.models import USABLE_STATES, Account, AccountState, Capability
+from accounts.models import USABLE_STATES, Account, AccountCapability, AccountState, Capability, CheckState
 from accounts.services.checks import RECHECKS_AT_ONCE
 from bingproject.errors import (
     InvalidRequestError,
     NotFoundError,
     UpstreamError,
 )
+from bingproject.sandbox.control import describe
 from bingproject.sandbox.server import SandboxServer
 from bingproject.upstream import Door, jar_cookies
 from tests.factories import make_account, set_capability
@@ -104,7 +106,7 @@ def test_the_kept_jar_travels_with_the_next_check(sandbox: SandboxServer) -> Non
         account = make_account(name)
         for _ in range(2):
             check_account(account.pk)
-    assert homes(sandbox) == 4
+    assert homes(sandbox) == 8  # the start page, and that of videos
     assert not sandbox.state.violations
 
 
@@ -199,6 +201,96 @@ def test_a_wanted_check_that_got_lost_is_done_all_the_same(sandbox: SandboxServe
     assert check_wanted_accounts() == {AccountState.OK: 1}
     assert not services.needs_check()
     assert check_wanted_accounts() == {}
+
+
+def test_a_check_proves_each_capability(sandbox: SandboxServer) -> None:
+    """What Bing's pages say of pictures and videos; of chat, that nothing can be told; nothing is made or opened."""
+    account = make_account("anna", state=AccountState.UNCHECKED)
+    services.request_check(account, timezone.now())
+    check_account(account.pk)
+    found = {row.capability: row for row in account.capabilities.all()}
+    assert (found["image"].check_state, found["image"].check_note) == ("ok", "Signed in, 15 boosts left.")
+    assert (found["video"].check_state, found["video"].check_note) == ("ok", "Signed in, 10 fast videos left.")
+    assert found["chat"].check_state == "unknown"
+    assert all(row.checked_at is not None for row in found.values())
+    assert describe(sandbox.state)["submits"]["total"] == 0 and not sandbox.state.chat.creates
+
+
+def test_a_conversation_is_opened_once_when_the_operator_ticks_it(sandbox: SandboxServer) -> None:
+    """One wish, however many jobs: the next check opens none."""
+    account = make_account("anna")
+    services.request_check(account, timezone.now(), opens_chat=True)
+    for _ in range(2):
+        check_account(account.pk)
+    assert sandbox.state.chat.creates == {"anna": 1}
+    assert not Account.objects.get(pk=account.pk).check_opens_chat
+
+
+@pytest.mark.parametrize(
+    ("scenario", "state", "note"),
+    [
+        ("home-anonymous", "failed", "cookie"),
+        ("home-outage", "unknown", "Cannot tell now:"),
+        ("home-panda", "failed", ""),
+    ],
+)
+def test_what_stands_before_all_capabilities(sandbox: SandboxServer, scenario: str, state: str, note: str) -> None:
+    """A start page that shows nobody signed in, or none at all: said of each of them."""
+    show(sandbox, scenario)
+    account = make_account("anna")
+    check_account(account.pk)
+    rows = list(account.capabilities.all())
+    assert [row.check_state for row in rows] == [state] * 3
+    assert all(note in row.check_note and row.check_note for row in rows)
+
+
+def test_an_account_without_cookies_is_said_to_have_none() -> None:
+    """Each capability has a result, so that whoever waits for it is told."""
+    account = Account.objects.create(name="bare")
+    asked_at = timezone.now()
+    services.request_check(account, asked_at)
+    assert services.count_unfinished_checks(asked_at) == 1
+    check_account(account.pk)
+    assert services.count_unfinished_checks(asked_at) == 0
+    assert {row.check_note for row in account.capabilities.all()} == {"It has no cookies."}
+
+
+def test_several_accounts_are_asked_for_together(
+    sandbox: SandboxServer, django_capture_on_commit_callbacks: Commit
+) -> None:
+    """One job looks at all of them; who asked knows when all have a result."""
+    forget_jobs()
+    accounts = [make_account(name) for name in ("anna", "bert", "cleo")]
+    asked_at = timezone.now()
+    with django_capture_on_commit_callbacks(execute=True):
+        assert services.request_checks([account.pk for account in accounts], asked_at) == 3
+    (job,) = waiting_jobs()
+    assert (job["func"], job["args"]) == ("accounts.jobs.check_asked_accounts", ())
+    assert services.count_unfinished_checks(asked_at) == 3
+    assert check_wanted_accounts(patience_seconds=0) == {AccountState.OK: 3}
+    assert services.count_unfinished_checks(asked_at) == 0
+
+
+def test_two_jobs_share_the_checks_that_were_asked_for(sandbox: SandboxServer) -> None:
+    """Each account is looked at once, whoever comes first: a nudge too many costs nothing."""
+    accounts = [make_account(f"account-{number}") for number in range(12)]
+    services.request_checks([account.pk for account in accounts], timezone.now())
+
+    async def both() -> None:
+        await asyncio.gather(*(services.check_wanted_accounts(patience_seconds=0) for _ in range(2)))
+
+    async_to_sync(both)()
+    assert homes(sandbox) == 24  # the start page and that of videos, of each
+
+
+def test_rotating_forgets_what_checks_found(sandbox: SandboxServer) -> None:
+    """And a check of the old cookies that ends later says nothing of the new ones."""
+    account = make_account("anna")
+    check_account(account.pk)
+    old = Account.objects.get(pk=account.pk)
+    services.rotate_cookies(account, "Cookie: _U=new-cookie", timezone.now())
+    AccountCapability.note_check(old, "image", CheckState.FAILED, "old", timezone.now())
+    assert not account.capabilities.exclude(check_state="", check_note="", checked_at=None).exists()
 
 
 # --- renewals -------------------------------------------------------------------------------------------------------

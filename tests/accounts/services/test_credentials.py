@@ -12,8 +12,8 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import Account, AccountKind
-from accounts.services import fresh_token
+from accounts.models import Account, AccountKind, AccountState
+from accounts.services import fresh_token, renew_tokens
 from accounts.services.credentials import keep_token
 from accounts.tokens import read_token
 from bingproject.errors import CookieExpiredError
@@ -178,3 +178,59 @@ async def test_a_microsoft_365_token_says_where_its_account_is(program: Program)
     await fresh_token(account)
     row = await Account.objects.aget(pk=account.pk)
     assert (row.object_id, row.tenant_id) == ("o-1", "t-1")
+
+
+def expire(account: Account) -> None:
+    """As when a service has refused its token, some time ago."""
+    account.mark(AccountState.EXPIRED, "refused", timezone.now() - timedelta(hours=1))
+
+
+async def test_tokens_are_renewed_before_they_end(program: Program) -> None:
+    """A worker sees to those that end soon; the others are left alone."""
+    await asyncio.to_thread(make, jwt(600), "mine")
+    token = program.prints(jwt(7200))
+    assert await renew_tokens() == {"renewed": 1}
+    assert (await Account.objects.aget()).token == token
+    assert await renew_tokens() == {}
+    assert program.runs == 1
+
+
+async def test_a_new_token_gives_an_expired_account_another_chance(program: Program) -> None:
+    """A service refused the old one, whatever that says of its end."""
+    account = await asyncio.to_thread(make, jwt(), "mine")
+    await asyncio.to_thread(expire, account)
+    token = program.prints(jwt(7200))
+    assert await renew_tokens() == {"renewed": 1}
+    found = await Account.objects.aget()
+    assert (found.state, found.token) == (AccountState.UNCHECKED, token)
+
+
+async def test_a_program_that_fails_is_words_on_the_row(program: Program) -> None:
+    """And is not run again at once."""
+    account = await asyncio.to_thread(make, jwt(-5), "mine")
+    program.prints("nothing of use")
+    assert await renew_tokens() == {"failed": 1}
+    await account.arefresh_from_db()
+    assert account.state == AccountState.EXPIRED
+    assert "printed no usable token" in account.state_reason and "nothing of use" not in account.state_reason
+    assert await renew_tokens() == {}
+
+
+async def test_a_program_that_fails_in_time_leaves_the_account_in_use(program: Program) -> None:
+    """Its token is still good; the row remembers what went wrong."""
+    account = await asyncio.to_thread(make, jwt(600), "mine")
+    program.prints("")
+    assert await renew_tokens() == {"failed": 1}
+    await account.arefresh_from_db()
+    assert account.state == AccountState.UNCHECKED
+    assert "printed no usable token" in account.last_error
+
+
+async def test_an_ended_token_without_a_program_is_an_expired_account() -> None:
+    """So that an operator sees it; what is disabled or of Bing is not looked at."""
+    account = await asyncio.to_thread(make, jwt(-5))
+    await Account.objects.acreate(name="bing")
+    assert await renew_tokens() == {"ended": 1}
+    await account.arefresh_from_db()
+    assert account.state == AccountState.EXPIRED and "has ended" in account.state_reason
+    assert await renew_tokens() == {}

@@ -12,8 +12,11 @@ from chat.protocol.sydney import (
     SOCKET_HEADERS,
     Credentials,
     build_create_request,
+    build_list_request,
     build_socket_url,
+    is_anonymous,
     parse_create_response,
+    parse_list_response,
     parse_upgrade_refusal,
 )
 
@@ -135,3 +138,41 @@ def test_rows_4_7_8_refused_upgrades(status: int, code: str) -> None:
     error = parse_upgrade_refusal(status, {"retry-after": "11"})
     assert error.code == code
     assert error.retry_after == (11 if status in (429, 500, 503) else None)
+
+
+def test_an_anonymous_conversation_is_known_by_its_id() -> None:
+    """As Bing numbers those of people who are not signed in."""
+    assert is_anonymous(Credentials("51D|BingProdUnAuthenticatedUsers|AB", "914", "s", ""))
+    assert not is_anonymous(Credentials("51D|BingProd|AB", "914", "s", ""))
+
+
+def test_the_list_of_conversations() -> None:
+    """A GET that opens none; what counts is how many there are."""
+    request = build_list_request()
+    assert (request.method, request.path, request.body) == ("GET", "/turing/conversation/chats", None)
+    body = {"chats": [{"conversationId": "a"}, {}], "clientId": "914", "result": {"value": "Success"}}
+    assert parse_list_response(200, {}, json.dumps(body)) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (
+            200,
+            {"result": {"value": "UnauthorizedRequest", "message": "Sorry, you need to login first."}},
+            "cookie_expired",
+        ),
+        (200, {"result": {"value": "Success"}}, "upstream_protocol_error"),
+        (200, {"chats": "many"}, "upstream_protocol_error"),
+        (200, "<html>", "upstream_refused"),
+        (403, {}, "upstream_refused"),
+        (404, {}, "upstream_overloaded"),
+        (500, {}, "upstream_unreachable"),
+    ],
+)
+def test_a_refused_list(status: int, body: Any, code: str) -> None:
+    """The same meanings as for the create call, under the list's own name."""
+    with pytest.raises(ServiceError) as caught:
+        parse_list_response(status, {}, body if isinstance(body, str) else json.dumps(body))
+    assert caught.value.code == code
+    assert "create" not in caught.value.detail

@@ -1,25 +1,15 @@
-"""Pasted cookies in every form, the page that proves an account alive, and the form of our keys."""
-
-import string
+"""The page that proves an account alive."""
 
 import pytest
 
 from accounts.protocol import (
-    KEY_PREFIX,
     SESSION_PATH,
     Session,
-    build_api_key,
     build_search_cookie,
-    format_cookies,
-    hash_api_key,
-    is_api_key,
-    mask_proxy,
-    parse_cookies,
     parse_session,
 )
 from bingproject.errors import (
     AccountThrottledError,
-    InvalidRequestError,
     ServiceError,
     UnexpectedResponseError,
     UpstreamRefusedError,
@@ -28,99 +18,6 @@ from bingproject.errors import (
 from tests.samples.bing import DIRECTORY, read_sample
 
 IG = "0123456789ABCDEF0123456789ABCDEF"
-COOKIES = {"_U": "1synthetic-U", "MUID": "ABC"}
-
-
-# --- cookies
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "MUID=ABC; _U=1synthetic-U",
-        "Cookie: MUID=ABC; _U=1synthetic-U",
-        "  cookie:MUID=ABC;_U=1synthetic-U;  ",
-        "GET / HTTP/1.1\nHost: www.bing.com\nCookie: MUID=ABC; _U=1synthetic-U\nAccept: a=b",
-        '{"MUID": "ABC", "_U": "1synthetic-U", "n": 5}',
-        '{"cookies": [{"name": "_U", "value": "1synthetic-U"}, {"name": "MUID", "value": "ABC", "domain": ""}]}',
-        read_sample("cookie_editor.json"),
-        "\ufeff" + read_sample("cookie_editor.json"),
-        read_sample("cookies.txt"),
-        read_sample("cookies.txt").replace("\t", "  "),
-        read_sample("curl_header.txt"),
-        read_sample("curl_windows.txt"),
-        read_sample("curl_windows.txt").replace("\n", "\r\n"),
-    ],
-)
-def test_every_form_of_paste_gives_the_same_cookies(text: str) -> None:
-    """Header lines, cURL, JSON exports and cookies.txt are read alike; foreign and unsendable cookies are left out."""
-    assert parse_cookies(text) == COOKIES
-
-
-def test_curl_of_a_unix_shell_is_unescaped() -> None:
-    """What the shell would decode is decoded."""
-    assert parse_cookies(read_sample("curl_unix.txt")) == {"_U": "1synthetic-U!", "MUID": "ABC"}
-
-
-@pytest.mark.parametrize("value", ["1synthetic-U", "1abcdefghijklmnop==", "a.b-c_d%2F+/", "x" * 3000])
-def test_a_bare_value_is_the_cookie_u(value: str) -> None:
-    """A single word is the value of _U, also with base64's padding and at any length."""
-    assert parse_cookies(f" {value}\n") == {"_U": value}
-
-
-def test_bing_s_own_cookie_goes_first() -> None:
-    """Of two cookies of one name bing.com's is kept, whatever the order of the export."""
-    export = (
-        '[{"domain": "login.microsoft.com", "name": "_U", "value": "other"},'
-        '{"domain": ".bing.com", "name": "_U", "value": "mine"},'
-        '{"domain": "account.microsoft.com", "name": "kept", "value": "yes"}]'
-    )
-    assert parse_cookies(export) == {"_U": "mine", "kept": "yes"}
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "   ",
-        "MUID=ABC",
-        "_U=",
-        "MUID=",
-        "Cookie: _U=two words",
-        "_U=caf\u00e9",
-        "two words",
-        "[",
-        "[5]",
-        '{"cookies": [{"name": "_U"}]}',
-        '{"_U": 5}',
-        '[{"domain": ".notbing.com", "name": "_U", "value": "secret"}]',
-        '[{"domain": ".bing.com.example", "name": "_U", "value": "secret"}]',
-        '[{"domain": 5, "name": "_U", "value": "secret"}]',
-        '[{"domain": ".bing.com", "name": "_U", "value": "secret\\r\\nX-Evil: 1"}]',
-        ".example.com\tTRUE\t/\tTRUE\t0\t_U\tsecret",
-        "curl 'https://www.example.com/' -b '_U=secret'",
-        "curl 'https://bing.com.example/' -H 'cookie: _U=secret'",
-        "curl 'https://www.bing.com/' -b '_U=secret",
-        "curl 'https://www.bing.com/' -H 'accept: _U=secret'",
-        "[" * 100_000,
-    ],
-)
-def test_a_paste_without_a_usable_cookie_is_refused_without_echo(text: str) -> None:
-    """The error says what to paste and repeats nothing of what was pasted."""
-    with pytest.raises(InvalidRequestError) as refused:
-        parse_cookies(text)
-    assert "_U" in refused.value.message and "cURL" in refused.value.message
-    assert "secret" not in refused.value.message + refused.value.detail
-
-
-def test_cookies_round_trip() -> None:
-    """The header line reads back as the cookies it was made of, in their order."""
-    cookies = {"MUID": "ABC", "_U": "1=2==", "quoted": '"a,b"'}
-    assert format_cookies(cookies) == 'MUID=ABC; _U=1=2==; quoted="a,b"'
-    assert list(parse_cookies(format_cookies(cookies)).items()) == list(cookies.items())
-
-
-# --- session
 
 
 def _session(text: str) -> Session:
@@ -270,46 +167,3 @@ def test_search_cookie_asks_for_english() -> None:
         f"SRCHLANG=en&HV=1795348800&HVE=c2FsdA==&IG={IG}"
     )
     assert build_search_cookie(Session("", "", False), 5) == "SRCHLANG=en&HV=5&HVE=&IG="
-
-
-# --- keys
-
-
-def test_api_keys_have_one_form() -> None:
-    """Thirty-two bytes make a prefix and 43 characters that survive URLs and headers."""
-    key = build_api_key(bytes(range(224, 256)))
-    assert key.startswith(KEY_PREFIX) and len(key) == len(KEY_PREFIX) + 43
-    assert set(key) <= set(string.ascii_letters + string.digits + "-_")
-    assert build_api_key(bytes(32)) != key
-
-
-def test_api_keys_are_known_by_their_prefix() -> None:
-    """Only a credential that claims to be ours is looked up."""
-    assert is_api_key("bp_x") and not is_api_key("sk-x") and not is_api_key("")
-
-
-def test_api_keys_are_stored_as_a_hash() -> None:
-    """The hash is SHA-256 in hex; text that is no UTF-8 has one too."""
-    assert hash_api_key("bp_x") == "57b3ceec83d18fa9f5958df8eb4b2ae878ecf531656143571f908104d4da1b1b"
-    assert len(hash_api_key("\ud800")) == 64
-    assert hash_api_key("bp_x") != hash_api_key("bp_y")
-
-
-# --- proxies
-
-
-@pytest.mark.parametrize(
-    ("address", "shown"),
-    [
-        ("http://anna:secret@proxy:3128", "http://anna:•••@proxy:3128"),
-        ("http://anna:se:c@r/e?t://@proxy:3128", "http://anna:•••@proxy:3128"),
-        ("http://:secret@[::1]:3128/", "http://:•••@[::1]:3128/"),
-        ("anna:secret@proxy", "anna:•••@proxy"),
-        ("http://anna@proxy:3128", "http://anna@proxy:3128"),
-        ("https://proxy:3128", "https://proxy:3128"),
-        ("", ""),
-    ],
-)
-def test_a_proxys_password_is_masked(address: str, shown: str) -> None:
-    """Whatever stands between the name and the last @; the rest stays, and a masked address stays as it is."""
-    assert mask_proxy(address) == shown == mask_proxy(shown)

@@ -1,0 +1,110 @@
+"""What the list of accounts says of each, beside its own columns: work in flight, checks, rests. No query per row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince, timeuntil
+from unfold.views import ChangeList
+
+from accounts import services
+from accounts.models import Account, AccountCapability
+from accounts.protocol import mask_proxy
+from bingproject.environment import SettingError
+
+SHOWN_NOTE_CHARACTERS = 80
+
+
+class AccountList(ChangeList):
+    """A page of accounts, each knowing what it is doing: one query for each app that gives accounts work."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """The page's rows, with their loads."""
+        super().get_results(request)
+        accounts: list[Account] = list(self.result_list)  # type: ignore[has-type]  # set by the theme's own base
+        loads = services.read_loads([account.pk for account in accounts], timezone.now())
+        for account in accounts:
+            account.loads = loads  # type: ignore[attr-defined]  # for `show_work`, as long as this page lives
+        self.result_list = accounts
+
+
+def show_work(account: Account) -> SafeString:
+    """`Images 2 of 3 · worked 5 minutes ago`, a line for each capability."""
+    loads: Mapping[tuple[int, str], int] = getattr(account, "loads", {})
+    rows = account.capabilities.all()
+    return _lines(f"{row.get_capability_display()} {in_flight(row, loads)}{_last_success(row)}" for row in rows)
+
+
+def in_flight(row: AccountCapability, loads: Mapping[tuple[int, str], int]) -> str:
+    """`2 of 3`: how many run, and how many may."""
+    return f"{loads.get((row.account_id, row.capability), 0)} of {row.limit}" if row.limit else "switched off"
+
+
+def show_checks(account: Account) -> SafeString:
+    """`Images: works`, a line for each capability that was checked."""
+    rows = [row for row in account.capabilities.all() if row.check_state]
+    return _lines(f"{row.get_capability_display()}: {row.get_check_state_display().lower()}" for row in rows)
+
+
+def show_check(row: AccountCapability) -> str:
+    """`Works: Signed in, 12 boosts left.`"""
+    return f"{row.get_check_state_display()}: {row.check_note}" if row.check_state else "not checked yet"
+
+
+def show_rests(account: Account) -> SafeString:
+    """`Videos: until 18:40, 20 minutes (Bing asks to slow down.)`, a line for each rest that is not over."""
+    now = timezone.now()
+    lines = []
+    for row in account.capabilities.all():
+        if row.cooldown_until is not None and row.cooldown_until > now:
+            why = f" ({row.cooldown_reason})" if row.cooldown_reason else ""
+            lines.append(f"{row.get_capability_display()}: {_until(row.cooldown_until, now)}{why}")
+        if row.fast_cooldown_until is not None and row.fast_cooldown_until > now:
+            lane = f"{row.get_capability_display()}, fast lane"
+            lines.append(f"{lane}: {_until(row.fast_cooldown_until, now)}")
+    return _lines(lines)
+
+
+def show_reason(account: Account) -> str:
+    """Why it stands so and since when; what stopped the last check, when that said nothing of the account."""
+    since = f"Since {_moment(account.state_at)}." if account.state_at else ""
+    disabled = "" if account.is_enabled else "Disabled by an operator."
+    failed = f"Last check failed: {account.last_error}" if account.last_error else ""
+    return " ".join(filter(None, (disabled, account.state_reason, since, failed)))
+
+
+def show_proxy(account: Account) -> str:
+    """The way out, without its password; one that cannot be opened must not take the whole list along."""
+    try:
+        return mask_proxy(account.proxy)
+    except SettingError:
+        return "sealed with a key that is not in SEAL_KEYS"
+
+
+def show_notes(account: Account) -> str:
+    """The beginning of what operators wrote."""
+    return account.notes if len(account.notes) <= SHOWN_NOTE_CHARACTERS else f"{account.notes[:SHOWN_NOTE_CHARACTERS]}…"
+
+
+def _last_success(row: AccountCapability) -> str:
+    return f" · worked {timesince(row.last_success_at).split(',')[0]} ago" if row.last_success_at else ""
+
+
+def _until(end: datetime, now: datetime) -> str:
+    return f"until {_moment(end)}, {timeuntil(end, now).split(',')[0]}"
+
+
+def _moment(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "DATETIME_FORMAT")
+
+
+def _lines(lines: Iterable[str]) -> SafeString:
+    """One under the other, each on a line of its own that is not broken."""
+    rows = [(line,) for line in lines]
+    return format_html_join(SafeString("<br>"), '<span class="whitespace-nowrap">{}</span>', rows)

@@ -1,0 +1,54 @@
+"""A proxy's address as an operator types it: what of it may be shown, and what is wrong with it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+PASSWORD_MASK = "•••"
+PROXY_FORM = "Give an address such as http://name:password@proxy.example.org:3128."
+_SCHEMES = ("http", "https")
+
+
+def mask_proxy(address: str) -> str:
+    """A proxy's address without its password.
+
+    Shape: `http://name:secret@host:3128` → `http://name:•••@host:3128`; what holds no password stays as it is.
+    """
+    start = address.find("://") + 3 if "://" in address else 0
+    credentials, at, host = address[start:].rpartition("@")
+    name, colon, password = credentials.partition(":")
+    return f"{address[:start]}{name}:{PASSWORD_MASK}@{host}" if at and colon and password else address
+
+
+def find_proxy_fault(address: str) -> str:
+    """What is wrong with an address, in a sentence that repeats nothing of it; "" when it can be used."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return f"This is no address: its host or port cannot be read. {PROXY_FORM}"
+    if parts.scheme not in _SCHEMES or "://" not in address:
+        return f"This does not begin with http:// or https://. {PROXY_FORM}"
+    if not host:
+        return f"This address names no host. {PROXY_FORM}"
+    return f"No proxy listens on port 0. {PROXY_FORM}" if port == 0 else ""
+
+
+def describe_proxy(address: str) -> str:
+    """What of a typed address may be said again: scheme, host and port, and whether a password stood in it.
+
+    Shape: `an address of proxy.example.org:3128 with a name and a password`; an address with a fault is not repeated.
+    """
+    if find_proxy_fault(address):
+        return "something that is no proxy's address"
+    parts = urlsplit(address)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    shown = f"an address of {host}" + (f":{parts.port}" if parts.port else "")
+    if parts.password:
+        return f"{shown} with a name and a password"
+    return f"{shown} with a name" if parts.username else shown
+
+
+def holds_secret(address: str) -> bool:
+    """Whether a typed address must not be shown again: it has credentials, or cannot be told not to have any."""
+    return bool(address) and (bool(find_proxy_fault(address)) or "@" in address)

@@ -1,0 +1,186 @@
+"""The creator's start page, which proves an account alive.
+
+Source: docs/wire/image_creator.md, section 1.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+from selectolax.lexbor import LexborHTMLParser
+
+from bingproject.errors import (
+    AccountThrottledError,
+    UnexpectedResponseError,
+    UpstreamRefusedError,
+    UpstreamUnavailableError,
+)
+
+# A clean path: with a creation's query, Bing takes the mere GET for a creation.
+SESSION_PATH = "/images/create"
+
+_SIGN_IN_HOSTS = frozenset({"login.live.com", "login.microsoftonline.com", "login.microsoft.com"})
+_SIGN_IN_PATH = "/fd/auth/signin"
+_IG = re.compile(r"""\bIG\s*[:=]\s*["']([0-9A-Za-z]{10,64})["']""")
+_IG_FIELD = re.compile(r"[?&]IG=([0-9A-Fa-f]{32})(?![0-9A-Za-z])")
+# Goes into a cookie as it is, so only what a cookie can carry.
+_SALT = re.compile(r"""\bSalt\s*[:=]\s*["']([0-9A-Za-z+/=_-]{1,200})["']""")
+_DECIMAL = re.compile(r"[0-9]{1,9}")
+_DETAIL_CHARACTERS = 500
+
+_HEADINGS = '.gil_err_mt, .gil_err_sbt, [role="heading"], h1, h2, h3'
+_SEPARATOR = "\x1e"
+# Curly and modifier apostrophes, acute and grave accents; em and en dash.
+_FOLDED = str.maketrans("\u2019\u2018\u02bc\u00b4`\u2014\u2013", "'" * 5 + "--")
+_REFUSED = (
+    "image creation is coming soon to your region",
+    "we're sorry - we've run into an issue",
+    "we've run into an issue",
+    "the page is currently unavailable",
+)
+# The page itself writes "avaiable".
+_OVERLOADED = (
+    "bing isn't avaiable right now",
+    "bing isn't available right now",
+    "we can't create your images right now",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What the creator's start page says about us; `ig` and `salt` are "" when it names none."""
+
+    ig: str
+    salt: str
+    signed_in: bool
+
+
+def parse_session(status: int, headers: Mapping[str, str], text: str) -> Session:
+    """Read the answer to a plain GET of `SESSION_PATH`.
+
+    Shape: a redirect to a sign-in is a Session that is not signed in.
+    Raises: AccountThrottledError (429), UpstreamRefusedError (403, region, the "run into an issue" page),
+    UpstreamUnavailableError (5xx, outage); UnexpectedResponseError for a page that does not say whether anybody is
+    signed in, so that a page we cannot read never marks an account.
+    """
+    _check_status(status, headers)
+    if 300 <= status < 400:
+        return _parse_redirect(status, headers)
+    if status != 200:
+        raise _unexpected(f"status {status}", text)
+    tree = LexborHTMLParser(text.encode("utf-8", "replace"))
+    _check_refused(tree)
+    is_signed_in = _find_signed_in(tree)
+    if is_signed_in is None:
+        raise _unexpected("a page that does not say who is signed in", text)
+    scripts = "\n".join(node.text() for node in tree.css("script"))
+    salt = _SALT.search(scripts)
+    return Session(ig=_find_ig(tree, scripts), salt=salt[1] if salt else "", signed_in=is_signed_in)
+
+
+def build_search_cookie(session: Session, unix_seconds: int) -> str:
+    """The raw value of the cookie `SRCHHPGUSR`, which asks for English pages.
+
+    Shape: `SRCHLANG=en&HV=<unix seconds>&HVE=<salt>&IG=<ig>`, not percent-encoded, as browsers send it.
+    """
+    return f"SRCHLANG=en&HV={unix_seconds}&HVE={session.salt}&IG={session.ig}"
+
+
+def _check_status(status: int, headers: Mapping[str, str]) -> None:
+    if status >= 500:
+        raise UpstreamUnavailableError(
+            code="upstream_unreachable", detail=f"status {status}", retry_after=_parse_retry_after(headers)
+        )
+    if status == 429:
+        raise AccountThrottledError(code="throttled", detail="status 429", retry_after=_parse_retry_after(headers))
+    if status == 403:
+        raise UpstreamRefusedError(detail="status 403")
+
+
+def _parse_redirect(status: int, headers: Mapping[str, str]) -> Session:
+    location = _header(headers, "location")
+    try:
+        parts = urlsplit(location)
+        host = parts.hostname or ""
+    except ValueError:
+        host, parts = "", urlsplit("")
+    if host in _SIGN_IN_HOSTS or parts.path.startswith(_SIGN_IN_PATH):
+        return Session(ig="", salt="", signed_in=False)
+    raise UnexpectedResponseError(code="upstream_protocol_error", detail=f"status {status} to {host}{parts.path}")
+
+
+def _find_signed_in(tree: LexborHTMLParser) -> bool | None:
+    """Whether somebody is signed in: the header's sign-in link is hidden then. None when the page does not say."""
+    anchor = tree.css_first("#id_a")
+    if anchor is not None:
+        style = "".join((anchor.attributes.get("style") or "").split()).casefold()
+        return "display:none" in style
+    if tree.css_first(f'a[href*="{_SIGN_IN_PATH}"]') is not None:
+        return False
+    # Older pages showed the balance of boosts to those who have one.
+    return True if tree.css_first("#reward_c[data-tb]") is not None else None
+
+
+def _find_ig(tree: LexborHTMLParser, scripts: str) -> str:
+    found = _IG.search(scripts)
+    if found:
+        return found[1]
+    for name in ("href", "action", "data-c"):
+        for node in tree.css(f'[{name}*="IG="]'):
+            if found := _IG_FIELD.search(node.attributes.get(name) or ""):
+                return found[1]
+    return ""
+
+
+def _check_refused(tree: LexborHTMLParser) -> None:
+    """Raise what the page says instead of being the start page; its hidden error template does not count."""
+    visible = tree.clone()
+    shown = [_fold(node.text()) for node in visible.css('#gil_err_d [role="heading"]')]
+    for node in visible.css('#gil_err_d, [hidden], [style*="display:none"], [style*="display: none"]'):
+        node.decompose()
+    shown += [_fold(node.text()) for node in visible.css(_HEADINGS)]
+    visible.strip_tags(["script", "style", "noscript", "title", "textarea", "option", "button", "a"])
+    shown += [_fold(line) for line in visible.text(separator=_SEPARATOR).split(_SEPARATOR)]
+    for line in shown:
+        if line.startswith(_REFUSED):
+            raise UpstreamRefusedError(detail=line[:_DETAIL_CHARACTERS])
+        if line.startswith(_OVERLOADED):
+            raise UpstreamUnavailableError(code="upstream_overloaded", detail=line[:_DETAIL_CHARACTERS])
+
+
+def _fold(text: str) -> str:
+    return " ".join(html.unescape(text).translate(_FOLDED).split()).casefold()
+
+
+def _header(headers: Mapping[str, str], name: str) -> str:
+    for key, value in headers.items():
+        if key.lower() == name:
+            return value.strip()
+    return ""
+
+
+def _parse_retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds; a date is measured against the response's own Date, so no clock is read."""
+    value = _header(headers, "retry-after")
+    if _DECIMAL.fullmatch(value):
+        return float(value)
+    until, now = _unix_seconds(value), _unix_seconds(_header(headers, "date"))
+    return None if until is None or now is None else max(0.0, until - now)
+
+
+def _unix_seconds(http_date: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(http_date)
+        return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _unexpected(what: str, text: str) -> UnexpectedResponseError:
+    return UnexpectedResponseError(code="upstream_protocol_error", detail=f"{what}: {text[:_DETAIL_CHARACTERS]}")

@@ -1,0 +1,74 @@
+"""`manage.py rotate_seals`: the last step of a new seal key: everything sealed with older ones is sealed anew."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from bingproject import seal_rotation
+from bingproject.installation import verify_installation
+from bingproject.models import LiveProcess
+from bingproject.seals import fingerprint
+
+
+class Command(BaseCommand):
+    """Seal everything under the first of SEAL_KEYS, while the server runs; exit code 1 when something is left."""
+
+    help = "Seal all that is sealed at rest under the first key of SEAL_KEYS; says what is left under each key."
+    requires_system_checks = ["bingproject"]  # noqa: RUF012 - Django declares it as an instance attribute
+
+    def handle(self, *_arguments: Any, **_options: Any) -> None:
+        """Refuse while somebody could not read it; else seal, count, and say what may be done next."""
+        verify_installation(will_seal=False)
+        _check_processes()
+        verify_installation()
+        # Once more: who has started in between did not know yet that the newest key is needed.
+        _check_processes()
+        columns = seal_rotation.sealed_columns()
+        for column in columns:
+            self.stdout.write(f"{column}: {seal_rotation.reseal_column(column)} sealed anew")
+        left = seal_rotation.count_by_key(columns)
+        self._report(left)
+        backward = seal_rotation.backward_processes(timezone.now())
+        if backward:
+            self.stdout.write(
+                f"Not done: {_named(backward)} still seals with an older key. "
+                f"Put {_newest()} first in SEAL_KEYS there, restart it, and run this again."
+            )
+        if backward or left.total() > left[_newest()]:
+            sys.exit(1)
+        seal_rotation.forget_old_keys()
+        self.stdout.write("Done: the older keys may be taken out of SEAL_KEYS.")
+
+    def _report(self, left: Counter[str]) -> None:
+        for number, key in enumerate(map(fingerprint, settings.SEAL_KEYS)):
+            self.stdout.write(f"Under key {key}{' (newest)' if number == 0 else ''}: {left[key]}")
+        if left[seal_rotation.UNOPENED]:
+            self.stdout.write(f"Under keys that are not in SEAL_KEYS: {left[seal_rotation.UNOPENED]}, left as they are")
+
+
+def _check_processes() -> None:
+    """Refuse, with nothing changed, while somebody could not read what would be sealed."""
+    if newer := seal_rotation.newer_key():
+        raise CommandError(
+            f"Nothing was changed: {_newest()}, first in SEAL_KEYS here, is an older key, since the server already "
+            f"seals with {newer}. Run this with the SEAL_KEYS of the server."
+        )
+    if ignorant := seal_rotation.ignorant_processes(timezone.now()):
+        raise CommandError(
+            f"Nothing was changed: {_named(ignorant)} cannot open the newest key {_newest()}. "
+            "Add it to SEAL_KEYS there (at the end), restart it, and try again."
+        )
+
+
+def _newest() -> str:
+    return fingerprint(settings.SEAL_KEYS[0])
+
+
+def _named(rows: list[LiveProcess]) -> str:
+    return ", ".join(f"{row.role} process {row.process}" for row in rows)

@@ -1,0 +1,56 @@
+"""What can be told of an account of one of the two Copilots without asking a question."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.models import CheckState
+from accounts.services import Finding, Look
+from accounts.tokens import describe_token, read_token
+from bingproject.errors import CookieExpiredError
+from bingproject.upstream import Door, cookie_domain
+from chat import client
+from chat.protocol import copilot
+from chat.protocol.copilot import Identity, Manner
+
+CALL_SECONDS = 15.0
+
+
+async def check_copilot(look: Look) -> Finding:
+    """Whether Copilot knows who asks; the account's one call that costs nothing.
+
+    Raises: CookieExpiredError when it does not; what `parse_user_response` raises, NotSentError, OutcomeUnknownError.
+    """
+    account = look.account
+    identity = Identity(account.token, account.identity_type)
+    manners: tuple[Manner, ...] = ("bearer", "cookies") if account.sealed_cookies else ("bearer",)
+    async with Door() as door:
+        http = door.client(
+            account.cookies | account.jar,
+            domain=cookie_domain(settings.COPILOT_URL),
+            proxy=account.proxy,
+            user_agent=account.user_agent,
+        )
+        for manner in manners:
+            request = copilot.build_user_request(identity, manner)
+            seconds = min(CALL_SECONDS, settings.UPSTREAM_TIMEOUT_SECONDS)
+            answer = await client.call(http, settings.COPILOT_URL, request, seconds=seconds)
+            if copilot.parse_user_response(answer.status, answer.headers, answer.text):
+                return Finding(CheckState.OK, "Copilot knows the account.")
+    raise CookieExpiredError("Copilot does not know the account. The operator must give a new token in the admin.")
+
+
+async def check_m365(look: Look) -> Finding:
+    """What its token says; whether a question is answered only a question could tell.
+
+    Source: docs/wire/m365.md, section 1: no call is known that costs nothing.
+    """
+    account = look.account
+    missing = [name for name, value in (
+        ("object id", account.object_id), ("tenant id", account.tenant_id), ("licence", account.tier),
+    ) if not value]  # fmt: skip
+    if missing:
+        return Finding(CheckState.FAILED, f"Without its {', '.join(missing)} the account cannot be addressed.")
+    said = describe_token(read_token(account.token), timezone.now().timestamp())
+    return Finding(CheckState.UNKNOWN, f"Cannot tell without asking a question. {said}")

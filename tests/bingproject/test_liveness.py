@@ -1,0 +1,104 @@
+"""Rows of living processes: who may be believed to live, and which keys each can open."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from bingproject.environment import SettingError, new_seal_key
+from bingproject.installation import verify_installation
+from bingproject.liveness import SILENT_SECONDS, SignOfLife, live_processes
+from bingproject.models import LiveProcess
+from bingproject.processes import process_identity
+from bingproject.seals import fingerprint
+
+pytestmark = pytest.mark.django_db
+
+
+def make_row(process: str, age_seconds: float = 0) -> LiveProcess:
+    """The row of another process, last heard of so long ago."""
+    seen = timezone.now() - timedelta(seconds=age_seconds)
+    return LiveProcess.objects.create(process=process, role="web", seal_keys=["k"], started_at=seen, seen_at=seen)
+
+
+def test_a_process_says_which_keys_it_can_open(settings: Any) -> None:
+    """Fingerprints, newest first; once it has left there is no row."""
+    settings.SEAL_KEYS = [new_seal_key(), new_seal_key()]
+    sign = SignOfLife("web")
+    sign.begin()
+    row = LiveProcess.objects.get()
+    assert (row.role, row.seal_keys) == ("web", [fingerprint(key) for key in settings.SEAL_KEYS])
+    assert [found.process for found in live_processes(timezone.now())] == [row.process]
+    began = row.started_at
+    sign.renew()
+    row.refresh_from_db()
+    assert row.seen_at > row.started_at == began
+    sign.leave()
+    assert not LiveProcess.objects.exists()
+
+
+def test_a_process_that_may_not_start_leaves_no_row(settings: Any) -> None:
+    """Keys that cannot open the database: refused, and nobody waits for it."""
+    verify_installation()
+    settings.SEAL_KEYS = [new_seal_key()]
+    with pytest.raises(SettingError, match="SEAL_KEYS lacks a key"):
+        SignOfLife("web").begin()
+    assert not LiveProcess.objects.exists()
+
+
+def test_the_dead_and_the_silent_are_not_counted_and_go() -> None:
+    """A process that is gone from this machine, and one of elsewhere that has long said nothing."""
+    dead = process_identity(socket.gethostname()).rsplit("/", 3)[0] + "/1/0/dead"
+    make_row(dead)
+    make_row("elsewhere/boot/1/2/3/old", SILENT_SECONDS + 1)
+    make_row("elsewhere/boot/1/2/3/new", SILENT_SECONDS - 5)
+    assert [row.process for row in live_processes(timezone.now())] == ["elsewhere/boot/1/2/3/new"]
+    SignOfLife("cluster").renew()
+    assert {row.process for row in LiveProcess.objects.all()} > {"elsewhere/boot/1/2/3/new"}
+    assert LiveProcess.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)  # it lets go of old connections, which would end a test's transaction
+def test_it_is_kept_up_for_ever() -> None:
+    """Every few seconds in the thread it is given."""
+    given: list[Callable[[], None]] = []
+
+    def run(renew: Callable[[], None]) -> Future[None]:
+        given.append(renew)
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
+
+    async def keep() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await SignOfLife("web", every_seconds=0.001).keep(run)
+
+    asyncio.run(keep())
+    assert len(given) > 2
+    given[0]()
+    assert LiveProcess.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)  # it ends a connection, which would end a test's transaction
+def test_an_outage_is_outlived(caplog: pytest.LogCaptureFixture) -> None:
+    """The database is out of reach: renewing says so in the log, leaving says nothing."""
+    sign = SignOfLife("web")
+
+    def fail(*_query: Any) -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with caplog.at_level(logging.WARNING), connection.execute_wrapper(fail):
+        sign._renew_if_possible()
+        sign.leave()
+    assert [record.message for record in caplog.records] == ["the sign of life was not written: OperationalError"]
