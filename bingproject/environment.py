@@ -19,6 +19,7 @@ from cryptography.fernet import Fernet
 
 T = TypeVar("T")
 
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,59}")
 _COMMAND_NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
@@ -83,6 +84,27 @@ class Environment:
                     f"{name} must name programs by their whole path, e.g. {name}=work=/usr/local/bin/token --json."
                 )
             found[label] = words
+        return found
+
+    def names(self, name: str, example: str) -> list[str]:
+        """A comma-separated list of names: letters, digits and underscores."""
+        found = self.words(name)
+        if not all(_NAME.fullmatch(word) for word in found):
+            raise SettingError(f"{name} must list names of letters, digits and underscores, e.g. {name}={example}.")
+        return found
+
+    def table(
+        self, name: str, keys: tuple[str, ...], values: tuple[str, ...], example: str
+    ) -> dict[str, tuple[str, ...]]:
+        """Lists by key, `key=value,value;key2=…`, of known keys and values."""
+        found: dict[str, tuple[str, ...]] = {}
+        for entry in filter(None, map(str.strip, self.text(name).split(";"))):
+            key, _, listed = (part.strip() for part in entry.partition("="))
+            words = tuple(dict.fromkeys(map(str.strip, listed.split(","))))
+            if key not in keys or key in found or not set(words) <= set(values):
+                form = f"key=value,value;… with the keys {', '.join(keys)} and the values {', '.join(values)}"
+                raise SettingError(f"{name} must be {form}, e.g. {name}={example}.")
+            found[key] = words
         return found
 
     def choice(self, name: str, options: tuple[str, ...], default: str) -> str:

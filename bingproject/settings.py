@@ -140,6 +140,11 @@ CHAT_HOLD_SECONDS = 15.0  # a stream's status is held back at most so long, for 
 CHAT_QUIET_SECONDS = 15.0  # a stream as quiet as this is kept alive by a chunk that says nothing
 CHAT_INLINE_EXTRAS = env.flag("CHAT_INLINE_EXTRAS")
 CHAT_STORE_TEXT = env.flag("CHAT_STORE_TEXT", True)
+# Which back ends may stand in for a style, the first that can; "*" are all styles that are not named.
+CHAT_ROUTES = env.table(
+    "CHAT_ROUTES", ("precise", "balanced", "creative", "*"), ("bing", "m365", "copilot"), "precise=m365,bing"
+)
+M365_TONES = env.names("M365_TONES", "Gpt_5_2_Quick,Gpt_5_2_Reasoning")
 CHAT_RETENTION_DAYS = env.whole("CHAT_RETENTION_DAYS", 30, least=1)
 
 # --- the queue: engine figures, see docs/decisions.md ---

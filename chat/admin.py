@@ -16,7 +16,6 @@ from unfold.decorators import display
 from bingproject.pages import MachineRowsAdmin, NewestPaginator
 from chat import services
 from chat.models import Conversation, Turn, TurnState
-from chat.protocol.catalogue import MODELS
 
 SHOWN_TURNS = 200  # the newest; a page of thousands is read by nobody
 STATE_COLOURS = {"answering": "info", "open": "success", "closed": "default"}
@@ -52,11 +51,11 @@ class ModelFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
         """The models."""
-        return [(name, name) for name in MODELS]
+        return [(name, name) for name in services.all_models()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> QuerySet[Conversation]:
         """Those held with it."""
-        return queryset.filter(model=self.value()) if self.value() in MODELS else queryset
+        return queryset.filter(model=self.value()) if self.value() in services.all_models() else queryset
 
 
 @admin.register(Conversation)
@@ -96,7 +95,7 @@ class ConversationAdmin(MachineRowsAdmin):
                 )
             },
         ),
-        ("At Bing", {"fields": ("account", "opened_at", "upstream_turn_count", "create_count")}),
+        ("At Bing", {"fields": ("back_end", "account", "opened_at", "upstream_turn_count", "create_count")}),
     )
     readonly_fields = ("transcript", "state_text", "asked_by")
 

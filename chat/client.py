@@ -33,10 +33,11 @@ LINGER_SECONDS = 1.0
 class UpgradeRefusedError(Exception):
     """The server answered the socket's request with a plain HTTP answer; the dialect's module says what that means."""
 
-    def __init__(self, status: int, headers: Mapping[str, str]) -> None:
+    def __init__(self, status: int, headers: Mapping[str, str], body: str = "") -> None:
         super().__init__(str(status))
         self.status = status
         self.headers = headers
+        self.body = body
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +268,8 @@ async def _open(address: Address, seconds: float) -> _Socket:
         )
     except InvalidStatus as refusal:
         headers = {name.lower(): value for name, value in refusal.response.headers.raw_items()}
-        raise UpgradeRefusedError(refusal.response.status_code, headers) from refusal
+        body = (refusal.response.body or b"")[:PIECE_BYTES].decode("utf-8", "replace")
+        raise UpgradeRefusedError(refusal.response.status_code, headers, body) from refusal
     except (OSError, TimeoutError, WebSocketException) as error:
         raise NotSentError(detail=f"the socket did not open: {type(error).__name__}") from error
     assert isinstance(socket, _Socket)

@@ -67,6 +67,17 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class ServedBy:
+    """Which back end answers, as callers are told; the services say so first, and again when another one takes over.
+
+    Shape: `ignored` names what was asked for and this one cannot do.
+    """
+
+    name: str
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryDropped:
     """The oldest turns did not fit into the replay; the services say so before anything else."""
 
@@ -155,7 +166,8 @@ class Finished:
 
 
 Event = (
-    HistoryDropped
+    ServedBy
+    | HistoryDropped
     | Searching
     | Sources
     | TextDelta

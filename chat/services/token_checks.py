@@ -13,8 +13,7 @@ from bingproject.upstream import Door, cookie_domain
 from chat import client
 from chat.protocol import copilot
 from chat.protocol.copilot import Identity, Manner
-
-CALL_SECONDS = 15.0
+from chat.services.backends.backend import CALL_SECONDS, at_most
 
 
 async def check_copilot(look: Look) -> Finding:
@@ -34,8 +33,7 @@ async def check_copilot(look: Look) -> Finding:
         )
         for manner in manners:
             request = copilot.build_user_request(identity, manner)
-            seconds = min(CALL_SECONDS, settings.UPSTREAM_TIMEOUT_SECONDS)
-            answer = await client.call(http, settings.COPILOT_URL, request, seconds=seconds)
+            answer = await client.call(http, settings.COPILOT_URL, request, seconds=at_most(CALL_SECONDS))
             if copilot.parse_user_response(answer.status, answer.headers, answer.text):
                 return Finding(CheckState.OK, "Copilot knows the account.")
     raise CookieExpiredError("Copilot does not know the account. The operator must give a new token in the admin.")

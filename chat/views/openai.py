@@ -20,10 +20,17 @@ from bingproject.errors import InvalidRequestError
 from chat import schema
 from chat.models import Origin
 from chat.openai_format import ChatRequest, Choice, Stream, completion, model_card, model_list, parse_request
-from chat.protocol.catalogue import MODELS, find_model
-from chat.protocol.events import HistoryDropped, Prompt
+from chat.protocol.events import HistoryDropped, Prompt, ServedBy
 from chat.serializers import OpenConversationSerializer, show_opened
-from chat.services import TurnRequest, find_conversation, start_conversation, stream_reply
+from chat.services import (
+    TurnRequest,
+    find_conversation,
+    find_model,
+    listed_models,
+    served_by,
+    start_conversation,
+    stream_reply,
+)
 from chat.views.relay import EventStream, Relay
 from chat.views.shared import AskingViewSet, holder_of
 
@@ -35,8 +42,9 @@ class ModelViewSet(ContractViewSet):
 
     @schema.LIST_MODELS
     def browse(self, request: Request) -> HttpResponse:
-        """All of them."""
-        return json_response(model_list((spec.id, spec.description) for spec in MODELS.values()))
+        """Those that can be served, and the styles in any case."""
+        models = listed_models(timezone.now())
+        return json_response(model_list((spec.id, spec.description) for spec in models))
 
     @schema.GET_MODEL
     def retrieve(self, request: Request, model_id: str) -> HttpResponse:
@@ -61,7 +69,9 @@ class OpenConversationViewSet(AskingViewSet):
         """Open a conversation with Bing; `chat/completions` takes it as `conversation_id`."""
 
         async def produce() -> dict[str, Any]:
-            return show_opened(await start_conversation(holder_of(request), self.body.spec, Origin.CREATED))
+            opened = await start_conversation(holder_of(request), self.body.spec, Origin.CREATED)
+            self.served_by = served_by(opened)
+            return show_opened(opened)
 
         return await self.answer(request, produce)
 
@@ -85,6 +95,8 @@ class ChatCompletionViewSet(AskingViewSet):
             spec,
             self.asked.prompt,
             is_streamed=self.asked.is_stream,
+            is_thinking=self.asked.wants_thinking,
+            wants_suggestions=self.asked.wants_suggestions,
             request_id=request_id.current.get(),
         )
         self.turn = name_conversation(turn, self.asked) if self.asked.conversation_id else turn
@@ -102,8 +114,11 @@ class ChatCompletionViewSet(AskingViewSet):
 
     def notes(self) -> dict[str, str]:
         """What the caller should know and no body has a place for."""
-        ignored = {"x-bing-ignored": ", ".join(self.asked.ignored)} if self.asked.ignored else {}
-        return ignored | ({"x-bing-history-dropped": str(self.dropped_turns)} if self.dropped_turns else {})
+        unmet = self.served_by.ignored if self.served_by else ()
+        given = [name for name in self.asked.ignored if name != "reasoning_effort" or not self.turn.model.can_think]
+        ignored = {"x-bing-ignored": ", ".join((*given, *unmet))} if given or unmet else {}
+        dropped = {"x-bing-history-dropped": str(self.dropped_turns)} if self.dropped_turns else {}
+        return super().notes() | ignored | dropped
 
     @property
     def has_inline_extras(self) -> bool:
@@ -124,6 +139,8 @@ class ChatCompletionViewSet(AskingViewSet):
                 choice.add(event)
                 if isinstance(event, HistoryDropped):
                     self.dropped_turns = event.turns
+                elif isinstance(event, ServedBy):
+                    self.served_by = event
                 if choice.is_full:
                     break
         return choice
@@ -141,7 +158,7 @@ class ChatCompletionViewSet(AskingViewSet):
         turn = replace(self.turn, cut_answer=stream.cut_answer)
         relay = Relay(stream_reply(turn), stream, self.report, quiet_seconds=settings.CHAT_QUIET_SECONDS)
         await relay.begin(settings.CHAT_HOLD_SECONDS)
-        self.dropped_turns = relay.dropped_turns
+        self.dropped_turns, self.served_by = relay.dropped_turns, relay.served_by
         return EventStream(relay)
 
     def report(self, failure: Exception) -> dict[str, Any]:

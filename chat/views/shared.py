@@ -12,13 +12,17 @@ from rest_framework.request import Request
 
 from accounts.services import Caller
 from bingproject.api import AsyncContractViewSet, idempotency_key, json_response
+from chat.protocol.events import ServedBy
 from chat.services import Answered, KeptKey, answer_once
+
+SERVED_BY = "x-bing-served-by"
 
 
 class AskingViewSet(AsyncContractViewSet):
     """A route that costs Bing's work, and is paid once per Idempotency-Key."""
 
     route: ClassVar = ""
+    served_by: ServedBy | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Admit the caller and read what they want: all in one thread hop."""
@@ -33,7 +37,7 @@ class AskingViewSet(AsyncContractViewSet):
 
     def notes(self) -> dict[str, str]:
         """Headers that go with an answer, known when it is there; they are kept and repeated with it."""
-        return {}
+        return {SERVED_BY: self.served_by.name} if self.served_by else {}
 
     async def answer(self, request: Request, produce: Callable[[], Awaitable[dict[str, Any]]]) -> HttpResponse:
         """What is produced, as JSON; with a key it is produced once, to its end even if the caller leaves."""

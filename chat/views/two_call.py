@@ -14,13 +14,14 @@ from bingproject.contracts import TWO_CALL
 from bingproject.errors import PromptRejectedError
 from chat import schema
 from chat.models import Origin
-from chat.protocol.catalogue import find_model
-from chat.protocol.events import Finished, Prompt, Refused
+from chat.protocol.events import Finished, Prompt, Refused, ServedBy
 from chat.serializers import AskSerializer, CreateConversationSerializer, show_two_call
 from chat.services import (
     TurnRequest,
     check_whitelisted,
+    find_model,
     find_two_call,
+    served_by,
     start_conversation,
     stream_reply,
     two_call_holder,
@@ -49,6 +50,7 @@ class CreateConversationViewSet(AskingViewSet):
         async def produce() -> dict[str, Any]:
             holder = two_call_holder(self.user_id)
             opened = await start_conversation(holder, two_call_model(), Origin.TWO_CALL, self.user_id)
+            self.served_by = served_by(opened)
             return show_two_call(opened)
 
         return await self.answer(request, produce)
@@ -75,6 +77,7 @@ class AskViewSet(AskingViewSet):
             Prompt("", (), asked["prompt"]),
             Origin.TWO_CALL,
             conversation,
+            wants_suggestions=False,
             request_id=request_id.current.get(),
         )
 
@@ -93,6 +96,8 @@ class AskViewSet(AskingViewSet):
             async for event in events:
                 if isinstance(event, Finished):
                     message = event.text
+                elif isinstance(event, ServedBy):
+                    self.served_by = event
                 is_refused = is_refused or isinstance(event, Refused)
         if is_refused:
             raise PromptRejectedError(code="blocked")

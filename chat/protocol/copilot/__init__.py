@@ -4,6 +4,7 @@ Source: docs/wire/copilot.md.
 """
 
 from chat.protocol.copilot.images import IMAGE_TYPES, build_image_request, parse_image_response
+from chat.protocol.copilot.refusals import COPILOT
 from chat.protocol.copilot.reply import Reply
 from chat.protocol.copilot.session import (
     HANDSHAKE_SECONDS,
@@ -23,6 +24,7 @@ from chat.protocol.copilot.session import (
 from chat.protocol.copilot.turn import MODES
 
 __all__ = [
+    "COPILOT",
     "HANDSHAKE_SECONDS",
     "IMAGE_TYPES",
     "MODES",

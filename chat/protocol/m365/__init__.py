@@ -7,6 +7,7 @@ from chat.protocol.m365.images import IMAGE_TYPES, UploadedImage, build_image_re
 from chat.protocol.m365.invocation import CONVERSATION_SECONDS, HANDSHAKE_SECONDS, MAX_TURNS, TONES
 from chat.protocol.m365.reply import Reply
 from chat.protocol.m365.session import (
+    M365,
     SOCKET_HEADERS,
     TIERS,
     Credentials,
@@ -20,6 +21,7 @@ __all__ = [
     "CONVERSATION_SECONDS",
     "HANDSHAKE_SECONDS",
     "IMAGE_TYPES",
+    "M365",
     "MAX_TURNS",
     "SOCKET_HEADERS",
     "TIERS",
