@@ -201,6 +201,14 @@ CAPABILITY_CHECKS = {
     "copilot": "chat.services.token_checks.check_copilot",
     "m365": "chat.services.token_checks.check_m365",
 }
+# capability → one honest try for `manage.py probe`: (account, capability, transcript) → None, or raises.
+PROBES = {
+    "image": "creator.services.probes.probe_pages",
+    "video": "creator.services.probes.probe_pages",
+    "chat": "chat.services.probes.probe_chat",
+    "copilot": "chat.services.probes.probe_chat",
+    "m365": "chat.services.probes.probe_chat",
+}
 CHECK_WAIT_SECONDS = 10.0  # how long a page waits for a worker to have done the check that it asked for
 # Questions after what accounts are doing, besides the leases on them: (account ids, now) → {(id, capability): count}.
 ACCOUNT_LOADS = ["creator.services.count_in_flight"]
