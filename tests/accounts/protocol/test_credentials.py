@@ -33,8 +33,9 @@ def find(text: str, service: Service = "copilot") -> Any:
         ),
         f"GET /c/api/user HTTP/1.1\nhost: copilot.microsoft.com\nauthorization: Bearer {COPILOT}\n"
         f"cookie: cf_clearance=clear; MUID=1\nuser-agent: {AGENT}\n",
+        f"{curl()}\nwss://copilot.microsoft.com/c/api/chat?api-version=2&accessToken={COPILOT}",
     ],
-    ids=["curl", "har", "headers"],
+    ids=["curl", "har", "headers", "curl and the socket's address"],
 )
 def test_a_request_of_the_site_holds_all(paste: str) -> None:
     """Token, cookies with the clearance, and the browser's name."""

@@ -1,4 +1,4 @@
-"""What can be told of the two Copilots' accounts without a question, against the sandbox."""
+"""What can be told of the two Copilots' accounts, without a question and with one, against the sandbox."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def token(service: str, seconds: float = 3600, **options: Any) -> str:
     return make_token(service, "anna", timezone.now().timestamp() + seconds, **options)
 
 
-def look(account: Account) -> Finding:
+def look(account: Account, *, may_open: bool = False) -> Finding:
     """Ask as this account."""
     check = check_copilot if account.kind == AccountKind.COPILOT else check_m365
 
     async def run() -> Finding:
         async with Door() as door, door.client({}) as client:
-            return await check(Look(account, client, "", may_open=False))
+            return await check(Look(account, client, "", may_open))
 
     return asyncio.run(run())
 
@@ -49,6 +49,7 @@ def look(account: Account) -> Finding:
 def site(sandbox: SandboxServer, settings: Any) -> SandboxServer:
     """The sandbox in place of Copilot's site."""
     settings.COPILOT_URL = sandbox.url
+    settings.M365_URL = sandbox.url.replace("http", "ws", 1) + "/m365Copilot/Chathub"
     return sandbox
 
 
@@ -78,6 +79,13 @@ def test_microsoft_365_is_not_asked() -> None:
     finding = look(account)
     assert finding.state == CheckState.UNKNOWN
     assert finding.note.startswith("Cannot tell without asking a question. A token for Microsoft 365 Copilot")
+
+
+@pytest.mark.parametrize(("kind", "service"), [(AccountKind.COPILOT, COPILOT), (AccountKind.M365, M365)])
+def test_with_the_operators_leave_a_question_is_asked(site: SandboxServer, kind: str, service: str) -> None:
+    """An answer proves it."""
+    finding = look(make(kind, token(service), tier="individual"), may_open=True)
+    assert finding == Finding(CheckState.OK, "A question was answered.")
 
 
 def test_what_another_kind_of_account_is_asked_stays_out_of_it() -> None:
