@@ -116,6 +116,8 @@ class _Turn:
             except (ServiceError, client.UpgradeRefusedError) as failure:
                 error = self._meaning(failure)
                 if self._has_text or not await self._recover(error):
+                    if self._has_text and isinstance(error, AccountError):
+                        await self._settle(error)
                     self._held.record.fail(error)
                     if error is failure:
                         raise
