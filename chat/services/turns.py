@@ -211,7 +211,9 @@ class _Turn:
     async def _recover(self, error: ServiceError) -> bool:
         """Make ready for another attempt, if this failure leaves one; the caller notices nothing."""
         tries, is_heard = self._tries, self._reply is not None and self._reply.progress > 0
-        if self._held.lease is None or isinstance(error, InvalidRequestError):
+        if self._held.lease is None:
+            return False  # nobody was asked: what there is upstream is as it was
+        if isinstance(error, InvalidRequestError):
             self._held.lose_session()
             return False
         back_end = self._held.back_end

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Account, AccountState
+from bingproject.sandbox.tokens import make_token
 from chat.models import Conversation, Turn
 from tests.chat.turns import play
 from tests.factories import make_account, make_token_account, make_user, set_capability
@@ -300,6 +304,49 @@ def test_models_that_can_be_had_now(living: Chats, settings: Settings) -> None:
     assert said(living)[0]["tone"] == "Gpt_5_2_Quick"
     assert living.http.get("/v1/models/copilot").status_code == 200
     assert ask(living, "hello", model="m365-gpt-9").status == 404
+    at_rest(living)
+
+
+@both
+@ways
+def test_a_refused_token_is_renewed_once(
+    living: Chats, kind: str, stream: bool, settings: Settings, tmp_path: Path
+) -> None:
+    """By the account's token command, unseen by the caller; without another token the account is marked."""
+    good = make_token(kind, "alice", timezone.now().timestamp() + 3600)
+    bad = make_token(kind, "alice", timezone.now().timestamp() + 3600, audience="https://elsewhere.example")
+    program = tmp_path / "token"
+    program.write_text(f"#!/bin/sh\necho {good}\n")
+    program.chmod(0o700)
+    settings.TOKEN_COMMANDS = {"work": (str(program),)}
+    account = make_token_account(kind, "alice", token=bad, token_command="work")
+    set_capability(account, kind, per_minute=None)
+    asked = ask(living, "hello", model=kind, stream=stream)
+    assert (asked.status, asked.finish_reason) == (200, "stop"), asked.error
+    account.refresh_from_db()
+    assert (account.token, account.state) == (good, "ok")
+    httpx.post(f"{living.hub.url}/_sandbox/account", json={"account": "alice", "is_alive": False}).raise_for_status()
+    asked = ask(living, "hello again", model=kind, stream=stream)
+    assert asked.error is not None
+    assert (asked.status, asked.error["code"]) == (503, "cookie_expired")
+    account.refresh_from_db()
+    assert account.state == "expired"
+    at_rest(living)
+
+
+def test_who_is_told_to_come_again_keeps_the_conversation(living: Chats, settings: Settings) -> None:
+    """Nothing was asked, so the next request goes on where it was."""
+    settings.CHAT_FIRST_RECORD_SECONDS = 1.0
+    account = make_token_account("copilot")
+    first = ask(living, "hello", model="copilot")
+    past = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": first.content}]
+    set_capability(account, "copilot", paced_until=timezone.now() + timedelta(seconds=40))
+    told = living.ask("again", past, model="copilot")
+    assert (told.status_code, told.json()["error"]["code"]) == (429, "too_many_running")
+    assert 35 < int(told.headers["retry-after"]) <= 40
+    set_capability(account, "copilot", paced_until=None)
+    assert ask(living, "again", past, model="copilot").status == 200
+    assert Conversation.objects.get().create_count == 1
     at_rest(living)
 
 
