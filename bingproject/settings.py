@@ -333,6 +333,8 @@ LOGGING = {
         # httpx logs every URL at INFO: prompts would end up in the log.
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
+        # At DEBUG it logs what a socket is asked for: its address holds a token.
+        "websockets": {"level": "WARNING"},
         "django-q": {"level": "WARNING", "handlers": [], "propagate": True},
     },
 }

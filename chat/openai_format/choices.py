@@ -76,6 +76,10 @@ class Choice:
         """The answer as the caller's next request will repeat it, if their own limit ended it; else None."""
         return strip_extras(self.content) if self.is_full else None
 
+    def told_answer(self) -> str | None:
+        """The answer as the caller's next request will repeat it, where pictures stand in it; else None."""
+        return strip_extras(self.content) if self._images else None
+
     @property
     def reasoning(self) -> str:
         """What the model thought aloud."""

@@ -76,6 +76,10 @@ class Stream:
         """The answer if the caller's own limit ended it; else None."""
         return self._choice.cut_answer()
 
+    def told_answer(self) -> str | None:
+        """The answer with the pictures in it; None without any."""
+        return self._choice.told_answer()
+
     def error(self, body: dict[str, Any]) -> bytes:
         """The line of a failure; the stream ends after it, without the sign of a good end."""
         self.is_ended = True

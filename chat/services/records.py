@@ -21,9 +21,9 @@ class TurnRequest:
     """What a caller asks: the words, the model, and which conversation if they name one.
 
     `routes` are the ways to serve it, filled in when the turn begins. `is_thinking`: more reasoning than usual.
-
     `is_streamed`: the caller sees deltas as they come, so it is these that their next request will repeat.
     `cut_answer`: asked when the turn is over; what the caller was shown if their own limit ended the answer, else None.
+    `told_answer` likewise: the answer as their next request will repeat it, where that is not its text alone.
     """
 
     holder: str
@@ -37,6 +37,7 @@ class TurnRequest:
     request_id: str = ""
     routes: tuple[Route, ...] = ()
     cut_answer: Callable[[], str | None] = lambda: None
+    told_answer: Callable[[], str | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Record:
             return Outcome(TurnState.CUT, cut, cut)
         if end is None:
             return Outcome(TurnState.LEFT)
-        told = end.streamed if request.is_streamed else end.text
+        told = request.told_answer() or (end.streamed if request.is_streamed else end.text)
         return Outcome(TurnState.REFUSED if is_refused else TurnState.FINISHED, end.text, told)
 
 

@@ -116,6 +116,8 @@ class _Turn:
             except (ServiceError, client.UpgradeRefusedError) as failure:
                 error = self._meaning(failure)
                 if self._has_text or not await self._recover(error):
+                    if self._has_text and isinstance(error, AccountError):
+                        await self._settle(error)
                     self._held.record.fail(error)
                     if error is failure:
                         raise
@@ -209,7 +211,9 @@ class _Turn:
     async def _recover(self, error: ServiceError) -> bool:
         """Make ready for another attempt, if this failure leaves one; the caller notices nothing."""
         tries, is_heard = self._tries, self._reply is not None and self._reply.progress > 0
-        if self._held.lease is None or isinstance(error, InvalidRequestError):
+        if self._held.lease is None:
+            return False  # nobody was asked: what there is upstream is as it was
+        if isinstance(error, InvalidRequestError):
             self._held.lose_session()
             return False
         back_end = self._held.back_end

@@ -134,7 +134,8 @@ class ChatCompletionViewSet(AskingViewSet):
     async def choose(self, index: int) -> Choice:
         """One choice; what comes after its cut is not waited for."""
         choice = Choice(index, self.asked.cut, inline_extras=self.has_inline_extras)
-        async with aclosing(stream_reply(replace(self.turn, cut_answer=choice.cut_answer))) as events:
+        turn = replace(self.turn, cut_answer=choice.cut_answer, told_answer=choice.told_answer)
+        async with aclosing(stream_reply(turn)) as events:
             async for event in events:
                 choice.add(event)
                 if isinstance(event, HistoryDropped):
@@ -155,7 +156,7 @@ class ChatCompletionViewSet(AskingViewSet):
             inline_extras=self.has_inline_extras,
             include_usage=self.asked.include_usage,
         )
-        turn = replace(self.turn, cut_answer=stream.cut_answer)
+        turn = replace(self.turn, cut_answer=stream.cut_answer, told_answer=stream.told_answer)
         relay = Relay(stream_reply(turn), stream, self.report, quiet_seconds=settings.CHAT_QUIET_SECONDS)
         await relay.begin(settings.CHAT_HOLD_SECONDS)
         self.dropped_turns, self.served_by = relay.dropped_turns, relay.served_by

@@ -14,7 +14,8 @@ from bingproject.contracts import TWO_CALL
 from bingproject.errors import PromptRejectedError
 from chat import schema
 from chat.models import Origin
-from chat.protocol.events import Finished, Prompt, Refused, ServedBy
+from chat.openai_format import Choice
+from chat.protocol.events import Prompt, Refused, ServedBy
 from chat.serializers import AskSerializer, CreateConversationSerializer, show_two_call
 from chat.services import (
     TurnRequest,
@@ -91,18 +92,17 @@ class AskViewSet(AskingViewSet):
 
         Raises: PromptRejectedError `blocked` when Bing declines, or takes its answer back.
         """
-        message, is_refused = "", False
+        answer, is_refused = Choice(), False
         async with aclosing(stream_reply(self.turn)) as events:
             async for event in events:
-                if isinstance(event, Finished):
-                    message = event.text
-                elif isinstance(event, ServedBy):
+                answer.add(event)
+                if isinstance(event, ServedBy):
                     self.served_by = event
                 is_refused = is_refused or isinstance(event, Refused)
         if is_refused:
             raise PromptRejectedError(code="blocked")
         conversation = self.turn.conversation
-        return {"message": message, "conversationId": str(conversation), "invocationId": self.invocation_id + 1}
+        return {"message": answer.content, "conversationId": str(conversation), "invocationId": self.invocation_id + 1}
 
 
 def own_user_id(request: Request) -> str | None:

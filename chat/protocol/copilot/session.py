@@ -60,10 +60,12 @@ def build_conversation_request(identity: Identity, manner: Manner = "bearer") ->
 def parse_conversation_response(status: int, headers: Mapping[str, str], text: str) -> str:
     """The id of the conversation that was opened.
 
-    Raises: CookieExpiredError, ChallengeRequiredError, AccountThrottledError, UpstreamRefusedError,
-    UpstreamUnavailableError, UnexpectedResponseError.
+    Raises: AccountBlockedError, CookieExpiredError, ChallengeRequiredError, AccountThrottledError,
+    UpstreamRefusedError, UpstreamUnavailableError, UnexpectedResponseError.
     """
-    return _id(read_answer(status, headers, text, "create"), "id", "create")
+    answer = read_answer(status, headers, text, "create")
+    _check_ban(answer, "create")
+    return _id(answer, "id", "create")
 
 
 def build_start_request(identity: Identity, time_zone: str, manner: Manner = "bearer") -> HttpRequest:
@@ -76,11 +78,10 @@ def build_start_request(identity: Identity, time_zone: str, manner: Manner = "be
 def parse_start_response(status: int, headers: Mapping[str, str], text: str) -> str:
     """The id of the conversation that a start opened.
 
-    Raises: AccountBlockedError; else as `parse_conversation_response`.
+    Raises: as `parse_conversation_response`.
     """
     answer = read_answer(status, headers, text, "start")
-    if answer.get("isBlocked") is True or answer.get("banExpiresAt"):
-        raise AccountBlockedError(detail=f"start: banExpiresAt {str(answer.get('banExpiresAt'))[:40]}")
+    _check_ban(answer, "start")
     return _id(answer, "currentConversationId", "start")
 
 
@@ -147,6 +148,11 @@ def read_answer(status: int, headers: Mapping[str, str], text: str, what: str) -
         raise refusal
     COPILOT.check(status, headers, what)
     return COPILOT.read(text, what)
+
+
+def _check_ban(answer: dict[str, Any], what: str) -> None:
+    if answer.get("isBlocked") is True or answer.get("banExpiresAt"):
+        raise AccountBlockedError(detail=f"{what}: banExpiresAt {str(answer.get('banExpiresAt'))[:40]}")
 
 
 def _id(answer: dict[str, Any], key: str, what: str) -> str:

@@ -160,4 +160,5 @@ def test_what_was_found_in_plain_words() -> None:
     assert describe_credentials(find("cookie: a=b"), NOW) == (
         "Read a Cookie header. 1 cookie of copilot.microsoft.com, Cloudflare's clearance not."
     )
+    assert describe_credentials(find(make_jwt()), NOW).endswith("with the scopes ChatAI.ReadWrite.")
     assert COPILOT not in repr(find(curl(COPILOT))) and "clear'" not in repr(find(curl(COPILOT)))
