@@ -32,6 +32,7 @@ TRIED_STATES = (*USABLE_STATES, AccountState.EXPIRED)
 SERVICES: dict[str, Service] = {AccountKind.COPILOT: "copilot", AccountKind.M365: "m365"}
 ENDED = "The access token has ended. The operator must give a new one in the admin."
 REFUSED = "The service no longer takes the access token. The operator must give a new one in the admin."
+NO_PLACE = "The token command's token does not say where its account is: type object id and tenant id in the admin."
 MISSING = "The account has no access token. The operator must give one in the admin."
 
 
@@ -88,6 +89,8 @@ async def _run(account: Account) -> str:
             raise CookieExpiredError(f"The token command printed no usable token: {error.message}") from error
         if 0 < token.expires_unix_seconds <= timezone.now().timestamp():
             raise CookieExpiredError("The token command printed a token that has ended.")
+        if account.kind == AccountKind.M365 and not (_has_place(token) or _has_place(account)):
+            raise CookieExpiredError(NO_PLACE)
         await sync_to_async(keep_token)(account, token, timezone.now())
     except CookieExpiredError as error:
         logger.warning("account %s: %s", account.name, error.message)
@@ -101,11 +104,15 @@ def keep_token(account: Account, token: Token, now: datetime) -> None:
     """Store a token sealed, with what it says of itself; verdicts about the one before it no longer count."""
     sealed = seal(token.text)
     changed = {"sealed_token": sealed, "token_expires_at": end_of(token), "cookies_at": now}
-    if account.kind == AccountKind.M365 and token.object_id and token.tenant_id:
+    if account.kind == AccountKind.M365 and _has_place(token):
         changed |= {"object_id": token.object_id[:40], "tenant_id": token.tenant_id[:40]}
     Account.objects.filter(pk=account.pk).update(**changed)
     for column, value in changed.items():
         setattr(account, column, value)
+
+
+def _has_place(named: Token | Account) -> bool:
+    return bool(named.object_id and named.tenant_id)
 
 
 def end_of(token: Token) -> datetime | None:

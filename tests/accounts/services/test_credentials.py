@@ -180,6 +180,17 @@ async def test_a_microsoft_365_token_says_where_its_account_is(program: Program)
     assert (row.object_id, row.tenant_id) == ("o-1", "t-1")
 
 
+async def test_an_encrypted_token_does_not_say_where_its_account_is(program: Program) -> None:
+    """Then the operator must have typed it; without it nothing could be sent."""
+    account = await Account.objects.acreate(name="m365", kind=AccountKind.M365, token_command="mine")
+    token = program.prints("eyJlbmMiOiJBMjU2R0NNIn0.aaaaaaaaaaaa.bbbbbbbbbbbb.cccccccccccc.dddddddddddd")
+    with pytest.raises(CookieExpiredError, match="type object id and tenant id"):
+        await fresh_token(account)
+    account.object_id, account.tenant_id = "o-1", "t-1"
+    await account.asave()
+    assert await fresh_token(account) == token
+
+
 def expire(account: Account) -> None:
     """As when a service has refused its token, some time ago."""
     account.mark(AccountState.EXPIRED, "refused", timezone.now() - timedelta(hours=1))
