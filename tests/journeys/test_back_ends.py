@@ -309,6 +309,32 @@ def test_models_that_can_be_had_now(living: Chats, settings: Settings) -> None:
 
 @both
 @ways
+def test_a_caller_who_leaves_frees_everything(living: Chats, kind: str, stream: bool) -> None:
+    """Row 30: within two seconds the socket is closed and nothing is held; the turn says who ended it."""
+    make_token_account(kind)
+    body = {"model": kind, "messages": [{"role": "user", "content": "foxes sandbox:delay=20"}], "stream": stream}
+    with httpx.Client(base_url=living.site.url, timeout=1.0) as caller, pytest.raises(httpx.ReadTimeout):
+        caller.post(PATH, json=body)
+    living.wait_until(lambda: not getattr(living.hub.state, kind).sockets.open)
+    living.wait_until(lambda: Turn.objects.filter(state="left").exists())
+    assert said(living)[0]["left"]
+    at_rest(living)
+
+
+@both
+def test_accounts_that_only_rest(living: Chats, kind: str) -> None:
+    """Row 29: 429 until the first is back; the model is not listed meanwhile."""
+    account = make_token_account(kind)
+    set_capability(account, kind, cooldown_until=timezone.now() + timedelta(minutes=10))
+    answer = living.ask("hello", model=kind)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (429, "throttled")
+    assert 590 < int(answer.headers["retry-after"]) <= 600
+    assert kind not in [card["id"] for card in living.http.get("/v1/models").json()["data"]]
+    at_rest(living)
+
+
+@both
+@ways
 def test_a_refused_token_is_renewed_once(
     living: Chats, kind: str, stream: bool, settings: Settings, tmp_path: Path
 ) -> None:
