@@ -42,5 +42,10 @@ def prune_uploads() -> str:
     return f"{prune_pending_uploads(timezone.now())} uploads forgotten"
 
 
+def renew_tokens() -> str:
+    """Ask for new tokens before the old ones end."""
+    return _line(async_to_sync(services.renew_tokens)())
+
+
 def _line(states: Counter[str]) -> str:
     return ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "no account"

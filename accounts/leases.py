@@ -15,7 +15,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection, transaction
-from django.db.models import Count, F, OuterRef, Subquery
+from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -37,9 +37,11 @@ def take_lease(
     excluding: Collection[int] = (),
     most: int = 0,
 ) -> Lease | None:
-    """Hold the usable account with least work and room, or the one asked for; None when none has room.
+    """Hold the usable account with least work and room, or the one asked for; None when none has room now.
 
-    Shape: the lease's `account` is loaded. Exact under concurrency: the load is counted under the row's lock.
+    An account whose pace allows no turn yet has none (see `next_start`).
+    Shape: the lease's `account` is loaded. Exact under concurrency: the load is counted, and the pace taken, under the
+    row's lock.
     `most` accounts are tried, all by default: within a transaction of the caller's, whose locks last, only one may be.
     """
     tried = 0
@@ -66,7 +68,8 @@ def _room_query(is_one: bool) -> tuple[str, tuple[Any, ...]]:
     held = Lease.objects.filter(account=OuterRef("account_id"), capability=_CAPABILITY_MARK, until__gt=_NOW_MARK)
     counted = held.order_by().values("account_id").annotate(count=Count("pk")).values("count")
     usable = AccountCapability.objects.usable(_CAPABILITY_MARK, _NOW_MARK)
-    rows = usable.annotate(load=Coalesce(Subquery(counted), 0)).filter(load__lt=F("limit"))
+    in_pace = Q(per_minute=None) | Q(paced_until=None) | Q(paced_until__lte=_NOW_MARK)
+    rows = usable.annotate(load=Coalesce(Subquery(counted), 0)).filter(in_pace, load__lt=F("limit"))
     rows = rows.order_by("load", F("served_at").asc(nulls_first=True), "pk")
     rows = rows.filter(account=_ACCOUNT_MARK) if is_one else rows
     return rows.values_list("pk", "account_id").query.sql_with_params()
@@ -83,7 +86,7 @@ def _accounts_with_room(capability: str, now: datetime, only: int | None, limit:
 
 # Fixed texts for the same reason. Counted in a statement of its own: one that waited for the lock would not see what
 # was committed while it waited.
-_LOCK = 'SELECT c."limit", c.account_id FROM accounts_accountcapability c WHERE c.id = %s'
+_LOCK = 'SELECT c."limit", c.account_id, c.per_minute, c.burst FROM accounts_accountcapability c WHERE c.id = %s'
 _COUNT = "SELECT COUNT(*) FROM accounts_lease WHERE account_id = %s AND capability = %s AND until > %s"
 _SERVE = "UPDATE accounts_accountcapability SET served_at = %s WHERE id = %s"
 _INSERT = "INSERT INTO accounts_lease (account_id, capability, holder, until) VALUES (%s, %s, %s, %s) RETURNING id"
@@ -101,9 +104,9 @@ def _take(capability_id: int, capability: str, holder: str, now: datetime) -> Le
         found = cursor.fetchone()
         if found is None:
             return None
-        limit, account_id = found
+        limit, account_id, per_minute, burst = found
         cursor.execute(_COUNT, [account_id, capability, adapt(now)])
-        if cursor.fetchone()[0] >= limit:
+        if cursor.fetchone()[0] >= limit or not _keeps_pace(capability_id, per_minute, burst, now):
             return None
         cursor.execute(_SERVE, [adapt(now), capability_id])
         cursor.execute(_INSERT, [account_id, capability, holder[:120], adapt(until)])
@@ -112,6 +115,32 @@ def _take(capability_id: int, capability: str, holder: str, now: datetime) -> Le
     lease = Lease(pk=lease_id, account=account, capability=capability, holder=holder[:120], until=until)
     lease._state.adding = False
     return lease
+
+
+def _keeps_pace(capability_id: int, per_minute: int | None, burst: int, now: datetime) -> bool:
+    """Whether one more may begin now; if so it is counted. Exact under the row's lock.
+
+    One figure is enough (the generic cell rate algorithm): from when on the next may begin. After a pause `burst` may
+    begin in a row, then one each minute's `per_minute`th.
+    """
+    if not per_minute:
+        return True
+    step = timedelta(minutes=1) / per_minute
+    rested = now - step * (max(burst, 1) - 1)
+    row = AccountCapability.objects.filter(pk=capability_id)
+    paced_until = row.values_list("paced_until", flat=True).get()
+    following = max(paced_until or rested, rested) + step
+    return bool(row.filter(Q(paced_until=None) | Q(paced_until__lte=now)).update(paced_until=following))
+
+
+def next_start(capability: str, now: datetime) -> datetime | None:
+    """When the pace of the first of the accounts that are usable now lets a turn begin; None when none is usable.
+
+    Says nothing of room: an account may be in pace and busy.
+    """
+    rows = AccountCapability.objects.usable(capability, now).values_list("per_minute", "paced_until")
+    starts = [paced_until if per_minute and paced_until else now for per_minute, paced_until in rows]
+    return max(min(starts), now) if starts else None
 
 
 def count_leases(account_ids: Collection[int], now: datetime) -> dict[tuple[int, str], int]:

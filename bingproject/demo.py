@@ -11,6 +11,9 @@ from django.conf import settings
 
 PROMPT = "A lighthouse on a cliff at dawn, paper cut"
 _ANSWER_SECONDS = 60
+TOKEN_SECONDS = 365 * 86_400
+# One model for each back end, to be asked the same way.
+CHAT_MODELS = ("balanced", "copilot", "m365")
 # Proxies of the environment are for other addresses than our own.
 _opener = build_opener(ProxyHandler({}))
 
@@ -39,6 +42,15 @@ def fetch(method: str, path: str, body: dict[str, Any] | None = None) -> tuple[i
     except HTTPError as error:
         with error:
             return error.code, json.loads(error.read() or b"{}")
+
+
+def fetch_token(service: str) -> str:
+    """An access token of the sandbox's own for one of the two Copilots, good for a year. Raises: OSError, KeyError."""
+    wanted = {"service": service, "account": f"demo-{service}", "seconds": TOKEN_SECONDS}
+    content = json.dumps(wanted).encode()
+    request = Request(f"{settings.SANDBOX_URL}/_sandbox/token", content, {"Content-Type": "application/json"})
+    with _opener.open(request, timeout=_ANSWER_SECONDS) as response:
+        return str(json.load(response)["token"])
 
 
 def welcome(operator_password: str) -> str:
@@ -70,10 +82,13 @@ def _next_commands(task_id: str) -> str:
     url, as_json = local_url(), "-H 'Content-Type: application/json'"
     video = '{"query": "Waves against a lighthouse"}'
     image = '{"query": "A fox in the snow, watercolour", "model": "GPT4O", "aspect": "LANDSCAPE"}'
-    chat = '{"model": "balanced", "stream": true, "messages": [{"role": "user", "content": "News about the tides?"}]}'
+    said = '"stream": true, "messages": [{"role": "user", "content": "News about the tides?"}]'
+    chats = "\n".join(
+        f'  curl -N {url}/v1/chat/completions {as_json} -d \'{{"model": "{model}", {said}}}\'' for model in CHAT_MODELS
+    )
     return f"""Try next, in another terminal:
   curl {url}/create/image {as_json} -d '{image}'
   curl {url}/create/video {as_json} -d '{video}'
   curl {url}/task/{task_id}
-  curl -N {url}/v1/chat/completions {as_json} -d '{chat}'
+{chats}
   and in a browser {url}/ and {url}/api/docs/"""

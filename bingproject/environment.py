@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -19,6 +21,8 @@ from cryptography.fernet import Fernet
 
 T = TypeVar("T")
 
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,59}")
+_COMMAND_NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
@@ -82,6 +86,44 @@ class Environment:
     def words(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
         """A comma-separated list."""
         return [word.strip() for word in self.text(name).split(",") if word.strip()] or list(default)
+
+    def commands(self, name: str) -> dict[str, tuple[str, ...]]:
+        """Programs by name, `name=/path argument;name2=…`, each split as a shell would."""
+        found: dict[str, tuple[str, ...]] = {}
+        for entry in filter(None, map(str.strip, self.text(name).split(";"))):
+            label, _, line = entry.partition("=")
+            try:
+                words = tuple(shlex.split(line))
+            except ValueError:
+                words = ()
+            if not _COMMAND_NAME.fullmatch(label) or label in found or not words or not words[0].startswith("/"):
+                # The value stays out of it: an argument may be a secret.
+                raise SettingError(
+                    f"{name} must name programs by their whole path, e.g. {name}=work=/usr/local/bin/token --json."
+                )
+            found[label] = words
+        return found
+
+    def names(self, name: str, example: str) -> list[str]:
+        """A comma-separated list of names: letters, digits and underscores."""
+        found = self.words(name)
+        if not all(_NAME.fullmatch(word) for word in found):
+            raise SettingError(f"{name} must list names of letters, digits and underscores, e.g. {name}={example}.")
+        return found
+
+    def table(
+        self, name: str, keys: tuple[str, ...], values: tuple[str, ...], example: str
+    ) -> dict[str, tuple[str, ...]]:
+        """Lists by key, `key=value,value;key2=…`, of known keys and values."""
+        found: dict[str, tuple[str, ...]] = {}
+        for entry in filter(None, map(str.strip, self.text(name).split(";"))):
+            key, _, listed = (part.strip() for part in entry.partition("="))
+            words = tuple(dict.fromkeys(map(str.strip, listed.split(","))))
+            if key not in keys or key in found or not set(words) <= set(values):
+                form = f"key=value,value;… with the keys {', '.join(keys)} and the values {', '.join(values)}"
+                raise SettingError(f"{name} must be {form}, e.g. {name}={example}.")
+            found[key] = words
+        return found
 
     def choice(self, name: str, options: tuple[str, ...], default: str) -> str:
         """One of a few words."""

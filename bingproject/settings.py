@@ -22,6 +22,9 @@ from bingproject.environment import (
     stored_secret,
 )
 from bingproject.fixed_settings import (
+    AUTH_PASSWORD_VALIDATORS as AUTH_PASSWORD_VALIDATORS,
+)
+from bingproject.fixed_settings import (
     AUTHENTICATION_BACKENDS as AUTHENTICATION_BACKENDS,
 )
 from bingproject.fixed_settings import (
@@ -64,6 +67,9 @@ from bingproject.fixed_settings import (
     SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS,
 )
 from bingproject.fixed_settings import (
+    TEMPLATES as TEMPLATES,
+)
+from bingproject.fixed_settings import (
     UNFOLD as UNFOLD,
 )
 from bingproject.fixed_settings import (
@@ -103,9 +109,14 @@ SANDBOX_URL = f"http://{SANDBOX_HOST}:{SANDBOX_PORT}"
 BING_URL = SANDBOX_URL if SANDBOX else env.url("BING_URL", "https://www.bing.com")
 BING_MEDIA_URL = SANDBOX_URL if SANDBOX else env.url("BING_MEDIA_URL", "https://th.bing.com")
 BING_COOKIE_U = env.text("BING_COOKIE_U")
+# Programs that print access tokens: named here only, so that nobody who can use the admin can have another one run.
+TOKEN_COMMANDS = env.commands("TOKEN_COMMANDS")
 UPSTREAM_TIMEOUT_SECONDS = env.seconds("UPSTREAM_TIMEOUT_SECONDS", 30)
 _SYDNEY = env.url("SYDNEY_URL", "wss://sydney.bing.com/sydney/ChatHub", schemes=("wss", "ws"))
 SYDNEY_URL = f"ws://{SANDBOX_HOST}:{SANDBOX_PORT}/sydney/ChatHub" if SANDBOX else _SYDNEY
+COPILOT_URL = SANDBOX_URL if SANDBOX else env.url("COPILOT_URL", "https://copilot.microsoft.com")
+_M365 = env.url("M365_URL", "wss://substrate.office.com/m365Copilot/Chathub", schemes=("wss", "ws"))
+M365_URL = f"ws://{SANDBOX_HOST}:{SANDBOX_PORT}/m365Copilot/Chathub" if SANDBOX else _M365
 
 # --- secrets and rows ---
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "data"))).resolve()
@@ -185,6 +196,11 @@ CHAT_HOLD_SECONDS = 15.0  # a stream's status is held back at most so long, for 
 CHAT_QUIET_SECONDS = 15.0  # a stream as quiet as this is kept alive by a chunk that says nothing
 CHAT_INLINE_EXTRAS = env.flag("CHAT_INLINE_EXTRAS")
 CHAT_STORE_TEXT = env.flag("CHAT_STORE_TEXT", True)
+# Which back ends may stand in for a style, the first that can; "*" are all styles that are not named.
+CHAT_ROUTES = env.table(
+    "CHAT_ROUTES", ("precise", "balanced", "creative", "*"), ("bing", "m365", "copilot"), "precise=m365,bing"
+)
+M365_TONES = env.names("M365_TONES", "Gpt_5_2_Quick,Gpt_5_2_Reasoning")
 CHAT_RETENTION_DAYS = env.whole("CHAT_RETENTION_DAYS", 30, least=1)
 
 # --- operators are told ---
@@ -252,6 +268,7 @@ CLUSTER_PERIODIC = {
     "accounts.jobs.check_accounts": 1800,
     "accounts.jobs.prune_counters": 3600,
     "accounts.jobs.prune_uploads": 3600,
+    "accounts.jobs.renew_tokens": 120,
     "creator.jobs.prune_tasks": 3600,
     "chat.jobs.prune_conversations": 3600,
     "bingproject.jobs.prune_queue_records": 3600,
@@ -263,6 +280,16 @@ CAPABILITY_CHECKS = {
     "image": "creator.services.check_images",
     "video": "creator.services.check_videos",
     "chat": "chat.services.check_chat",
+    "copilot": "chat.services.token_checks.check_copilot",
+    "m365": "chat.services.token_checks.check_m365",
+}
+# capability → one honest try for `manage.py probe`: (account, capability, transcript) → None, or raises.
+PROBES = {
+    "image": "creator.services.probes.probe_pages",
+    "video": "creator.services.probes.probe_pages",
+    "chat": "chat.services.probes.probe_chat",
+    "copilot": "chat.services.probes.probe_chat",
+    "m365": "chat.services.probes.probe_chat",
 }
 CHECK_WAIT_SECONDS = 10.0  # how long a page waits for a worker to have done the check that it asked for
 # Questions after what accounts are doing, besides the leases on them: (account ids, now) → {(id, capability): count}.
@@ -309,24 +336,7 @@ MIDDLEWARE = [
 ROOT_URLCONF = "bingproject.urls"
 ASGI_APPLICATION = "bingproject.asgi.application"
 APPEND_SLASH = False
-TEMPLATES = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-            ],
-        },
-    },
-]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
-]
 # The theme's scripts are all files, but Alpine makes functions of the expressions in the pages' attributes
 # ('unsafe-eval'), and its colours are a style element of the page ('unsafe-inline', for styles only).
 CONTENT_SECURITY_POLICY = {
@@ -386,6 +396,8 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
+        # At DEBUG it logs what a socket is asked for: its address holds a token.
+        "websockets": {"level": "WARNING"},
         "django-q": {"level": "WARNING", "handlers": [], "propagate": True},
     },
 }

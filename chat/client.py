@@ -27,15 +27,17 @@ MAX_FRAME_BYTES = 32 * 1024 * 1024  # a final frame with search results is far a
 KEEPALIVE_SECONDS = 15.0
 PIECE_BYTES = 64 * 1024
 MAX_WAITING_FRAMES = 16  # beyond it nothing more is read until these are
+LINGER_SECONDS = 1.0
 
 
 class UpgradeRefusedError(Exception):
     """The server answered the socket's request with a plain HTTP answer; the dialect's module says what that means."""
 
-    def __init__(self, status: int, headers: Mapping[str, str]) -> None:
+    def __init__(self, status: int, headers: Mapping[str, str], body: str = "") -> None:
         super().__init__(str(status))
         self.status = status
         self.headers = headers
+        self.body = body
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,14 @@ class Timers:
     waiting: float
     answering: float
     turn: float
+    lingering: float = LINGER_SECONDS
 
     def of(self, phase: str) -> float:
         """The time limit of a phase."""
-        if phase == "handshake":
-            return self.handshake
-        return self.waiting if phase == "waiting" else self.answering
+        if phase == "answering":
+            return self.answering
+        limits = {"handshake": self.handshake, "waiting": self.waiting, "lingering": self.lingering}
+        return limits.get(phase, self.answering)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +268,8 @@ async def _open(address: Address, seconds: float) -> _Socket:
         )
     except InvalidStatus as refusal:
         headers = {name.lower(): value for name, value in refusal.response.headers.raw_items()}
-        raise UpgradeRefusedError(refusal.response.status_code, headers) from refusal
+        body = (refusal.response.body or b"")[:PIECE_BYTES].decode("utf-8", "replace")
+        raise UpgradeRefusedError(refusal.response.status_code, headers, body) from refusal
     except (OSError, TimeoutError, WebSocketException) as error:
         raise NotSentError(detail=f"the socket did not open: {type(error).__name__}") from error
     assert isinstance(socket, _Socket)

@@ -75,7 +75,8 @@ class Conversation(models.Model):
     claim = models.CharField(max_length=36, default="", editable=False)
     claimed_until = models.DateTimeField(null=True, editable=False)
 
-    # The upstream end.
+    # The upstream end. Rows of earlier releases are all Bing's, and so are those that such a process still inserts.
+    back_end = models.CharField(max_length=8, default="bing", db_default="bing")
     account = models.ForeignKey(Account, null=True, on_delete=models.SET_NULL, related_name="conversations")
     sealed_credentials = SealedTextField(default="", editable=False)
     opened_at = models.DateTimeField(null=True)

@@ -38,6 +38,7 @@ HEADERS = [
         description="Same key and body: the same answer, for 24 h, produced to its end even if the caller leaves.",
     ),
     header("Idempotent-Replayed", "That this answers an earlier request again.", enum=["true"]),
+    header("x-bing-served-by", "Which back end answered."),
 ]  # fmt: skip
 COMPLETION_HEADERS = [
     *ANSWER_HEADERS,
@@ -46,6 +47,7 @@ COMPLETION_HEADERS = [
         description="Without `stream` only. Same key and body: the same answer, for 24 h.",
     ),
     header("Idempotent-Replayed", "That this answers an earlier request again.", enum=["true"]),
+    header("x-bing-served-by", "Which back end answered."),
     header("x-bing-ignored", "Fields that were given and have no effect."),
     header("x-bing-history-dropped", "How many of the oldest turns did not fit."),
 ]  # fmt: skip
@@ -256,7 +258,10 @@ COMPLETION_BODY = {
         "prediction": inert("object"),
         "web_search_options": inert("object"),
         "user": inert("string"),
-        "reasoning_effort": inert("string"),
+        "reasoning_effort": optional(
+            {"type": "string", "description": "From `medium` on, models that can reason do; no effect with others."}
+        ),
+        "suggestions": optional({"type": "boolean", "description": "false: not waited for when they come late."}),
         "service_tier": inert("string"),
         "verbosity": inert("string"),
         "prompt_cache_key": inert("string"),

@@ -11,8 +11,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from chat.models import Conversation
-from chat.protocol.catalogue import MODELS, ModelSpec, find_model
-from chat.services import sign_conversation, two_call_client_id
+from chat.protocol.catalogue import MODELS, ModelSpec
+from chat.services import find_model, sign_conversation, two_call_client_id
 
 DEFAULT_MODEL = "precise"
 USER_ID_CHARACTERS = 100

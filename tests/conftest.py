@@ -79,8 +79,10 @@ def sandbox(sandbox_server: SandboxServer, settings: Any) -> SandboxServer:
 
 @pytest.fixture
 def hub(sandbox: SandboxServer, settings: Any) -> SandboxServer:
-    """The sandbox in place of Bing's chat too, with short timers."""
-    settings.SYDNEY_URL = sandbox.url.replace("http", "ws", 1) + "/sydney/ChatHub"
+    """The sandbox in place of all chat back ends too, with short timers."""
+    socket_url = sandbox.url.replace("http", "ws", 1)
+    settings.SYDNEY_URL, settings.M365_URL = f"{socket_url}/sydney/ChatHub", f"{socket_url}/m365Copilot/Chathub"
+    settings.COPILOT_URL = sandbox.url
     settings.CHAT_FIRST_RECORD_SECONDS = 2.0
     settings.CHAT_GAP_SECONDS = 2.0
     return sandbox

@@ -11,6 +11,8 @@ from django.utils import timezone
 from accounts.models import Account, AccountState, WhitelistedUser
 from accounts.services import Caller, issue_api_key
 from bingproject.models import Machine
+from bingproject.sandbox.tokens import LIFE_SECONDS, TENANT, make_token, object_id
+from bingproject.seals import seal
 from creator.models import FINISHED, Result, Runner, State, Task
 
 _numbers = itertools.count(1)
@@ -32,6 +34,15 @@ def make_account(
         account.mark(AccountState(state), "", timezone.now())
     account.refresh_from_db()
     return account
+
+
+def make_token_account(kind: str, name: str = "", *, token: str = "", **columns: Any) -> Account:
+    """An account of Copilot's or Microsoft 365's, signed in by a token that the sandbox takes for an hour."""
+    name = name or f"account-{next(_numbers)}"
+    text = token or make_token(kind, name, timezone.now().timestamp() + LIFE_SECONDS)
+    known = {"object_id": object_id(name), "tenant_id": TENANT, "tier": "individual"} if kind == "m365" else {}
+    defaults = {"state": AccountState.OK, "sealed_token": seal(text), "cookies_at": timezone.now()}
+    return Account.objects.create(name=name, kind=kind, **(defaults | known | columns))
 
 
 def set_capability(account: Account, capability: str, **columns: Any) -> None:

@@ -23,8 +23,8 @@ ROWS = {
     "schema": EDGE, "authentication": EDGE, "permissions": EDGE, "throttling": EDGE,
     "services": DECISIONS, "leases": DECISIONS, "runner": DECISIONS, "watcher": DECISIONS, "ledger": DECISIONS,
     "limits": DECISIONS,
-    "client": OUTSIDE, "models": OUTSIDE, "migrations": OUTSIDE,
-    "protocol": PURE, "timing": PURE, "examples": PURE, "openai_format": PURE,
+    "client": OUTSIDE, "programs": OUTSIDE, "models": OUTSIDE, "migrations": OUTSIDE,
+    "protocol": PURE, "tokens": PURE, "timing": PURE, "examples": PURE, "openai_format": PURE,
 }  # fmt: skip
 # What of bingproject joins the apps; all the rest of it is ground, which knows no app.
 ROOF_MODULES = {"settings", "urls", "asgi", "cluster", "apps", "checks", "management", "jobs"}
@@ -35,7 +35,7 @@ STRANGERS = ({"client", "models"},)
 PURE_LIBRARIES = {"selectolax", "msgspec"}
 # Of the standard library pure code leaves these alone: what they say differs from one call to the next.
 IMPURE = {"asyncio", "logging", "os", "random", "secrets", "socket", "threading", "time"}
-PURE_FIRST_PARTY = {"bingproject.errors", "chat.protocol.events"}
+PURE_FIRST_PARTY = {"bingproject.errors", "accounts.tokens", "chat.protocol.events"}
 SANDBOX = "bingproject.sandbox"
 SANDBOX_USERS = {"bingproject.management.commands.sandbox"}
 SETTINGS_MAY_USE = {"bingproject.environment", "bingproject.fixed_settings"}

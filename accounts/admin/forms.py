@@ -50,8 +50,8 @@ class ProxyInput(UnfoldAdminTextInputWidget):
         return "" if PASSWORD_MASK not in address and holds_secret(address) else address
 
 
-class AccountForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes no parameter at run time
-    """An account, and the one way in for its cookies."""
+class CookiesForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes no parameter at run time
+    """An account, and the one way in for Bing's cookies; `accounts.admin.kinds` has those of the other kinds."""
 
     new_cookies = forms.CharField(
         required=False,
@@ -103,7 +103,7 @@ class AccountForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
         self.found: FoundCookies | None = None
         self._found_in = "new_cookies"
         if self.instance.pk is None:
-            self.fields["new_cookies"].label = "Cookies"
+            self.fields["new_cookies"].label = "Cookies or token"
         self.initial["proxy"] = mask_proxy(self.instance.proxy)
 
     def clean_cookies_file(self) -> str:
@@ -138,26 +138,34 @@ class AccountForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
     def clean(self) -> dict[str, Any]:
         """The cookies by name under `cookies`, none when there is nothing new."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        texts = {name: cleaned[name] for name in ("new_cookies", "cookies_file") if cleaned.get(name)}
         cleaned["cookies"] = {}
+        texts = {name: cleaned[name] for name in ("new_cookies", "cookies_file") if cleaned.get(name)}
         if len(texts) > 1:
             self.add_error("cookies_file", f"Either paste cookies or choose a file, not both. {GONE}")
             self.found = find_cookies(texts["new_cookies"], timezone.now().timestamp())
-        elif texts:
-            ((self._found_in, text),) = texts.items()
-            self.found = find_cookies(text, timezone.now().timestamp())
-            if self.found.has_sign_in:
-                cleaned["cookies"] = self.found.usable
-            else:
-                self.add_error(self._found_in, explain_refusal(self.found))
         elif self._gave_empty_file():
             self.add_error("cookies_file", "This file is empty.")
-        elif self.instance.pk is None and not self.has_error("new_cookies") and not self.has_error("cookies_file"):
-            self.add_error("new_cookies", "An account needs its cookies.")
+        elif not self.has_error("new_cookies") and not self.has_error("cookies_file"):
+            self._found_in, text = next(iter(texts.items()), ("new_cookies", ""))
+            self.read_credentials(text)
         return cleaned
 
+    def read_credentials(self, text: str) -> None:
+        """Find Bing's cookies in what was pasted, "" for nothing."""
+        if not text:
+            if self.instance.pk is None:
+                self.add_error("new_cookies", "An account needs its cookies.")
+            return
+        self.found = find_cookies(text, timezone.now().timestamp())
+        if self.found.has_sign_in:
+            self.cleaned_data["cookies"] = self.found.usable
+        else:
+            self.add_error(self._found_in, explain_refusal(self.found))
+
     def _gave_empty_file(self) -> bool:
-        return bool(self.files.get(self.add_prefix("cookies_file"))) and not self.has_error("cookies_file")
+        """A file was chosen, and nothing is in it."""
+        is_given = bool(self.files.get(self.add_prefix("cookies_file")))
+        return is_given and not self.cleaned_data.get("cookies_file") and not self.has_error("cookies_file")
 
     def say_what_is_gone(self) -> None:
         """For a form that comes back with an error: its secret fields are empty, and say what was found in them."""

@@ -10,16 +10,15 @@ from django.db.models import Model, Q, QuerySet
 from django.forms import BaseModelFormSet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from accounts import services
-from accounts.admin import columns
+from accounts.admin import columns, credentials
 from accounts.admin.checking import ChecksAccounts
-from accounts.admin.forms import AccountForm
-from accounts.models import USABLE_STATES, Account, AccountCapability, AccountState, Lease
+from accounts.admin.kinds import AccountForm
+from accounts.models import USABLE_STATES, Account, AccountCapability, AccountKind, AccountState, Lease
 from accounts.protocol import describe_cookies
 from bingproject.pages import LIST_HINT, MachineRowsAdmin, RecordedAdmin
 
@@ -29,23 +28,6 @@ STATE_COLOURS = {
     AccountState.CHALLENGED: "warning",
     AccountState.EXPIRED: "danger",
     AccountState.BLOCKED: "danger",
-}
-
-
-# What an operator can do about a state; the reason beside it says what Bing said.
-WHAT_TO_DO = {
-    AccountState.OK: "Nothing.",
-    AccountState.UNCHECKED: "Nothing: a worker is about to check it. If it stays so, look whether a runner is at work.",
-    AccountState.CHALLENGED: (
-        "Sign in at bing.com with this account in a browser, pass what Bing asks for, then paste its cookies below."
-    ),
-    AccountState.EXPIRED: (
-        "Sign in at bing.com with this account in a browser and paste its cookies below. Meanwhile it is looked at "
-        "again every 30 minutes, and at once when nothing else is usable: cookies have been seen to come back."
-    ),
-    AccountState.BLOCKED: (
-        "Sign in at account.microsoft.com with this account and see what Microsoft wants; then paste its cookies below."
-    ),
 }
 
 
@@ -68,8 +50,29 @@ class CoolingDownFilter(admin.SimpleListFilter):
         return queryset.filter(pk__in=resting.values("account_id"))
 
 
+PLACE = ("object_id", "tenant_id", "tier")
+# What is shown and typed of each kind's credentials.
+CREDENTIALS = {
+    AccountKind.BING: ("cookies_shown", "new_cookies", "cookies_file"),
+    AccountKind.COPILOT: (
+        "token_shown", "clearance_shown", "cookies_shown", "new_cookies", "cookies_file", "token_command",
+        "identity_type",
+    ),
+    AccountKind.M365: ("token_shown", "new_cookies", "cookies_file", "token_command", *PLACE),
+}  # fmt: skip
+
+
+def _change_fieldsets(account: Account) -> Any:
+    state = ("state", "state_reason", "what_to_do", "state_at", "checked_at", "last_error", "open_conversation")
+    return (
+        ("State", {"fields": state}),
+        ("Account", {"fields": ("name", "kind", "is_enabled", "proxy", "user_agent", "notes")}),
+        ("Credentials", {"fields": CREDENTIALS[AccountKind(account.kind)]}),
+    )
+
+
 class AccountCapabilityInline(TabularInline):
-    """What the account may do; operators set the limit, Bing's answers the rest."""
+    """What the account may do; operators set limit and pace, the service's answers the rest."""
 
     model = AccountCapability
     verbose_name_plural = "What it may do at once (0: never), and how it goes"
@@ -78,13 +81,13 @@ class AccountCapabilityInline(TabularInline):
         "capability", "in_flight", "check_shown", "checked_at", "last_success_at", "cooldown_until", "cooldown_reason",
         "fast_cooldown_until",
     )  # fmt: skip
-    fields = ("capability", "in_flight", "limit", *readonly_fields[2:])
+    fields = ("capability", "in_flight", "limit", "per_minute", "burst", *readonly_fields[2:])
     account: Account | None = None
     extra = 0
     can_delete = False
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Every account has its three rows from the start."""
+        """Every account has the rows of its kind from the start."""
         return False
 
     @cached_property
@@ -110,41 +113,41 @@ class AccountAdmin(ChecksAccounts, RecordedAdmin):
     form = AccountForm
     inlines = (AccountCapabilityInline,)
     hint = (
-        "Microsoft accounts that pictures and videos are made with. Add one by pasting its cookies; Bing's answers set "
-        "its state."
+        "Microsoft accounts of three kinds: Bing makes pictures, videos and chats, Copilot and Microsoft 365 chat. Add "
+        "one by pasting its cookies or its token; the service's answers set its state."
     )
     list_before_template = LIST_HINT
     list_display = (
-        "state_shown", "name", "reason", "work", "proved", "resting", "cookie_shown", "checked_at", "proxy_shown",
-        "notes_shown", "enabled",
+        "state_shown", "name", "kind", "reason", "work", "proved", "resting", "credentials_shown", "checked_at",
+        "proxy_shown", "notes_shown", "enabled",
     )  # fmt: skip
     list_display_links = ("state_shown", "name")
-    list_filter = ("state", "is_enabled", CoolingDownFilter)
+    list_filter = ("state", "kind", "is_enabled", CoolingDownFilter)
     list_per_page = 25
     search_fields = ("name", "notes")
     search_help_text = "Name or notes"
-    readonly_fields = ("state", "state_reason", "what_to_do", "state_at", "checked_at", "last_error", "cookies_shown")
-    fieldsets = (
-        (
-            "State",
-            {
-                "fields": (
-                    "state", "state_reason", "what_to_do", "state_at", "checked_at", "last_error", "open_conversation",
-                )
-            },
-        ),
-        ("Account", {"fields": ("name", "is_enabled", "proxy", "user_agent", "notes")}),
-        ("Cookies", {"fields": ("cookies_shown", "new_cookies", "cookies_file")}),
+    readonly_fields = (
+        "state", "state_reason", "what_to_do", "state_at", "checked_at", "last_error", "cookies_shown", "token_shown",
+        "clearance_shown",
     )  # fmt: skip
     add_fieldsets = (
-        (None, {"fields": ("name", "new_cookies", "cookies_file", "is_enabled", "proxy", "user_agent", "notes")}),
+        (None, {"fields": ("kind", "name", "new_cookies", "cookies_file", "token_command")}),
+        ("Where it is, and who the browser was", {"fields": ("user_agent", "identity_type", *PLACE)}),
+        ("Account", {"fields": ("is_enabled", "proxy", "notes")}),
     )
     # For those who may only look. Django would show a form's field by the row's attribute of that name: the proxy's
     # would be the whole address with its password.
     view_fieldsets = (
         ("State", {"fields": ("state", "state_reason", "what_to_do", "state_at", "checked_at", "last_error")}),
-        ("Account", {"fields": ("name", "is_enabled", "cookies_shown", "proxy_shown", "user_agent", "notes")}),
-    )
+        (
+            "Account",
+            {
+                "fields": (
+                    "name", "kind", "is_enabled", "cookies_shown", "token_shown", "proxy_shown", "user_agent", "notes",
+                )
+            },
+        ),
+    )  # fmt: skip
     actions = ("check_now", "check_now_opening", "enable", "disable", "clear_cooldowns")
     actions_list = ("check_all",)
     actions_submit_line = ("save_and_check",)
@@ -157,7 +160,11 @@ class AccountAdmin(ChecksAccounts, RecordedAdmin):
         """What may be typed, for those who may change it; what may be seen, for the others."""
         if obj is not None and not self.has_change_permission(request, obj):
             return self.view_fieldsets
-        return super().get_fieldsets(request, obj)
+        return super().get_fieldsets(request, obj) if obj is None else _change_fieldsets(obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Account | None = None) -> Sequence[str]:
+        """A kind is chosen once: what belongs to an account depends on it."""
+        return self.readonly_fields if obj is None else ("kind", *self.readonly_fields)
 
     def badge(self, request: HttpRequest) -> str:
         """How many wait for an operator."""
@@ -201,25 +208,32 @@ class AccountAdmin(ChecksAccounts, RecordedAdmin):
     @display(description="what to do")
     def what_to_do(self, account: Account) -> str:
         """The operator's next step."""
-        return WHAT_TO_DO[AccountState(account.state)] if account.cookies_at else "Paste its cookies below."
+        return credentials.what_to_do(account)
 
     @display(description="enabled", ordering="is_enabled", boolean=True)
     def enabled(self, account: Account) -> bool:
         """Whether it is given work."""
         return account.is_enabled
 
-    @display(description="cookie", ordering="cookies_at")
-    def cookie_shown(self, account: Account) -> str:
-        """The end of `_U`, by which an operator knows it again."""
-        if account.cookies_at is None:
-            return "none"
-        return f"…{account.cookies_tail}" if account.cookies_tail else "set"
+    @display(description="credentials", ordering="cookies_at")
+    def credentials_shown(self, account: Account) -> str:
+        """How an operator knows them again, and how long they are good."""
+        return credentials.show_credentials(account)
 
     @display(description="cookies")
     def cookies_shown(self, account: Account) -> str:
-        """The same, and when they were pasted."""
-        pasted = date_format(account.cookies_at, "DATETIME_FORMAT") if account.cookies_at else ""
-        return f"{self.cookie_shown(account)}, pasted {pasted}" if pasted else "none"
+        """How an operator knows them again, and when they were pasted."""
+        return credentials.show_cookies(account)
+
+    @display(description="access token")
+    def token_shown(self, account: Account) -> str:
+        """What it is and when it ends."""
+        return credentials.show_token(account)
+
+    @display(description="clearance")
+    def clearance_shown(self, account: Account) -> str:
+        """Cloudflare's: since when."""
+        return credentials.show_clearance(account)
 
     @display(description="cooling down")
     def resting(self, account: Account) -> str:
@@ -248,21 +262,26 @@ class AccountAdmin(ChecksAccounts, RecordedAdmin):
         """Write what the form changed and nothing else: a worker may be writing the account's state meanwhile."""
         obj.proxy = form.cleaned_data["proxy"]
         if change:
-            columns = {"proxy": "sealed_proxy"} | {name: name for name in AccountForm.Meta.fields}
-            obj.save(update_fields=[columns[name] for name in form.changed_data if name in columns])
+            written = [*form.filled_in(), *(["sealed_proxy"] if "proxy" in form.changed_data else [])]
+            obj.save(update_fields=written)
         else:
             obj.save()
         if form.cleaned_data["cookies"] and form.found is not None:
             services.rotate_cookies(obj, form.cleaned_data["cookies"], timezone.now())
             messages.info(request, describe_cookies(form.found))
+        elif form.credentials is not None:
+            services.give_credentials(obj, form.credentials, timezone.now())
+            messages.info(request, form.summary)
+        elif "token_command" in form.changed_data:
+            services.request_check(obj, timezone.now())
         for line_action in self.get_actions_submit_line(request, obj.pk):
             if line_action.action_name in request.POST:
                 line_action.method(request, obj)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: BaseModelFormSet[Any, Any], change: bool) -> None:
-        """The same for capabilities: only the limit is the operator's."""
+        """The same for capabilities: only limit and pace are the operator's."""
         for row in formset.save(commit=False):
-            row.save(update_fields=["limit"])
+            row.save(update_fields=["limit", "per_minute", "burst"])
 
     def response_change(self, request: HttpRequest, obj: Account) -> HttpResponse:
         """To the page that waits for a check that was asked for; else as ever."""

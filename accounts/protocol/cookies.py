@@ -96,6 +96,21 @@ def parse_cookies(text: str, unix_seconds: float = 0.0) -> dict[str, str]:
     return found.usable
 
 
+def choose_cookies(text: str, host: str, unix_seconds: float) -> tuple[str, dict[str, str]]:
+    """A paste's form in words, and those of its cookies that a browser would send to a host.
+
+    Units: `unix_seconds`, the time at which cookies must still be valid.
+    """
+    paste = read_paste(text)
+    chosen: dict[str, str] = {}
+    for cookie in sorted(paste.cookies, key=lambda cookie: -len(cookie.domain)):
+        lives = cookie.expires_at is None or cookie.expires_at > unix_seconds
+        domain = cookie.domain.strip().lstrip(".").casefold()
+        if lives and _is_sendable(cookie) and (not domain or _is_under(host, domain)):
+            chosen.setdefault(cookie.name, cookie.value)
+    return paste.form, chosen
+
+
 def format_cookies(cookies: Mapping[str, str]) -> str:
     """Cookies as one header line, the inverse of `parse_cookies`."""
     return "; ".join(f"{name}={value}" for name, value in cookies.items())

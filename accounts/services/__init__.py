@@ -20,6 +20,7 @@ from accounts.services.checks import (
     check_wanted_accounts,
     count_unfinished_checks,
     ensure_default_account,
+    give_credentials,
     needs_check,
     recheck_expired,
     renew_session,
@@ -27,6 +28,7 @@ from accounts.services.checks import (
     request_checks,
     rotate_cookies,
 )
+from accounts.services.credentials import fresh_token, renew_tokens
 from accounts.services.outcomes import (
     clear_cooldowns,
     mark_success,
@@ -54,6 +56,8 @@ __all__ = [
     "find_alert_causes",
     "find_api_key",
     "find_whitelisted_user",
+    "fresh_token",
+    "give_credentials",
     "issue_api_key",
     "limit_whitelisted_user",
     "list_whitelisted_users",
@@ -64,6 +68,7 @@ __all__ = [
     "recheck_expired",
     "remove_whitelisted_user",
     "renew_session",
+    "renew_tokens",
     "request_check",
     "request_checks",
     "revoke_api_key",

@@ -21,10 +21,12 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from accounts.client import fetch_session
-from accounts.models import Account, AccountCapability, AccountState, CheckState
-from accounts.protocol import Session, build_search_cookie, parse_cookies, parse_session
+from accounts.models import Account, AccountCapability, AccountKind, AccountState, CheckState
+from accounts.protocol import FoundCredentials, Session, build_search_cookie, parse_cookies, parse_session
+from accounts.services.credentials import end_of
 from accounts.services.outcomes import mark_verdict
 from accounts.services.proofs import Finding, Look, judge_failure, note_for_all, prove_capabilities
+from accounts.services.token_checks import check_by_token
 from bingproject.errors import (
     AccountBlockedError,
     AccountThrottledError,
@@ -54,6 +56,16 @@ def rotate_cookies(account: Account, cookies: str | dict[str, str], now: datetim
     parsed = parse_cookies(cookies, now.timestamp()) if isinstance(cookies, str) else cookies
     with transaction.atomic():
         account.rotate(parsed, now)
+        request_check(account, now)
+
+
+def give_credentials(account: Account, found: FoundCredentials, now: datetime) -> None:
+    """Give an account of one of the two Copilots what was pasted, and have it checked once this is committed."""
+    token = found.token
+    with transaction.atomic():
+        account.rotate(
+            found.cookies, now, token=token.text if token else "", expires_at=end_of(token) if token else None
+        )
         request_check(account, now)
 
 
@@ -156,6 +168,10 @@ async def check_account(account_id: int, door: Door | None = None, *, only_if_wa
     if only_if_wanted and not is_ours:
         return account
     may_open = is_ours and account.check_opens_chat
+    if account.kind != AccountKind.BING:
+        async with _own(door) as through, _client(account, through) as client:
+            await check_by_token(Look(account, client, "", may_open), tuple(AccountState.values), is_asked_for=True)
+        return account
     if not account.sealed_cookies:
         await note_for_all(account, Finding(CheckState.FAILED, "It has no cookies."))
         return account
@@ -169,12 +185,15 @@ async def check_account(account_id: int, door: Door | None = None, *, only_if_wa
 
 
 async def _check_sign_in(account_id: int, door: Door, replacing: tuple[str, ...]) -> Account:
-    """The start page only: whether the account is signed in."""
+    """Whether the account is signed in: Bing's by the start page only."""
     account = await Account.objects.filter(pk=account_id).afirst()
     if account is None:
         raise NotFoundError(message="There is no such account.")
     async with _client(account, door) as client:
-        await _look_at_start_page(account, client, replacing)
+        if account.kind == AccountKind.BING:
+            await _look_at_start_page(account, client, replacing)
+        else:
+            await check_by_token(Look(account, client, "", may_open=False), replacing, is_asked_for=False)
     return account
 
 
@@ -210,7 +229,8 @@ async def _own(door: Door | None) -> AsyncIterator[Door]:
 
 async def check_all_accounts(door: Door | None = None) -> Counter[str]:
     """Check every enabled account that a page may change; how many are in which state afterwards."""
-    rows = Account.objects.filter(is_enabled=True, state__in=RENEWABLE_STATES).exclude(sealed_cookies="")
+    rows = Account.objects.filter(is_enabled=True, state__in=RENEWABLE_STATES)
+    rows = rows.exclude(sealed_cookies="", sealed_token="", token_command="")
     ids = [pk async for pk in rows.values_list("pk", flat=True)]
     return await _check_many(ids, door)
 

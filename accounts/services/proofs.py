@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from accounts.leases import count_leases
-from accounts.models import Account, AccountCapability, CheckState
+from accounts.models import CAPABILITIES, Account, AccountCapability, AccountKind, CheckState
 from bingproject.errors import ServiceError, UpstreamError, UpstreamRefusedError
 
 
@@ -46,14 +46,14 @@ LoadQuestion = Callable[[Collection[int], datetime], Mapping[tuple[int, str], in
 
 async def prove_capabilities(look: Look) -> None:
     """Ask each app for its capability, side by side, and record the answers."""
-    checks: dict[str, Check] = {name: import_string(dotted) for name, dotted in settings.CAPABILITY_CHECKS.items()}
+    checks: dict[str, Check] = {name: import_string(settings.CAPABILITY_CHECKS[name]) for name in _names(look.account)}
     findings = await asyncio.gather(*(_find(check, look) for check in checks.values()))
     await sync_to_async(_record)(look.account, dict(zip(checks, findings, strict=True)))
 
 
 async def note_for_all(account: Account, finding: Finding) -> None:
     """What stands in the way of every capability."""
-    await sync_to_async(_record)(account, dict.fromkeys(settings.CAPABILITY_CHECKS, finding))
+    await sync_to_async(_record)(account, dict.fromkeys(_names(account), finding))
 
 
 def judge_failure(error: ServiceError) -> Finding:
@@ -71,6 +71,11 @@ def read_loads(account_ids: Collection[int], now: datetime) -> dict[tuple[int, s
         for key, count in question(account_ids, now).items():
             loads[key] = loads.get(key, 0) + count
     return loads
+
+
+def _names(account: Account) -> list[str]:
+    kind = AccountKind(account.kind)
+    return [str(capability) for capability in CAPABILITIES[kind] if capability in settings.CAPABILITY_CHECKS]
 
 
 async def _find(check: Check, look: Look) -> Finding:

@@ -7,12 +7,16 @@ from typing import Any, cast
 
 from bingproject.sandbox.chathub import CHATS_PATH, CREATE_PATHS, SOCKET_PATH, ChatHub
 from bingproject.sandbox.chathub_calls import LARGEST_UPLOAD, SideCalls
-from bingproject.sandbox.chathub_socket import TRANSPORT
 from bingproject.sandbox.control import PREFIX, Control
+from bingproject.sandbox.copilot import PREFIX as COPILOT_PREFIX
+from bingproject.sandbox.copilot import SOCKET_PATH as COPILOT_SOCKET_PATH
+from bingproject.sandbox.copilot import Copilot
 from bingproject.sandbox.exchange import Fault, Message, Receive, Reply, Request, Scope, Send
 from bingproject.sandbox.image_creator import ImageCreator, split_results_path
+from bingproject.sandbox.m365 import SOCKET_PREFIX, UPLOAD_PATH, M365Hub
 from bingproject.sandbox.media import Media
 from bingproject.sandbox.options import Options, change_options
+from bingproject.sandbox.sockets import TRANSPORT
 from bingproject.sandbox.state import State
 from bingproject.sandbox.submit_form import DOORS
 
@@ -31,6 +35,8 @@ class Sandbox:
         self.media = Media(self.state)
         self.chathub = ChatHub(self.state, self.creator.identify)
         self.side_calls = SideCalls(self.state, self.creator.identify)
+        self.copilot = Copilot(self.state)
+        self.m365 = M365Hub(self.state)
         self.control = Control(self.state)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,8 +50,16 @@ class Sandbox:
                 await send(reply.end)
             else:
                 await _break(reply, scope, receive, send)
-        elif scope["path"] == SOCKET_PATH:
+        else:
+            await self._serve_socket(scope, receive, send)
+
+    async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == SOCKET_PATH:
             await self.chathub.serve(scope, receive, send)
+        elif scope["path"] == COPILOT_SOCKET_PATH:
+            await self.copilot.serve(scope, receive, send)
+        elif scope["path"].startswith(SOCKET_PREFIX):
+            await self.m365.serve(scope, receive, send)
         else:
             self.state.violation("path", f"socket {scope['path']}", path=scope["path"])
             await send({"type": "websocket.close", "code": 1000})
@@ -69,6 +83,10 @@ class Sandbox:
                 return self.creator.detail(request, detail[1])
         if (method, path) in self.side_calls.routes:
             return self.side_calls.routes[method, path](request, await _read(receive, LARGEST_UPLOAD))
+        if path.startswith(COPILOT_PREFIX):
+            return self.copilot.answer(request, await _read(receive, LARGEST_UPLOAD))
+        if (method, path) == ("POST", UPLOAD_PATH):
+            return self.m365.upload(request, await _read(receive, LARGEST_UPLOAD))
         if path.startswith(PREFIX):
             return self.control.route(request, await _read(receive))
         if method == "POST" and path in DOORS:

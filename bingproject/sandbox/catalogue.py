@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from bingproject.sandbox import chathub_scenarios
+from bingproject.sandbox import chathub_scenarios, copilot_scenarios, m365_scenarios
 from bingproject.sandbox.exchange import Fault, Header
 from bingproject.sandbox.templates import read_page
 
@@ -254,10 +254,23 @@ def _chat() -> list[Scenario]:
             name = f"{word}-{status}"
             row = _CHAT_STATUS_ROWS.get(name, "status")
             scenarios.append(Scenario(name, stage, row, f"{what}: status {status}", status=status))
-    return scenarios + [
-        Scenario(name, Stage.ANSWER, row, effect, number=number)
-        for name, (row, effect, number) in chathub_scenarios.ANSWER.items()
+    return scenarios + _courses(chathub_scenarios.ANSWER)
+
+
+def _courses(table: dict[str, tuple[str, str, float | None]]) -> list[Scenario]:
+    return [Scenario(name, Stage.ANSWER, row, effect, number=number) for name, (row, effect, number) in table.items()]
+
+
+def _relatives() -> list[Scenario]:
+    """What the two other chats show besides."""
+    scenarios = [
+        Scenario(name, Stage.CREATE if name.startswith("create") else Stage.SOCKET, row, effect, status=403)
+        for name, (row, effect) in copilot_scenarios.CLEARANCE.items()
     ]
+    for module in (copilot_scenarios, m365_scenarios):
+        scenarios += [Scenario(name, Stage.TURN, row, effect) for name, (row, effect) in module.TURN.items()]
+        scenarios += _courses(module.ANSWER)
+    return scenarios
 
 
 def _build() -> dict[str, Scenario]:
@@ -269,7 +282,7 @@ def _build() -> dict[str, Scenario]:
     scenarios += [
         Scenario(name, Stage.GENERATION, row, effect, number=number) for name, (row, effect, number) in _COURSE.items()
     ]
-    scenarios += _chat()
+    scenarios += _chat() + _relatives()
     catalogue = {scenario.name: scenario for scenario in scenarios}
     for alias, name in _ALIASES.items():
         catalogue[alias] = replace(catalogue[name], effect=f"another word for {name}")

@@ -7,23 +7,25 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl
 
-from bingproject.sandbox import answers, chathub_answers
+from bingproject.sandbox import answers, chathub_answers, chathub_scenarios
 from bingproject.sandbox.catalogue import Stage
 from bingproject.sandbox.chathub_invocation import Invocation, check_place, parse_invocation
 from bingproject.sandbox.chathub_records import Records
 from bingproject.sandbox.chathub_scenarios import SYNONYMS
-from bingproject.sandbox.chathub_socket import ChatSocket, refuse
+from bingproject.sandbox.chathub_socket import ChatSocket
 from bingproject.sandbox.chathub_state import ANONYMOUS, SIGNED_IN, Conversation, Turn, read_token
-from bingproject.sandbox.chathub_turns import ANSWERED, DISENGAGING, UNCOUNTED, Script, Step
+from bingproject.sandbox.chathub_turns import DISENGAGING, UNCOUNTED, Script
 from bingproject.sandbox.exchange import JSON, Header, Receive, Reply, Request, Scope, Send
-from bingproject.sandbox.scenarios import Chosen, UnknownScenarioError, find_scenario, find_words
+from bingproject.sandbox.sockets import Line, refuse
 from bingproject.sandbox.state import Account, State
+from bingproject.sandbox.steps import Step
+from bingproject.sandbox.turn_words import ANSWERED, choose
 
 CREATE_PATHS = frozenset({"/turing/conversation/create", "/edgesvc/turing/conversation/create"})
 CHATS_PATH = "/turing/conversation/chats"
 SOCKET_PATH = "/sydney/ChatHub"
 AT_CREATE, AT_SOCKET = frozenset({Stage.CREATE}), frozenset({Stage.SOCKET})
-AT_TURN, AT_ANSWER = frozenset({Stage.TURN}), frozenset({Stage.ANSWER})
+KNOWN = frozenset({*chathub_scenarios.TURN, *chathub_scenarios.ANSWER})
 SIGN_IN_FIRST = "Sorry, you need to login first to access this service."
 REFUSED_CREATES = {
     "create-unauthorized": ("UnauthorizedRequest", SIGN_IN_FIRST),
@@ -35,10 +37,6 @@ REFUSED_CREATES = {
 ODD_SUCCESSES = ("create-no-signature", "create-anonymous", "create-garbage", "create-new-cookie")
 CHANGING_COOKIE = b"SANDBOX_CHANGING"
 Identify = Callable[[Request], Account | None]
-
-
-class Misplaced(ValueError):  # noqa: N818 - what is wrong with a word, not an error of ours
-    """A word that cannot hold for a turn."""
 
 
 class ChatHub:
@@ -133,7 +131,7 @@ class ChatHub:
         else:
             options = self.state.options
             socket = ChatSocket(
-                self, self.state.chat, scope, receive, send, account=name, token_for=token_for, handshake=decided,
+                self, self.state.chat, Line(scope, receive, send), account=name, token_for=token_for, handshake=decided,
                 open_seconds=options.chat_open_seconds, leave_seconds=options.chat_leave_seconds,
             )  # fmt: skip
             await socket.serve()
@@ -176,7 +174,7 @@ class ChatHub:
         owner = conversation.owner if conversation else socket.account
         socket.turn = turn = self._note(asked, conversation, owner)
         try:
-            knobs, outcome = self._behaviour(turn)
+            knobs, outcome = choose(self.state.scenarios, turn.text, turn.account, SYNONYMS, KNOWN)
         except ValueError as error:
             asked.faults.append(str(error))
             knobs, outcome = {}, ANSWERED
@@ -196,34 +194,6 @@ class ChatHub:
             asked.conversation_id, owner, number, asked.invocation_id, asked.text, asked.system, asked.tone,
             asked.options, asked.plugins, asked.image, self.now(), request_id=asked.request_id or str(uuid.uuid4()),
         )  # fmt: skip
-
-    def _behaviour(self, turn: Turn) -> tuple[dict[str, float | None], str]:
-        """Return how the answer comes and what becomes of the turn, by rules, then by words.
-
-        Raises: ValueError for a word that nobody knows, or that cannot hold for a turn.
-        """
-        scenarios = self.state.scenarios
-        words = [self._in_chat(one) for one in _find_words(turn.text)]
-        ruled, knob = scenarios.choose(AT_TURN, turn.account), scenarios.choose(AT_ANSWER, turn.account)
-        knobs = {one.scenario.name: one.number for one in words if one.scenario.stage is Stage.ANSWER}
-        if knob is not None:
-            knobs[knob.scenario.name] = knob.number
-        if ruled is not None:
-            return knobs, ruled.scenario.name
-        for one in words:
-            if one.scenario.stage is Stage.TURN and scenarios.still_refuses(turn.text, one):
-                return knobs, one.scenario.name
-        return knobs, ANSWERED
-
-    @staticmethod
-    def _in_chat(chosen: Chosen) -> Chosen:
-        name = SYNONYMS.get(chosen.scenario.name)
-        if name is not None:
-            # A number that nobody wrote is the image creator's, which means nothing here.
-            return find_scenario(name, None if chosen.number == chosen.scenario.number else chosen.number)
-        if chosen.scenario.stage not in (Stage.TURN, Stage.ANSWER):
-            raise Misplaced(f"the scenario {chosen.scenario.name} cannot be asked for by a chat's words")
-        return chosen
 
     def _natural_outcome(self, asked: Invocation, conversation: Conversation, socket: ChatSocket) -> str:
         options, account = self.state.options, self.state.account(conversation.owner)
@@ -277,13 +247,6 @@ def token_conversation(request: Request) -> str | None:
     """Return the conversation a socket's token was made for, after the one decoding a server does."""
     fields = dict(parse_qsl(request.query_string.decode("latin-1"), keep_blank_values=True))
     return read_token(fields.get("sec_access_token", ""))
-
-
-def _find_words(text: str) -> list[Chosen]:
-    try:
-        return find_words(text)
-    except UnknownScenarioError as error:
-        raise ValueError(f"there is no scenario {error}") from None
 
 
 def _result(value: str, message: str) -> Reply:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate, cycle, islice
 
@@ -49,10 +49,17 @@ def query(turn: Turn) -> str:
     return SANDBOX_WORD.sub("", turn.text).strip()[:80] or "sandbox"
 
 
-def compose(turn: Turn, conversation: Conversation, knobs: Knobs, words: int) -> Answer:
+def footnote(number: int) -> str:
+    """How Bing Chat marks a source in its text."""
+    return f"[^{number}^]"
+
+
+def compose(
+    turn: Turn, conversation: Conversation, knobs: Knobs, words: int, *, mark: Callable[[int], str] = footnote
+) -> Answer:
     """Make the answer to a turn; `words` is how long it is when the turn itself does not say."""
     count = int(knobs.get("words") or words)
-    tokens = _tokens(turn, conversation, knobs)
+    tokens = _tokens(turn, conversation, knobs, mark)
     if count > 0:
         tokens = _exactly(tokens, count)
     elif len(tokens) > MOST_CHUNKS:
@@ -69,7 +76,7 @@ def chunked(tokens: list[str]) -> Answer:
     )
 
 
-def _tokens(turn: Turn, conversation: Conversation, knobs: Knobs) -> list[str]:
+def _tokens(turn: Turn, conversation: Conversation, knobs: Knobs, mark: Callable[[int], str]) -> list[str]:
     if "recall" in knobs:
         said = [text for author, text in conversation.said if author == "user"]
         known = {"turn": turn.number, "told": conversation.told, "said": said, "tone": turn.tone}
@@ -77,8 +84,8 @@ def _tokens(turn: Turn, conversation: Conversation, knobs: Knobs) -> list[str]:
     echo = turn.text if len(turn.text) <= LONGEST_ECHO else turn.text[:LONGEST_ECHO] + "…"
     cited = wants_search(turn, knobs)
     seen = f"I see the picture {turn.image}. " if turn.image else ""
-    text = f"{seen}You wrote: “{echo}”{'[^1^]' if cited else ''} That was turn {turn.number + 1}"
-    text += "[^2^][^3^]. " if cited else ". "
+    text = f"{seen}You wrote: “{echo}”{mark(1) if cited else ''} That was turn {turn.number + 1}"
+    text += f"{mark(2)}{mark(3)}. " if cited else ". "
     return TOKEN.findall(text + "The sandbox answers, not Bing.")
 
 

@@ -118,10 +118,10 @@ class ChatState:
         self.in_flight: Counter[str] = Counter()
         self.max_in_flight: Counter[str] = Counter()
 
-    def create(self, owner: str, now: float, *, kind: str = SIGNED_IN) -> Conversation:
-        """Open a conversation for an account."""
+    def create(self, owner: str, now: float, *, kind: str = SIGNED_IN, conversation_id: str = "") -> Conversation:
+        """Open a conversation for an account; its id is of Bing's form unless given."""
         digits = str(int(hashlib.md5(owner.encode(), usedforsecurity=False).hexdigest(), 16))
-        conversation_id = f"51D|{kind}|{(uuid.uuid4().hex + uuid.uuid4().hex).upper()}"
+        conversation_id = conversation_id or f"51D|{kind}|{(uuid.uuid4().hex + uuid.uuid4().hex).upper()}"
         conversation = Conversation(conversation_id, "914" + digits[:12], owner, now)
         self.conversations[conversation_id] = conversation
         return conversation

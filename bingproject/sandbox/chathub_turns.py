@@ -3,42 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import Enum
 from itertools import cycle
 
 from bingproject.sandbox.chathub_answers import Answer, Knobs, query, wants_search
 from bingproject.sandbox.chathub_records import PING, SEPARATOR, Records, Values, encode
 from bingproject.sandbox.chathub_state import ANONYMOUS, SIGNED_IN, Turn
+from bingproject.sandbox.steps import (
+    PINGS_A_SECOND,
+    Close,
+    End,
+    Step,
+    cut_anywhere,
+    fragmented,
+    in_one_frame,
+)
+from bingproject.sandbox.turn_words import ANSWERED
 
-
-class End(Enum):
-    """A socket that is cut, or stays open and says nothing more, or nothing but pings; or all is said but a type 3."""
-
-    CUT = "cut"
-    SAID = "said"
-    SILENCE = "silence"
-    PINGS = "pings"
-
-
-@dataclass(frozen=True)
-class Close:
-    """The socket is closed with a code."""
-
-    code: int
-
-
-@dataclass(frozen=True)
-class Fragments:
-    """One text message in several frames, cut anywhere, also within a character."""
-
-    parts: tuple[bytes, ...]
-
-
-# A text is sent as one message; a number is a pause in seconds.
-Step = str | float | Fragments | Close | End
-
-ANSWERED = "answered"
 IDX = (
     "Token issued by https://sydney.bing.com/sydney is invalid (IDX10223: Lifetime validation failed. "
     "The token is expired.)"
@@ -59,8 +39,6 @@ BREAKS = frozenset({"cut", "close", "fail", "type7", "error3"})
 # Such turns do not count against a conversation's limit.
 UNCOUNTED = frozenset({*REFUSALS, "turn-limit", "too-long", "no-result", "bare-type3", "silent", "pings-only"})
 DISENGAGING = frozenset({"disengaged", "disengaged-only", "disengaged-after"})
-PINGS_A_SECOND = 10
-SPLITS = (1, 2, 3, 5, 8, 13, 21, 34, 55)
 GARBAGE = ('{"type":1,"target":"upd', "nothing like JSON", "null", "[1]", '"a text"', "{}", '{"type":"1"}', "")
 
 
@@ -86,11 +64,11 @@ class Script:
         """Yield the turn's steps."""
         steps = self._play()
         if "many-records" in self.knobs:
-            steps = _in_one_frame(steps)
+            steps = in_one_frame(steps)
         if "split-records" in self.knobs:
-            steps = _cut_anywhere(steps)
+            steps = cut_anywhere(steps)
         if "split-utf8" in self.knobs:
-            steps = _fragmented(steps)
+            steps = fragmented(steps)
         return steps
 
     def _play(self) -> Iterator[Step]:
@@ -317,46 +295,3 @@ _WITHOUT_TEXT = frozenset(
         "empty-answer",
     }
 )
-
-
-def _in_one_frame(steps: Iterator[Step]) -> Iterator[Step]:
-    """Join all text; pauses are left out, an end comes after what was said."""
-    texts: list[str] = []
-    for step in steps:
-        if isinstance(step, str):
-            texts.append(step)
-        elif not isinstance(step, float):
-            if texts:
-                yield "".join(texts)
-                texts.clear()
-            yield step
-    if texts:
-        yield "".join(texts)
-
-
-def _cut_anywhere(steps: Iterator[Step]) -> Iterator[Step]:
-    """Cut the stream of records into messages that know nothing of where a record ends."""
-    sizes, rest = cycle(SPLITS), ""
-    for step in steps:
-        if not isinstance(step, str):
-            yield from (rest, step) if rest and not isinstance(step, float) else (step,)
-            rest = rest if isinstance(step, float) else ""
-            continue
-        rest += step
-        while len(rest) > (size := next(sizes)):
-            yield rest[:size]
-            rest = rest[size:]
-    if rest:
-        yield rest
-
-
-def _fragmented(steps: Iterator[Step]) -> Iterator[Step]:
-    """Send each message in frames that cut its first and last long characters in two."""
-    for step in steps:
-        if not isinstance(step, str):
-            yield step
-            continue
-        content = step.encode()
-        cuts = [index for index, byte in enumerate(content) if byte & 0xC0 == 0x80]
-        first, last = (cuts[0], cuts[-1]) if cuts else (len(content) // 2, len(content) // 2)
-        yield Fragments(tuple(part for part in (content[:first], content[first:last], content[last:]) if part))

@@ -12,6 +12,7 @@ from bingproject.sandbox.options import change_options
 from bingproject.sandbox.scenarios import Rule, UnknownScenarioError, find_scenario
 from bingproject.sandbox.state import IMAGE, VIDEO, State
 from bingproject.sandbox.submit_form import DOORS
+from bingproject.sandbox.tokens import AUDIENCES, LIFE_SECONDS, make_token
 
 PREFIX = "/_sandbox/"
 
@@ -30,6 +31,7 @@ class Control:
             ("POST", "account"): self.set_account,
             ("POST", "options"): self.set_options,
             ("POST", "clock"): self.set_clock,
+            ("POST", "token"): self.make_token,
             ("POST", "reset"): self.reset,
         }
 
@@ -61,7 +63,8 @@ class Control:
 
     def show_turns(self, _wanted: dict[str, Any]) -> Reply:
         """Every turn of a chat: what was asked, with what system prompt, and what became of it."""
-        return Reply.json([turn.record() for turn in self.state.chat.turns])
+        servers = {"bing": self.state.chat, "copilot": self.state.copilot, "m365": self.state.m365}
+        return Reply.json([turn.record() | {"server": name} for name, chat in servers.items() for turn in chat.turns])
 
     def show_scenarios(self, _wanted: dict[str, Any]) -> Reply:
         """The catalogue: name → where it shows, which row it emulates, what it does."""
@@ -120,6 +123,17 @@ class Control:
         self.state.ahead += float(wanted.get("advance", 0))
         return Reply.json({"ahead": self.state.ahead})
 
+    def make_token(self, wanted: dict[str, Any]) -> Reply:
+        """Hand out an account's token: `{"service", "account", "seconds"?, "audience"?, "is_opaque"?}`."""
+        service, account = str(wanted.pop("service", "")), str(wanted.pop("account", ""))
+        if service not in AUDIENCES or not account:
+            raise ValueError(f"service is one of {', '.join(AUDIENCES)}, and account is needed")
+        ends_at = self.state.now() + float(wanted.pop("seconds", LIFE_SECONDS))
+        audience, is_opaque = str(wanted.pop("audience", "")), bool(wanted.pop("is_opaque", False))
+        if wanted:
+            raise ValueError(f"unknown: {', '.join(sorted(wanted))}")
+        return Reply.json({"token": make_token(service, account, ends_at, audience=audience, is_opaque=is_opaque)})
+
     def reset(self, _wanted: dict[str, Any]) -> Reply:
         """Forget everything but the options."""
         self.state.reset()
@@ -130,7 +144,7 @@ def describe(state: State) -> dict[str, Any]:
     """Return all that was counted, as plain values.
 
     Shape: `submits`, `accepted`, `polls`, `homes`, `result_pages`, `details`, `media`, `accounts`, `chat`,
-    `violations`, `violation_count`.
+    `copilot`, `m365`, `violations`, `violation_count`.
     """
     counts, now = state.counts, state.now()
     return {
@@ -159,6 +173,8 @@ def describe(state: State) -> dict[str, Any]:
             for account in state.accounts.values()
         },
         "chat": state.chat.describe(),
+        "copilot": state.copilot.describe(),
+        "m365": state.m365.describe(),
         "violations": list(state.violations),
         "violation_count": counts.violations,
     }

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from bingproject.sandbox import answers
@@ -20,6 +20,7 @@ VIDEO_FILE = Path(__file__).parent / "sandbox.mp4"
 RANGE = re.compile(rb"bytes=([0-9]*)-([0-9]*)")
 KEPT_PICTURES = 24
 LARGEST_THUMBNAIL = 2048
+CHAT_PREFIX, CHAT_SIZE = "BCO.", (1024, 1024)
 
 
 @cache
@@ -51,7 +52,7 @@ class Media:
             return answers.answer(scenario, None)
         query = request.query()
         if generation is None:
-            return _missing()
+            return await self._chat_picture(media_id) if media_id.startswith(CHAT_PREFIX) else _missing()
         if query.get("pid") == "videocreator":
             return self._video(request) if generation.kind == VIDEO and index == 0 else _missing()
         if generation.kind != VIDEO and index >= max(picture_count(generation), 2 if generation.model else 0):
@@ -61,6 +62,13 @@ class Media:
         box = _box(query)
         if box is not None:
             jpeg = await asyncio.get_running_loop().run_in_executor(self._threads, shrink, jpeg, *box)
+        return Reply(jpeg, content_type="image/jpeg", page=False, headers=_public())
+
+    async def _chat_picture(self, media_id: str) -> Reply:
+        """A picture of the consumer Copilot's: what it shows stands in its address."""
+        prompt = media_id.removeprefix(CHAT_PREFIX).rpartition(".")[0]
+        draw = partial(draw_picture, prompt, 0, CHAT_SIZE)
+        jpeg = await asyncio.get_running_loop().run_in_executor(self._threads, draw)
         return Reply(jpeg, content_type="image/jpeg", page=False, headers=_public())
 
     def _scenario(self, request: Request, generation: Generation | None) -> Scenario | None:

@@ -38,6 +38,9 @@ class Options:
     chat_limit: int = 32_000
     chat_open_seconds: float = 10.0
     chat_leave_seconds: float = 2.0
+    copilot_auth: int = 1
+    copilot_limit: int = 10_240
+    m365_max_turns: int = 600
     journal: Path | None = None
 
 
@@ -115,6 +118,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         "chat_expiry": "seconds a conversation lives (21600)",
         "chat_era": "where the chat's signature stands: 1 in the body, 2 in the headers (2)",
         "chat_limit": "characters a chat's message, or what was said before, may have (32000)",
+        "copilot_auth": "what the consumer Copilot's REST calls take: 1 a Bearer token, 2 cookies and no token (1)",
+        "copilot_limit": "characters a message to the consumer Copilot may have (10240)",
+        "m365_max_turns": "turns a Microsoft 365 conversation takes (600)",
     }
     for name, text in counts.items():
         flag = "--" + name.replace("_", "-")

@@ -14,8 +14,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from bingproject.sandbox.app import Sandbox, create_app
-from bingproject.sandbox.chathub_socket import CONNECTION, TRANSPORT
 from bingproject.sandbox.options import Options
+from bingproject.sandbox.sockets import CONNECTION, TRANSPORT
 from bingproject.sandbox.state import State
 
 BACKLOG = 2048

@@ -123,7 +123,7 @@ class State:
         self.media: dict[str, tuple[Generation, int]] = {}
         self.violations: deque[dict[str, str]] = deque(maxlen=1000)
         self.scenarios.clear()
-        self.chat = ChatState()
+        self.chat, self.copilot, self.m365 = ChatState(), ChatState(), ChatState()
         self.ahead = 0.0
 
     def reset(self) -> None:

@@ -23,7 +23,6 @@ from unfold.decorators import display
 from bingproject.pages import MachineRowsAdmin, NewestPaginator, TimeFilter, once_for_each_row
 from chat import services
 from chat.models import Conversation, Turn, TurnState
-from chat.protocol.catalogue import MODELS
 
 SHOWN_TURNS = 100  # the newest; a page of thousands is read by nobody
 STATE_COLOURS = {"answering": "info", "open": "success", "closed": "default"}
@@ -59,11 +58,11 @@ class ModelFilter(DropdownFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
         """The models."""
-        return [(name, name) for name in MODELS]
+        return [(name, name) for name in services.all_models()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> QuerySet[Conversation]:
         """Those held with it."""
-        return queryset.filter(model=self.value()) if self.value() in MODELS else queryset
+        return queryset.filter(model=self.value()) if self.value() in services.all_models() else queryset
 
 
 class FailedFilter(DropdownFilter):
@@ -147,7 +146,7 @@ class ConversationAdmin(MachineRowsAdmin):
                 )
             },
         ),
-        ("At Bing", {"fields": ("account", "opened_at", "upstream_turn_count", "create_count")}),
+        ("At Bing", {"fields": ("back_end", "account", "opened_at", "upstream_turn_count", "create_count")}),
     )
     readonly_fields = ("transcript", "state_text", "asked_by")
 

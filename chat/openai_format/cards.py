@@ -10,7 +10,10 @@ CREATED_UNIX_SECONDS = 1_700_000_000
 
 
 def model_card(model_id: str, description: str) -> dict[str, Any]:
-    """One model: `{"id", "object": "model", "created", "owned_by": "bing", "description"}`."""
+    """One model: `{"id", "object": "model", "created", "owned_by": "bing", "description"}`.
+
+    The owner is that of the original server, whatever serves the model.
+    """
     return {
         "id": model_id,
         "object": "model",

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from chat.openai_format.cutting import Cut, Cutter, estimate_tokens
-from chat.openai_format.extras import build_annotations, strip_extras, write_search, write_suggestions
+from chat.openai_format.extras import (
+    annotate_images,
+    build_annotations,
+    strip_extras,
+    write_image,
+    write_search,
+    write_suggestions,
+)
 from chat.protocol.events import (
     Citations,
     Event,
@@ -15,6 +22,7 @@ from chat.protocol.events import (
     Prompt,
     ReasoningDelta,
     Refused,
+    ServedBy,
     Source,
     Sources,
     Suggestions,
@@ -41,12 +49,13 @@ class Choice:
         self._is_streamed = is_streamed
         self._pieces: list[str] = []
         self._searches: list[str] = []
-        self._images: list[str] = []
+        self._images: list[tuple[Source, str]] = []
         self._reasoning: list[str] = []
         self._found: list[Source] = []
         self._citations: tuple[Source, ...] = ()
         self._is_refused = False
         self.suggestions: tuple[str, ...] = ()
+        self.served_by: str | None = None
 
     @property
     def is_full(self) -> bool:
@@ -67,6 +76,10 @@ class Choice:
         """The answer as the caller's next request will repeat it, if their own limit ended it; else None."""
         return strip_extras(self.content) if self.is_full else None
 
+    def told_answer(self) -> str | None:
+        """The answer as the caller's next request will repeat it, where pictures stand in it; else None."""
+        return strip_extras(self.content) if self._images else None
+
     @property
     def reasoning(self) -> str:
         """What the model thought aloud."""
@@ -80,8 +93,9 @@ class Choice:
             case ReasoningDelta(text):
                 self._reasoning.append(text)
             case ImageMade(url, alt):
-                self._images.append(f"\n\n![{alt}]({url})\n\n")
-                return self._show(self._cutter.flush() + self._images[-1])
+                return self._draw(Source(alt, url))
+            case ServedBy(name):
+                self.served_by = name
             case Sources(query, items):
                 return self._search(query, items)
             case Citations(items):
@@ -96,7 +110,10 @@ class Choice:
 
     def annotations(self) -> list[dict[str, Any]]:
         """The sources of the answer; a withdrawn answer has none."""
-        return [] if self._is_refused else build_annotations(self.content, self._citations, self._found)
+        if self._is_refused:
+            return []
+        made = annotate_images(self.content, self._images)
+        return made + build_annotations(self.content, self._citations, self._found)
 
     def message(self) -> dict[str, Any]:
         """The answer as an assistant's message."""
@@ -114,6 +131,11 @@ class Choice:
             self._pieces.append(text)
         return text
 
+    def _draw(self, image: Source) -> str:
+        shown = write_image(image)
+        self._images.append((image, shown))
+        return self._show(f"{self._cutter.flush()}\n\n{shown}\n\n")
+
     def _search(self, query: str, items: tuple[Source, ...]) -> str:
         self._found += items
         if not self._has_inline:
@@ -128,7 +150,8 @@ class Choice:
     def _finish(self, event: Finished) -> str:
         if event.text != event.streamed and not self._is_streamed and not self._is_refused:
             self._cutter = Cutter(self._cut)
-            self._pieces = [*self._searches, self._cutter.feed(event.text), *self._images]
+            self._pieces = [*self._searches, self._cutter.feed(event.text)]
+            self._pieces += [f"\n\n{shown}\n\n" for _, shown in self._images]
         shown = self._cutter.flush()
         if self._has_inline and self.suggestions and not self.is_full:
             shown += write_suggestions(self.suggestions)
@@ -144,7 +167,7 @@ def completion(
         "object": "chat.completion",
         "created": created,
         "model": model,
-        "system_fingerprint": None,
+        "system_fingerprint": choices[-1].served_by if choices else None,
         "choices": [
             {
                 "index": choice.index,

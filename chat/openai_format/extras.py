@@ -16,6 +16,7 @@ _SEARCH_BLOCK = re.compile(
     r"<details>\n<summary>\nSearching: \[\*\*[^\n]*\*\*\]\n</summary>\n(?:\d+\. \[[^\n]*\)\n)*</details>\n?"
 )
 _SUGGESTION_BLOCK = re.compile(r"\n\n---\n\n\*\*Suggested Questions:\*\*(?:\n- [^\n]*)+\s*\Z")
+UNNAMED_IMAGE = "Generated image"
 _LINE_BREAKS = re.compile(r"\s*[\r\n\u2028\u2029]\s*")
 
 
@@ -30,6 +31,24 @@ def write_search(query: str, items: Iterable[Source]) -> str:
 def write_suggestions(texts: Iterable[str]) -> str:
     """Questions to ask next, as a list under a rule."""
     return "\n\n---\n\n**Suggested Questions:**" + "".join(f"\n- {_one_line(text)}" for text in texts)
+
+
+def write_image(image: Source) -> str:
+    """A picture as Markdown; what it shows, and its address, cannot end it early."""
+    alt = re.sub(r"([\\\[\]])", r"\\\1", _one_line(image.title))
+    url = "".join(f"%{ord(character):02X}" if character in '()<> "' else character for character in image.url)
+    return f"![{alt}]({url})"
+
+
+def annotate_images(content: str, images: Iterable[tuple[Source, str]]) -> list[dict[str, Any]]:
+    """The pictures made, each over its Markdown in the content; one that was cut off is left out."""
+    annotations = []
+    for image, shown in images:
+        start = content.find(shown)
+        if start >= 0:
+            source = Source(image.title or UNNAMED_IMAGE, image.url)
+            annotations.append(_annotation(source, start, start + len(shown)))
+    return annotations
 
 
 def strip_extras(text: str) -> str:

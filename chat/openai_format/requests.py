@@ -16,6 +16,7 @@ from chat.protocol.events import Prompt
 
 MAX_CHOICES = 4
 MAX_STOPS = 4
+THINKING_EFFORTS = ("medium", "high", "xhigh")
 Check = Callable[[Any], bool]
 
 
@@ -24,7 +25,8 @@ class ChatRequest:
     """A checked request.
 
     Shape: `model` as it was asked for; `inline_extras` None when it is not said; `conversation_id` "" likewise;
-    `ignored` names known fields that were given and have no effect.
+    `ignored` names known fields that were given and have no effect, `reasoning_effort` among them, which has one with
+    some models: `wants_thinking` is what it says.
     """
 
     model: str
@@ -34,6 +36,8 @@ class ChatRequest:
     choice_count: int
     cut: Cut
     inline_extras: bool | None
+    wants_suggestions: bool
+    wants_thinking: bool
     conversation_id: str
     ignored: tuple[str, ...]
 
@@ -104,6 +108,8 @@ def parse_request(body: Mapping[str, Any]) -> ChatRequest:
         choice_count=_choice_count(body, is_stream=is_stream is True),
         cut=_cut(body),
         inline_extras=_flag(body, "inline_extras"),
+        wants_suggestions=_flag(body, "suggestions") is not False,
+        wants_thinking=body.get("reasoning_effort") in THINKING_EFFORTS,
         conversation_id=_conversation_id(body),
         ignored=ignored,
     )

@@ -8,7 +8,7 @@ import msgspec
 
 from chat.openai_format.choices import Choice, usage
 from chat.openai_format.cutting import Cut
-from chat.protocol.events import Event, Finished, Prompt, ReasoningDelta
+from chat.protocol.events import Event, Finished, Prompt, ReasoningDelta, ServedBy
 
 DONE = b"data: [DONE]\n\n"
 _encode = msgspec.json.encode
@@ -33,23 +33,21 @@ class Stream:
         inline_extras: bool = False,
         include_usage: bool = False,
     ) -> None:
-        shared = {
-            "id": completion_id,
-            "object": "chat.completion.chunk",
-            "created": created,
-            "model": model,
-            "system_fingerprint": None,
-        }
-        self._shared = _json(shared)[:-1]
-        self._head = b"data: " + self._shared + b',"choices":[{"index":0,"delta":'
+        self._facts = {"id": completion_id, "object": "chat.completion.chunk", "created": created, "model": model}
+        self._share(None)
         self._end = b',"usage":null}\n\n' if include_usage else b"}\n\n"
         self._tail = b',"logprobs":null,"finish_reason":null}]' + self._end
-        self._text_head = self._head + b'{"content":'
         self._text_tail = b"}" + self._tail
         self._includes_usage = include_usage
         self._prompt = prompt
         self._choice = Choice(0, cut, inline_extras=inline_extras, is_streamed=True)
         self.is_ended = False
+
+    def _share(self, served_by: str | None) -> None:
+        """Encode what all chunks have in common, until another back end takes over."""
+        self._shared = _json(self._facts | {"system_fingerprint": served_by})[:-1]
+        self._head = b"data: " + self._shared + b',"choices":[{"index":0,"delta":'
+        self._text_head = self._head + b'{"content":'
 
     def start(self) -> bytes:
         """The first chunk, which names the role."""
@@ -64,6 +62,9 @@ class Stream:
         if isinstance(event, ReasoningDelta):
             self._choice.add(event)
             return self._chunk({"reasoning_content": event.text})
+        if isinstance(event, ServedBy):
+            self._share(event.name)
+            return b""
         text = self._choice.add(event)
         lines = self._text_head + _json(text) + self._text_tail if text else b""
         if isinstance(event, Finished) or self._choice.is_full:
@@ -74,6 +75,10 @@ class Stream:
     def cut_answer(self) -> str | None:
         """The answer if the caller's own limit ended it; else None."""
         return self._choice.cut_answer()
+
+    def told_answer(self) -> str | None:
+        """The answer with the pictures in it; None without any."""
+        return self._choice.told_answer()
 
     def error(self, body: dict[str, Any]) -> bytes:
         """The line of a failure; the stream ends after it, without the sign of a good end."""

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 import msgspec
 
 Role = Literal["user", "assistant"]
-Phase = Literal["handshake", "waiting", "answering", "finished"]
+Phase = Literal["handshake", "waiting", "answering", "lingering", "finished"]
 RefusalKind = Literal["disengaged", "apology"]
 
 
@@ -64,6 +64,17 @@ class Source:
 
     title: str
     url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServedBy:
+    """Which back end answers, as callers are told; the services say so first, and again when another one takes over.
+
+    Shape: `ignored` names what was asked for and this one cannot do.
+    """
+
+    name: str
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +166,8 @@ class Finished:
 
 
 Event = (
-    HistoryDropped
+    ServedBy
+    | HistoryDropped
     | Searching
     | Sources
     | TextDelta
@@ -176,6 +188,8 @@ class Dialect(Protocol):
 
     The loop around it: send `start()`; for each frame yield what `receive()` gives, then send `to_send()`; end when
     `finished`. `progress` counts records that are no pings, so a timer starts anew when it or `phase` has changed.
+    In the phase "lingering" the answer is complete and out, and something that is still wanted may follow within a
+    second: whatever ends it (the record, the timer, the socket) gives the last events and never an error.
     """
 
     @property

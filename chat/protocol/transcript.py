@@ -21,6 +21,7 @@ _MARKERS = {
     "assistant": "[assistant](#message)",
 }
 _BLANK_LINE = "\n\n"
+_QUESTION_MARK = f"{_MARKERS['user']}\n"
 # Part of every key: changes when the normal form does, so that old keys are missed and not misread.
 _KEY_VERSION = 1
 Item = TypeVar("Item")
@@ -41,24 +42,22 @@ def check_newest(prompt: Prompt, limit: int) -> None:
     """
     for what, text in (("newest message", prompt.newest), ("system prompt", prompt.system)):
         if len(text) > limit:
-            # Clients look for these very words to know that they must shorten the chat.
-            raise InvalidRequestError(
-                f"The {what} is too long: this model's maximum context length is {limit} characters a turn, "
-                f"and it has {len(text)}. Shorten it.",
-                code="context_length_exceeded",
-                param="messages",
-            )
+            raise _too_long(f"{what} is", limit, len(text))
 
 
-def fit(prompt: Prompt, limit: int, *, replays: bool = True) -> Fitted:
+def fit(prompt: Prompt, limit: int, *, replays: bool = True, prepends: bool = False) -> Fitted:
     """Drop the oldest turns until the rest fits into one turn; the system prompt and the newest message stay.
 
-    Shape: with `replays` False the history is not sent and does not count. Units: `limit` in characters.
-    Raises: as `check_newest`.
+    Shape: with `replays` False the history is not sent and does not count; with `prepends` True all of it goes out as
+    one text, the way `prepend` writes it, so that system prompt and newest message must fit together.
+    Units: `limit` in characters. Raises: as `check_newest`.
     """
     check_newest(prompt, limit)
-    head = len(_written("system", prompt.system)) if replays and prompt.system else 0
+    mark = len(_QUESTION_MARK) if prepends and replays else 0
+    head = len(_written("system", prompt.system)) + mark if replays and prompt.system else 0
     room = limit - head - len(prompt.newest)
+    if mark and head and room < 0:
+        raise _too_long("system prompt and newest message together are", limit, limit - room)
     lead, room = _newest_that_fit([(text, len(text) + len(_BLANK_LINE)) for text in prompt.lead], room)
     dropped = len(prompt.lead) - len(lead)
     if not replays:
@@ -66,7 +65,7 @@ def fit(prompt: Prompt, limit: int, *, replays: bool = True) -> Fitted:
     turns = _turns(prompt.history)
     # When messages after the history are out already, what came before them must not stand in their place.
     sized = [(turn, sum(len(_written(said.role, said.text)) for said in turn)) for turn in turns]
-    kept, _ = _newest_that_fit([] if dropped else sized, room)
+    kept, _ = _newest_that_fit([] if dropped else sized, room if head else room - mark)
     history = tuple(said for turn in kept for said in turn)
     return Fitted(replace(prompt, lead=tuple(lead), history=history), dropped + len(turns) - len(kept))
 
@@ -78,9 +77,16 @@ def render(prompt: Prompt) -> str:
     """
     if not prompt.history:
         return prompt.system
-    written = [_written("system", prompt.system)] if prompt.system else []
-    written += [_written(said.role, said.text) for said in prompt.history if said.text.strip()]
-    return "".join(written).removesuffix(_BLANK_LINE)
+    return _written_out(prompt).removesuffix(_BLANK_LINE)
+
+
+def prepend(prompt: Prompt) -> str:
+    """System prompt, history and question as one text, for back ends that have no other way in.
+
+    Shape: the question alone stays as it is; behind anything else it has a marker of its own.
+    """
+    before = _written_out(prompt)
+    return f"{before}{_QUESTION_MARK}{prompt.question}" if before else prompt.question
 
 
 def merge(history: Iterable[Said]) -> tuple[Said, ...]:
@@ -101,6 +107,22 @@ def hash_history(holder: str, model: str, system: str, history: Iterable[Said]) 
     """
     said = [(said.role, said.text) for said in merge(history)]
     return hashlib.sha256(msgspec.json.encode([_KEY_VERSION, holder, model, system.strip(), said])).hexdigest()
+
+
+def _written_out(prompt: Prompt) -> str:
+    written = [_written("system", prompt.system)] if prompt.system else []
+    written += [_written(said.role, said.text) for said in prompt.history if said.text.strip()]
+    return "".join(written)
+
+
+def _too_long(what: str, limit: int, size: int) -> InvalidRequestError:
+    # Clients look for these very words to know that they must shorten the chat.
+    return InvalidRequestError(
+        f"The {what} too long: this model's maximum context length is {limit} characters a turn, "
+        f"and it has {size}. Shorten it.",
+        code="context_length_exceeded",
+        param="messages",
+    )
 
 
 def _written(role: str, text: str) -> str:

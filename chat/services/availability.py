@@ -1,41 +1,69 @@
-"""Which accounts can chat, and what stands in the way when none can."""
+"""Which accounts can chat over which back end, and what stands in the way when none can."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import datetime
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from accounts.models import AccountCapability, AccountState, Capability
-from bingproject.errors import (
-    AccountBlockedError,
-    AccountThrottledError,
-    ChallengeRequiredError,
-    CookieExpiredError,
-    NoAccountError,
-    ServiceError,
+from accounts.leases import next_start
+from accounts.models import AccountCapability, AccountState
+from bingproject.errors import NoAccountError, ServiceError
+from chat.services.backends import BACK_ENDS
+
+_MENDED_BY_OPERATORS = (
+    (AccountState.EXPIRED, "cookie_expired"),
+    (AccountState.CHALLENGED, "challenge_required"),
+    (AccountState.BLOCKED, "account_blocked"),
 )
 
 
-def has_other_account(excluded: Collection[int]) -> bool:
-    """Whether an account that has not failed this turn could take it."""
-    return AccountCapability.objects.usable(Capability.CHAT, timezone.now()).exclude(account__in=excluded).exists()
+def usable_back_ends(now: datetime) -> set[str]:
+    """Those for which some account may be given work now."""
+    return {
+        name
+        for name, back_end in BACK_ENDS.items()
+        if AccountCapability.objects.usable(back_end.capability, now).exists()
+    }
 
 
-def why_no_account(now: datetime) -> ServiceError:
-    """What stands in the way when no account can chat: the nearest to be mended first."""
-    rows = AccountCapability.objects.of_enabled(Capability.CHAT)
-    states = dict.fromkeys(rows.values_list("account__state", flat=True))
-    ends = rows.filter(account__state__in=(AccountState.OK, AccountState.UNCHECKED), cooldown_until__gt=now)
-    soonest = ends.order_by("cooldown_until").values_list("cooldown_until", flat=True).first()
-    if soonest is not None:
-        return AccountThrottledError(code="throttled", retry_after=(soonest - now).total_seconds())
-    for state, error in (
-        (AccountState.EXPIRED, CookieExpiredError),
-        (AccountState.CHALLENGED, ChallengeRequiredError),
-        (AccountState.BLOCKED, AccountBlockedError),
-    ):
-        if state in states:
-            return error()
+def has_account(back_end: str, excluded: Collection[int] = (), *, only: int | None = None) -> bool:
+    """Whether an account that has not failed this turn, or that very one, could take it."""
+    rows = AccountCapability.objects.usable(BACK_ENDS[back_end].capability, timezone.now())
+    rows = rows if only is None else rows.filter(account=only)
+    return rows.exclude(account__in=excluded).exists() if excluded else rows.exists()
+
+
+def why_no_account(back_ends: Iterable[str], now: datetime) -> ServiceError:
+    """What stands in the way when none of them has a usable account: the nearest to be mended first."""
+    names: Sequence[str] = tuple(back_ends)
+    resting = [(until, name) for name in names if (until := _rests_until(name, now)) is not None]
+    if resting:
+        until, name = min(resting)
+        return BACK_ENDS[name].voice.fail("throttled", "", retry_after=(until - now).total_seconds())
+    for name in names:
+        rows = AccountCapability.objects.of_enabled(BACK_ENDS[name].capability)
+        states = set(rows.values_list("account__state", flat=True))
+        for state, code in _MENDED_BY_OPERATORS:
+            if state in states:
+                return BACK_ENDS[name].voice.fail(code, "")
     return NoAccountError()
+
+
+def _rests_until(back_end: str, now: datetime) -> datetime | None:
+    rows = AccountCapability.objects.of_enabled(BACK_ENDS[back_end].capability)
+    ends = rows.filter(account__state__in=(AccountState.OK, AccountState.UNCHECKED), cooldown_until__gt=now)
+    return ends.order_by("cooldown_until").values_list("cooldown_until", flat=True).first()
+
+
+def expected_start(back_end: str, ahead: int, now: datetime) -> datetime:
+    """When the pace of its accounts lets a turn begin that has so many others ahead of it; how long those take is not
+    known, and counts nothing.
+    """
+    capability = BACK_ENDS[back_end].capability
+    start = next_start(capability, now) or now
+    paces = AccountCapability.objects.usable(capability, now).values_list("per_minute", flat=True)
+    if not all(paces) or not paces:
+        return start
+    return start + timedelta(minutes=ahead / sum(pace or 0 for pace in paces))

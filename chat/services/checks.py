@@ -12,7 +12,9 @@ from accounts.services import Finding, Look
 from bingproject.errors import AccountError
 from chat import client
 from chat.protocol import sydney
-from chat.services import sessions
+from chat.protocol.sydney import Credentials
+from chat.services.backends import BACK_ENDS
+from chat.services.backends.backend import CALL_SECONDS, at_most
 
 REST_SECONDS = 3600.0  # of a chat that Bing slows down without naming a time
 
@@ -24,9 +26,8 @@ async def check_chat(look: Look) -> Finding:
     """
     if look.may_open:
         return await _open(look)
-    answer = await client.call(
-        look.client, settings.BING_URL, sydney.build_list_request(), seconds=sessions.call_seconds()
-    )
+    request, seconds = sydney.build_list_request(), at_most(CALL_SECONDS)
+    answer = await client.call(look.client, settings.BING_URL, request, seconds=seconds)
     count = sydney.parse_list_response(answer.status, answer.headers, answer.text)
     known = f"Bing lists {count} conversation{'' if count == 1 else 's'} of this account."
     return Finding(CheckState.UNKNOWN, f"Cannot tell without opening a conversation. {known}")
@@ -34,12 +35,12 @@ async def check_chat(look: Look) -> Finding:
 
 async def _open(look: Look) -> Finding:
     try:
-        credentials = await sessions.open_session(look.account)
+        credentials = await BACK_ENDS["bing"].open_session(look.account)
     except AccountError as error:
         await sync_to_async(accounts.settle)(
             look.account, Capability.CHAT, error, timezone.now(), rest_seconds=error.retry_after or REST_SECONDS
         )
         raise
-    if sydney.is_anonymous(credentials):
+    if sydney.is_anonymous(Credentials(**credentials)):
         return Finding(CheckState.FAILED, "Bing opened a conversation, but as for somebody who is not signed in.")
     return Finding(CheckState.OK, "Bing opened a conversation.")

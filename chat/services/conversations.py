@@ -17,7 +17,8 @@ from accounts.leases import prune_leases
 from accounts.models import WhitelistedUser
 from bingproject.errors import NotFoundError, NotWhitelistedError
 from chat.models import Conversation, KeptAnswer, Origin
-from chat.protocol.catalogue import ModelSpec, find_model
+from chat.protocol.catalogue import ModelSpec
+from chat.services.catalogue import find_model
 from chat.services.kept import KEPT_HOURS
 
 DEFAULT_TWO_CALL_MODEL = "balanced"

@@ -1,4 +1,4 @@
-"""What is asked of a turn, what its row will say of it, and what earlier rows say."""
+"""What is asked of a turn, what it holds, what its row will say of it, and what earlier rows say."""
 
 from __future__ import annotations
 
@@ -6,20 +6,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from django.utils import timezone
+
 from accounts.limits import Allowance
-from bingproject.errors import ConflictError, ServiceError
+from accounts.models import Account, Lease
+from bingproject.errors import ConflictError, NoAccountError, ServiceError
 from chat.models import ANSWERED, Conversation, Origin, TurnState
-from chat.protocol.catalogue import ModelSpec
+from chat.protocol.catalogue import ModelSpec, Route
 from chat.protocol.events import SHOWN, Citations, Event, Finished, Prompt, Said, Sources, Suggestions
+from chat.services.backends import BACK_ENDS, Backend
 
 
 @dataclass(frozen=True, slots=True)
 class TurnRequest:
     """What a caller asks: the words, the model, and which conversation if they name one.
 
+    `routes` are the ways to serve it, filled in when the turn begins. `is_thinking`: more reasoning than usual.
     `is_streamed`: the caller sees deltas as they come, so it is these that their next request will repeat. `allowance`:
     what it may take of a user's day, if it is anybody's. `cut_answer`: asked when the turn is over; what the caller was
-    shown if their own limit ended the answer, else None.
+    shown if their own limit ended the answer, else None. `told_answer` likewise: the answer as their next request will
+    repeat it, where that is not its text alone.
     """
 
     holder: str
@@ -28,9 +34,13 @@ class TurnRequest:
     origin: Origin = Origin.COMPLETION
     conversation: Conversation | None = None
     is_streamed: bool = False
+    is_thinking: bool = False
+    wants_suggestions: bool = True
     request_id: str = ""
     allowance: Allowance | None = None
+    routes: tuple[Route, ...] = ()
     cut_answer: Callable[[], str | None] = lambda: None
+    told_answer: Callable[[], str | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +95,77 @@ class Record:
             return Outcome(TurnState.CUT, cut, cut)
         if end is None:
             return Outcome(TurnState.LEFT)
-        told = end.streamed if request.is_streamed else end.text
+        told = request.told_answer() or (end.streamed if request.is_streamed else end.text)
         return Outcome(TurnState.REFUSED if is_refused else TurnState.FINISHED, end.text, told)
+
+
+@dataclass(slots=True)
+class HeldTurn:
+    """A turn's hold on its conversation and account.
+
+    Shape: `routes` are those still to be tried, `route` the one that the account is held for.
+    """
+
+    request: TurnRequest
+    conversation: Conversation
+    claim: str
+    started_at: datetime
+    routes: tuple[Route, ...] = ()
+    route: Route | None = None
+    lease: Lease | None = None
+    record: Record = field(default_factory=Record)
+    finished: Finished | None = None
+    is_refused: bool = False
+    sent_turn: bool = False
+    opened_count: int = 0
+    sealed_before: str = ""
+
+    @property
+    def account(self) -> Account:
+        """The account that is held. Raises: NoAccountError when none is."""
+        if self.lease is None:
+            raise NoAccountError
+        return self.lease.account
+
+    @property
+    def back_end(self) -> Backend:
+        """The back end that the held account is one of. Raises: NoAccountError when none is held."""
+        if self.route is None:
+            raise NoAccountError
+        return BACK_ENDS[self.route.back_end]
+
+    @property
+    def session_route(self) -> Route | None:
+        """The way that the upstream conversation goes; None when there is none, or it may not be gone any more."""
+        row = self.conversation
+        ways = (route for route in self.routes if route.back_end == row.back_end)
+        return next(ways, None) if row.sealed_credentials else None
+
+    @property
+    def has_session(self) -> bool:
+        """Whether the upstream conversation can take this turn, over this account."""
+        row = self.conversation
+        return bool(row.sealed_credentials) and self.lease is not None and row.account_id == self.lease.account_id
+
+    def opened(self, credentials: dict[str, str]) -> None:
+        """An upstream conversation was opened over the held account."""
+        self.conversation.account = self.account
+        self.conversation.back_end = self.back_end.name
+        self.conversation.set_credentials(credentials, timezone.now())
+        self.opened_count += 1
+        self.sent_turn = False
+
+    def lose_session(self) -> None:
+        """The upstream conversation is of no use any more."""
+        self.conversation.set_credentials({}, None)
+        self.sent_turn = False
+
+    def finish(self, end: Finished) -> None:
+        """The turn came to its end."""
+        self.finished = end
+        self.conversation.upstream_turn_count += 1
+        if end.retire or self.conversation.upstream_turn_count >= self.back_end.max_turns:
+            self.lose_session()
 
 
 def with_stored_history(conversation: Conversation, prompt: Prompt) -> Prompt:

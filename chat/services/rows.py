@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Collection, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from threading import Lock
@@ -18,77 +17,22 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts import services as accounts
-from accounts.leases import drop_lease, take_lease
 from accounts.limits import Allowance
-from accounts.models import Account, AccountCapability, Capability, Lease
-from bingproject.errors import (
-    AccountThrottledError,
-    ConflictError,
-    NoAccountError,
-    NotFoundError,
-)
+from accounts.models import Account, Lease
+from bingproject.errors import ConflictError, NotFoundError
 from bingproject.seals import seal
 from bingproject.statements import insert
 from chat.models import ANSWERED, Conversation, Turn, TurnState, claim_end
-from chat.protocol import sydney
-from chat.protocol.events import Finished
 from chat.protocol.transcript import hash_history
-from chat.services.availability import has_other_account, why_no_account
-from chat.services.records import Outcome, Record, TurnRequest
+from chat.services.availability import has_account
+from chat.services.backends import BACK_ENDS
+from chat.services.holds import lease_holder, let_go, try_account
+from chat.services.records import HeldTurn, Outcome, TurnRequest
 
 AGE_MARGIN_SECONDS = 300.0  # an upstream conversation this close to its end is not begun on
 LOOK_SECONDS = 0.1
 _one_writer = Lock()
-Held = TypeVar("Held", bound="HeldTurn | None")
-
-
-@dataclass(slots=True)
-class HeldTurn:
-    """A turn's hold on its conversation and account."""
-
-    request: TurnRequest
-    conversation: Conversation
-    claim: str
-    started_at: datetime
-    lease: Lease | None = None
-    record: Record = field(default_factory=Record)
-    finished: Finished | None = None
-    is_refused: bool = False
-    sent_turn: bool = False
-    opened_count: int = 0
-    sealed_before: str = ""
-
-    @property
-    def account(self) -> Account:
-        """The account that is held. Raises: NoAccountError when none is."""
-        if self.lease is None:
-            raise NoAccountError
-        return self.lease.account
-
-    @property
-    def has_session(self) -> bool:
-        """Whether the upstream conversation can take this turn, over this account."""
-        row = self.conversation
-        return bool(row.sealed_credentials) and self.lease is not None and row.account_id == self.lease.account_id
-
-    def opened(self, credentials: dict[str, str]) -> None:
-        """An upstream conversation was opened over the held account."""
-        self.conversation.account = self.account
-        self.conversation.set_credentials(credentials, timezone.now())
-        self.opened_count += 1
-        self.sent_turn = False
-
-    def lose_session(self) -> None:
-        """The upstream conversation is of no use any more."""
-        self.conversation.set_credentials({}, None)
-        self.sent_turn = False
-
-    def finish(self, end: Finished) -> None:
-        """The turn came to its end."""
-        self.finished = end
-        self.conversation.upstream_turn_count += 1
-        if end.retire or self.conversation.upstream_turn_count >= sydney.MAX_TURNS:
-            self.lose_session()
+Held = TypeVar("Held", bound=HeldTurn | None)
 
 
 @contextmanager
@@ -146,7 +90,7 @@ def _give_back(mark: str, allowance: Allowance | None) -> None:
     if allowance is not None:
         allowance.end(is_counted=False)
     rows = Conversation.objects.filter(claim=mark)
-    Lease.objects.filter(holder__in=[_lease_holder(pk) for pk in rows.values_list("pk", flat=True)]).delete()
+    Lease.objects.filter(holder__in=[lease_holder(pk) for pk in rows.values_list("pk", flat=True)]).delete()
     rows.filter(create_count=0, turns=None).delete()  # made for this turn
     rows.update(claim="", claimed_until=None)
 
@@ -172,7 +116,7 @@ def _claim_or_insert(request: TurnRequest, claim: str) -> HeldTurn:
     with _writing():
         _count(request, now)
         held = claim_new(request, claim)
-        _try_account(held, now)
+        try_account(held, now)
     return held
 
 
@@ -192,7 +136,7 @@ def claim_new(request: TurnRequest, claim: str, *, user_id: str = "") -> HeldTur
         used_at=now,
     )
     insert(row)
-    return HeldTurn(request, row, claim, now)
+    return HeldTurn(request, row, claim, now, request.routes)
 
 
 def keep_open(held: HeldTurn, now: datetime) -> None:
@@ -201,6 +145,7 @@ def keep_open(held: HeldTurn, now: datetime) -> None:
     row.release(
         held.claim,
         account_id=row.account_id,
+        back_end=row.back_end,
         sealed_credentials=row.sealed_credentials,
         opened_at=row.opened_at,
         create_count=held.opened_count,
@@ -223,70 +168,14 @@ def _count(request: TurnRequest, now: datetime) -> None:
 
 def _begun(request: TurnRequest, row: Conversation, claim: str, now: datetime) -> HeldTurn:
     _count(request, now)
-    held = HeldTurn(request, row, claim, now, sealed_before=row.sealed_credentials)
-    opened_at = row.opened_at
-    age = (now - opened_at).total_seconds() if opened_at else 0.0
-    if age > sydney.CONVERSATION_SECONDS - AGE_MARGIN_SECONDS:
+    held = HeldTurn(request, row, claim, now, request.routes, sealed_before=row.sealed_credentials)
+    age = (now - row.opened_at).total_seconds() if row.opened_at else 0.0
+    if held.session_route is None or age > BACK_ENDS[row.back_end].conversation_seconds - AGE_MARGIN_SECONDS:
         held.lose_session()
-    _try_account(held, now)
-    if held.lease is None and not _is_usable(row.account_id, now):
+    try_account(held, now)
+    if held.lease is None and row.sealed_credentials and not has_account(row.back_end, only=row.account_id):
         held.lose_session()
     return held
-
-
-def _try_account(held: HeldTurn, now: datetime) -> None:
-    """Hold the account at once if there is room, in the transaction that claims: one commit and one thread hop less.
-
-    One account only: its row stays locked until the claim is committed.
-    """
-    row = held.conversation
-    only = row.account_id if row.sealed_credentials else None
-    held.lease = take_lease(Capability.CHAT, _lease_holder(row.pk), now, only=only, most=1)
-
-
-def _lease_holder(conversation_id: uuid.UUID) -> str:
-    return f"chat {conversation_id}"
-
-
-def _is_usable(account_id: int | None, now: datetime) -> bool:
-    return AccountCapability.objects.usable(Capability.CHAT, now).filter(account=account_id).exists()
-
-
-# --- the account ---
-
-
-async def lease_account(held: HeldTurn, excluded: Collection[int]) -> Lease:
-    """Hold an account for the turn: the conversation's own while its upstream end lives, else the least busy one.
-
-    Waits for room as long as for a first record.
-    Raises: NoAccountError, AccountThrottledError and its like, with what stands in the way.
-    """
-    end = asyncio.get_running_loop().time() + settings.CHAT_FIRST_RECORD_SECONDS
-    while True:
-        lease = await sync_to_async(_take)(held, excluded)
-        if lease is not None:
-            return lease
-        if asyncio.get_running_loop().time() > end:
-            raise AccountThrottledError(code="too_many_running", retry_after=30)
-        await asyncio.sleep(LOOK_SECONDS)
-
-
-def _take(held: HeldTurn, excluded: Collection[int]) -> Lease | None:
-    now = timezone.now()
-    row = held.conversation
-    only = row.account_id if row.sealed_credentials else None
-    # Noted here, in the thread: a caller who leaves meanwhile would never learn that there is one to let go of.
-    held.lease = take_lease(Capability.CHAT, _lease_holder(row.pk), now, only=only, excluding=excluded)
-    if held.lease is None and not has_other_account(excluded):
-        raise why_no_account(now)
-    return held.lease
-
-
-def let_go(held: HeldTurn) -> None:
-    """Leave the account to others, and the upstream conversation that was held over it."""
-    if held.lease is not None:
-        drop_lease(held.lease.pk)
-    held.lease = None
 
 
 # --- the end ---
@@ -302,6 +191,7 @@ def end_turn(held: HeldTurn, now: datetime) -> None:
         held.lose_session()
     with _writing():
         account = held.lease.account if held.lease else None
+        capability = held.back_end.capability if account else ""
         let_go(held)
         outcome = held.record.outcome(held.request, held.finished, is_refused=held.is_refused)
         _insert_turn(held, outcome, account, now)
@@ -309,7 +199,7 @@ def end_turn(held: HeldTurn, now: datetime) -> None:
         if held.request.allowance is not None:
             held.request.allowance.end(is_counted=held.record.is_counted)
         if outcome.state in (TurnState.FINISHED, TurnState.CUT) and account is not None:
-            accounts.mark_success(account.pk, Capability.CHAT, now)
+            accounts.mark_success(account.pk, capability, now)
 
 
 def _insert_turn(held: HeldTurn, outcome: Outcome, account: Account | None, now: datetime) -> None:
@@ -341,6 +231,7 @@ def _conversation_changes(held: HeldTurn, outcome: Outcome, now: datetime) -> di
     is_answered = outcome.state in ANSWERED
     changes: dict[str, Any] = {
         "account_id": row.account_id if row.sealed_credentials else None,
+        "back_end": row.back_end,
         "opened_at": row.opened_at,
         "upstream_turn_count": row.upstream_turn_count,
         "create_count": row.create_count + held.opened_count,

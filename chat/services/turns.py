@@ -6,10 +6,9 @@ The dialect decides what a record means; here is decided what to do about it.
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from asgiref.sync import sync_to_async
@@ -18,31 +17,28 @@ from django.utils import timezone
 from accounts import services as accounts
 from accounts.leases import Renewer
 from accounts.limits import Allowance
-from accounts.models import Account, Capability
+from accounts.models import Account
 from bingproject.errors import (
     AccountError,
     AccountThrottledError,
+    CookieExpiredError,
     InvalidRequestError,
     ServiceError,
-    UnexpectedResponseError,
     UpstreamError,
-    UpstreamRefusedError,
-    UpstreamTimeoutError,
-    UpstreamUnavailableError,
 )
 from chat import client
 from chat.models import Conversation, Origin
-from chat.protocol import sydney
-from chat.protocol.catalogue import LIMIT_CHARACTERS, ModelSpec
-from chat.protocol.events import SHOWN, Event, Finished, HistoryDropped, Prompt, Refused, TextDelta
+from chat.protocol.catalogue import ModelSpec
+from chat.protocol.events import SHOWN, Dialect, Event, Finished, HistoryDropped, Prompt, Refused, ServedBy, TextDelta
 from chat.protocol.failures import SessionEndedError
-from chat.protocol.sydney import Credentials
-from chat.protocol.transcript import check_newest, fit
-from chat.services import records, rows, sessions
-from chat.services.availability import has_other_account
+from chat.protocol.transcript import fit
+from chat.services import holds, records, rows
+from chat.services.availability import has_account
+from chat.services.backends import Asked
+from chat.services.catalogue import routes_for
 from chat.services.records import TurnRequest
 
-LIMIT = LIMIT_CHARACTERS["sydney"]
+OFFLINE = "offline"
 SAME_AGAIN_SECONDS = 0.5
 FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 3600.0, 12 * 3600.0
 renewer = Renewer()
@@ -50,11 +46,12 @@ renewer = Renewer()
 
 @dataclass(slots=True)
 class _Tries:
-    """What has been tried before the first text; each kind once."""
+    """What has been tried before the first text: each kind once, with each back end."""
 
     session: bool = False
-    same: bool = False
-    other: bool = False
+    renewed: bool = False
+    same: set[str] = field(default_factory=set)
+    other: set[str] = field(default_factory=set)
     excluded: set[int] = field(default_factory=set)
 
 
@@ -64,8 +61,7 @@ async def stream_reply(request: TurnRequest) -> AsyncGenerator[Event, None]:
     Closing the generator closes the socket and lets go of the account; so does a failure.
     Raises: any ServiceError, before the first text after what can be tried again was, later at once.
     """
-    check_newest(request.prompt, LIMIT)
-    sydney.check_images(request.prompt)
+    request = replace(request, routes=routes_for(request.model, request.prompt))
     turn = _Turn(request, await rows.begin_turn(request))
     try:
         async with aclosing(turn.events()) as events:
@@ -85,7 +81,7 @@ async def start_conversation(
     """
     if allowance is not None:
         await sync_to_async(allowance.check)(timezone.now())
-    request = TurnRequest(holder, model, Prompt("", (), ""), origin)
+    request = TurnRequest(holder, model, Prompt("", (), ""), origin, routes=routes_for(model))
     turn = _Turn(request, await rows.claim(partial(rows.claim_new, request, user_id=user_id)))
     is_open = False
     try:
@@ -105,11 +101,12 @@ async def leave_spare(allowance: Allowance | None) -> None:
 class _Turn:
     """A turn under way."""
 
-    def __init__(self, request: TurnRequest, held: rows.HeldTurn) -> None:
+    def __init__(self, request: TurnRequest, held: records.HeldTurn) -> None:
         self._request = request
         self._held = held
         self._tries = _Tries()
         self._has_text = False
+        self._reply: Dialect | None = None
         if held.lease is not None:
             renewer.hold(held.lease.pk)
 
@@ -119,17 +116,20 @@ class _Turn:
             try:
                 await self._take_account()
                 address, reply = await self._prepare()
+                yield self._served_by()
                 if self._held.record.dropped:
                     yield HistoryDropped(self._held.record.dropped)
                 self._held.sent_turn = self._held.record.is_asked = True
-                async with aclosing(client.stream(address, reply, sessions.timers())) as events:
+                async with aclosing(client.stream(address, reply, self._held.back_end.timers())) as events:
                     async for event in events:
                         self._note(event)
                         yield event
                 return
             except (ServiceError, client.UpgradeRefusedError) as failure:
-                error = _meaning(failure)
+                error = self._meaning(failure)
                 if self._has_text or not await self._recover(error):
+                    if self._has_text and isinstance(error, AccountError):
+                        await self._settle(error)
                     self._held.record.fail(error)
                     if error is failure:
                         raise
@@ -156,41 +156,59 @@ class _Turn:
 
     async def _take_account(self) -> None:
         if self._held.lease is None:
-            renewer.hold((await rows.lease_account(self._held, self._tries.excluded)).pk)
+            renewer.hold((await holds.lease_account(self._held, self._tries.excluded)).pk)
 
-    async def _prepare(self) -> tuple[client.Address, sydney.Reply]:
+    async def _prepare(self) -> tuple[client.Address, Dialect]:
         """What one attempt needs: where its socket leads, and what is said over it."""
-        account, conversation = self._held.account, self._held.conversation
+        account, back_end, route = self._held.account, self._held.back_end, self._held.route
+        assert route is not None  # it is held together with the account
+        self._reply = None
+        prompt, self._held.record.dropped = await self._prompt(route.style_line)
         credentials = await self._session(account)
-        prompt, self._held.record.dropped = await self._prompt()
-        image = await sessions.upload_image(account, prompt, credentials)
-        reply = sydney.Reply(
-            credentials,
-            prompt,
+        attachments = await back_end.upload(account, prompt, credentials)
+        asked = Asked(
             self._request.model,
-            turn=conversation.upstream_turn_count,
-            request_id=str(uuid.uuid4()),
-            trace_id=uuid.uuid4().hex,
-            image=image,
+            route,
+            prompt,
+            credentials,
+            self._held.conversation.upstream_turn_count,
+            attachments,
+            is_thinking=self._request.is_thinking,
+            wants_suggestions=self._request.wants_suggestions,
         )
-        return sessions.socket_address(account, credentials), reply
+        self._reply = back_end.reply(asked)
+        return await back_end.address(account, credentials), self._reply
 
-    async def _session(self, account: Account) -> Credentials:
+    async def _session(self, account: Account) -> dict[str, str]:
         """The conversation's upstream end, opened as this account if there is none."""
         if self._held.has_session:
-            return sessions.unpack(self._held.conversation.credentials)
-        credentials = await sessions.open_session(account)
-        self._held.opened(sessions.pack(credentials))
+            return self._held.conversation.credentials
+        credentials = await self._held.back_end.open_session(account)
+        self._held.opened(credentials)
         return credentials
 
-    async def _prompt(self) -> tuple[Prompt, int]:
-        """What goes to Bing: the newest words, or on a new upstream conversation all that was said."""
-        prompt = self._request.prompt
-        is_continued = self._held.conversation.upstream_turn_count > 0
+    async def _prompt(self, style_line: str) -> tuple[Prompt, int]:
+        """What goes upstream: the newest words, or on a new upstream conversation all that was said."""
+        prompt, back_end = self._request.prompt, self._held.back_end
+        is_continued = self._held.has_session and self._held.conversation.upstream_turn_count > 0
         if self._request.conversation is not None and not is_continued:
             prompt = await sync_to_async(records.with_stored_history)(self._held.conversation, prompt)
-        fitted = fit(prompt, LIMIT, replays=not is_continued)
+        if style_line:
+            prompt = replace(prompt, system="\n\n".join(filter(None, (style_line, prompt.system))))
+        fitted = fit(prompt, back_end.limit_characters, replays=not is_continued, prepends=back_end.is_one_text)
         return fitted.prompt, fitted.dropped
+
+    def _served_by(self) -> ServedBy:
+        """Who answers, and what of the wishes they cannot meet."""
+        back_end = self._held.back_end
+        is_unmet = not self._request.model.has_search and not back_end.can_stay_offline
+        return ServedBy(back_end.shown, (OFFLINE,) if is_unmet else ())
+
+    def _meaning(self, failure: ServiceError | client.UpgradeRefusedError) -> ServiceError:
+        """What a failed attempt says of account and server."""
+        if isinstance(failure, ServiceError):
+            return failure
+        return self._held.back_end.refusal(failure.status, failure.headers, failure.body)
 
     def _note(self, event: Event) -> None:
         if self._has_text and isinstance(event, TextDelta):
@@ -204,42 +222,57 @@ class _Turn:
 
     async def _recover(self, error: ServiceError) -> bool:
         """Make ready for another attempt, if this failure leaves one; the caller notices nothing."""
-        tries = self._tries
-        self._held.lose_session()
-        if isinstance(error, InvalidRequestError) or self._held.lease is None:
+        tries, is_heard = self._tries, self._reply is not None and self._reply.progress > 0
+        if self._held.lease is None:
+            return False  # nobody was asked: what there is upstream is as it was
+        if isinstance(error, InvalidRequestError):
+            self._held.lose_session()
             return False
+        back_end = self._held.back_end
+        if isinstance(error, CookieExpiredError) and not tries.renewed:
+            tries.renewed = True
+            if await back_end.renew(self._held.account):
+                if is_heard:
+                    self._held.lose_session()
+                return True
+        self._held.lose_session()
         if isinstance(error, AccountError):
             await self._settle(error)
             return await self._change_account()
         if isinstance(error, SessionEndedError):
             can, tries.session = not tries.session, True
             return can
-        if _is_worth_the_same(error) and not tries.same:
-            tries.same = True
+        if back_end.name not in tries.same and back_end.may_repeat(error, is_heard=is_heard):
+            tries.same.add(back_end.name)
             await asyncio.sleep(SAME_AGAIN_SECONDS)
             return True
-        if isinstance(error, UpstreamError) and not tries.other:
-            tries.other = True
-            return await self._change_account()
-        return False
+        return isinstance(error, UpstreamError) and await self._give_over(back_end.name)
+
+    async def _give_over(self, name: str) -> bool:
+        """Another account of this back end, once; then those of the others."""
+        if name in self._tries.other:
+            self._held.routes = tuple(route for route in self._held.routes if route.back_end != name)
+        self._tries.other.add(name)
+        return await self._change_account()
 
     async def _change_account(self) -> bool:
         """Let go of this account for another one; False when there is none."""
         self._tries.excluded.add(self._held.account.pk)
-        if not await sync_to_async(has_other_account)(self._tries.excluded):
+        names = [route.back_end for route in self._held.routes]
+        if not await sync_to_async(_has_one)(names, self._tries.excluded):
             return False
         await self._let_go()
         return True
 
     async def _settle(self, error: AccountError) -> None:
-        account = self._held.account
+        account, capability = self._held.account, self._held.back_end.capability
         if isinstance(error, AccountThrottledError) and error.retry_after is None:
-            error.retry_after = await sync_to_async(_rest_seconds)(account)
-        await sync_to_async(accounts.settle)(account, Capability.CHAT, error, timezone.now())
+            error.retry_after = await sync_to_async(_rest_seconds)(account, capability)
+        await sync_to_async(accounts.settle)(account, capability, error, timezone.now())
 
     async def _let_go(self) -> None:
         self._renew_no_more()
-        await sync_to_async(rows.let_go)(self._held)
+        await sync_to_async(holds.let_go)(self._held)
 
     def _renew_no_more(self) -> None:
         if self._held.lease is not None:
@@ -251,21 +284,11 @@ class _Turn:
         await sync_to_async(rows.end_turn)(self._held, timezone.now())
 
 
-def _meaning(failure: ServiceError | client.UpgradeRefusedError) -> ServiceError:
-    """What a failed attempt says of account and server."""
-    if isinstance(failure, ServiceError):
-        return failure
-    return sydney.parse_upgrade_refusal(failure.status, failure.headers)
+def _has_one(back_ends: list[str], excluded: set[int]) -> bool:
+    return any(has_account(name, excluded) for name in back_ends)
 
 
-def _is_worth_the_same(error: ServiceError) -> bool:
-    """Failures that a second try with the same account may not meet again."""
-    if isinstance(error, UpstreamTimeoutError) or error.code == "upstream_overloaded":
-        return False
-    return isinstance(error, UnexpectedResponseError | UpstreamRefusedError | UpstreamUnavailableError)
-
-
-def _rest_seconds(account: Account) -> float:
+def _rest_seconds(account: Account, capability: str) -> float:
     """An hour, doubled each time up to twelve; a success in between starts over."""
-    count = account.capabilities.values_list("cooldown_count", flat=True).get(capability=Capability.CHAT)
+    count = account.capabilities.values_list("cooldown_count", flat=True).get(capability=capability)
     return float(min(FIRST_REST_SECONDS * 2 ** min(count, 10), LONGEST_REST_SECONDS))

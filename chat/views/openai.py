@@ -20,10 +20,18 @@ from bingproject.errors import InvalidRequestError
 from chat import schema
 from chat.models import Origin
 from chat.openai_format import ChatRequest, Choice, Stream, completion, model_card, model_list, parse_request
-from chat.protocol.catalogue import MODELS, find_model
-from chat.protocol.events import HistoryDropped, Prompt
+from chat.protocol.events import HistoryDropped, Prompt, ServedBy
 from chat.serializers import OpenConversationSerializer, show_opened
-from chat.services import TurnRequest, find_conversation, leave_spare, start_conversation, stream_reply
+from chat.services import (
+    TurnRequest,
+    find_conversation,
+    find_model,
+    leave_spare,
+    listed_models,
+    served_by,
+    start_conversation,
+    stream_reply,
+)
 from chat.views.relay import EventStream, Relay
 from chat.views.shared import AskingViewSet, allowance_of, caller_of, holder_of
 
@@ -35,8 +43,9 @@ class ModelViewSet(ContractViewSet):
 
     @schema.LIST_MODELS
     def browse(self, request: Request) -> HttpResponse:
-        """All of them."""
-        return json_response(model_list((spec.id, spec.description) for spec in MODELS.values()))
+        """Those that can be served, and the styles in any case."""
+        models = listed_models(timezone.now())
+        return json_response(model_list((spec.id, spec.description) for spec in models))
 
     @schema.GET_MODEL
     def retrieve(self, request: Request, model_id: str) -> HttpResponse:
@@ -63,8 +72,9 @@ class OpenConversationViewSet(AskingViewSet):
         async def produce() -> dict[str, Any]:
             caller = caller_of(request)
             allowance = allowance_of(caller.user)
-            row = await start_conversation(caller.holder, self.body.spec, Origin.CREATED, allowance=allowance)
-            return show_opened(row)
+            opened = await start_conversation(caller.holder, self.body.spec, Origin.CREATED, allowance=allowance)
+            self.served_by = served_by(opened)
+            return show_opened(opened)
 
         return await self.answer(request, produce)
 
@@ -88,6 +98,8 @@ class ChatCompletionViewSet(AskingViewSet):
             spec,
             self.asked.prompt,
             is_streamed=self.asked.is_stream,
+            is_thinking=self.asked.wants_thinking,
+            wants_suggestions=self.asked.wants_suggestions,
             request_id=request_id.current.get(),
             allowance=allowance_of(caller_of(request).user, self.asked.choice_count),
         )
@@ -106,8 +118,11 @@ class ChatCompletionViewSet(AskingViewSet):
 
     def notes(self) -> dict[str, str]:
         """What the caller should know and no body has a place for."""
-        ignored = {"x-bing-ignored": ", ".join(self.asked.ignored)} if self.asked.ignored else {}
-        return ignored | ({"x-bing-history-dropped": str(self.dropped_turns)} if self.dropped_turns else {})
+        unmet = self.served_by.ignored if self.served_by else ()
+        given = [name for name in self.asked.ignored if name != "reasoning_effort" or not self.turn.model.can_think]
+        ignored = {"x-bing-ignored": ", ".join((*given, *unmet))} if given or unmet else {}
+        dropped = {"x-bing-history-dropped": str(self.dropped_turns)} if self.dropped_turns else {}
+        return super().notes() | ignored | dropped
 
     @property
     def has_inline_extras(self) -> bool:
@@ -126,11 +141,14 @@ class ChatCompletionViewSet(AskingViewSet):
     async def choose(self, index: int) -> Choice:
         """One choice; what comes after its cut is not waited for."""
         choice = Choice(index, self.asked.cut, inline_extras=self.has_inline_extras)
-        async with aclosing(stream_reply(replace(self.turn, cut_answer=choice.cut_answer))) as events:
+        turn = replace(self.turn, cut_answer=choice.cut_answer, told_answer=choice.told_answer)
+        async with aclosing(stream_reply(turn)) as events:
             async for event in events:
                 choice.add(event)
                 if isinstance(event, HistoryDropped):
                     self.dropped_turns = event.turns
+                elif isinstance(event, ServedBy):
+                    self.served_by = event
                 if choice.is_full:
                     break
         return choice
@@ -145,10 +163,10 @@ class ChatCompletionViewSet(AskingViewSet):
             inline_extras=self.has_inline_extras,
             include_usage=self.asked.include_usage,
         )
-        turn = replace(self.turn, cut_answer=stream.cut_answer)
+        turn = replace(self.turn, cut_answer=stream.cut_answer, told_answer=stream.told_answer)
         relay = Relay(stream_reply(turn), stream, self.report, quiet_seconds=settings.CHAT_QUIET_SECONDS)
         await relay.begin(settings.CHAT_HOLD_SECONDS)
-        self.dropped_turns = relay.dropped_turns
+        self.dropped_turns, self.served_by = relay.dropped_turns, relay.served_by
         return EventStream(relay)
 
     def report(self, failure: Exception) -> dict[str, Any]:

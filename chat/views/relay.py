@@ -14,7 +14,7 @@ from typing import Any
 from django.http import StreamingHttpResponse
 
 from chat.openai_format import Stream
-from chat.protocol.events import SHOWN, Event, HistoryDropped
+from chat.protocol.events import SHOWN, Event, HistoryDropped, ServedBy
 
 # No proxy is to keep a line back.
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
@@ -36,10 +36,11 @@ class Relay:
         quiet_seconds: float,
     ) -> None:
         self.dropped_turns = 0
+        self.served_by: ServedBy | None = None
         self._stream = stream
         self._report = report
         self._quiet_seconds = quiet_seconds
-        self._waiting = [stream.start()]
+        self._waiting: list[bytes] = []
         self._reader: asyncio.Future[None] | None = None
         self._decided = asyncio.Event()
         self._failure: Exception | None = None
@@ -68,6 +69,7 @@ class Relay:
         loop = asyncio.get_running_loop()
         self._sent_at = loop.time()
         self._timer = loop.call_later(self._quiet_seconds, self._fill)
+        self._waiting.insert(0, self._stream.start())  # only now is it known who answers
         try:
             while True:
                 if self._waiting:
@@ -115,6 +117,8 @@ class Relay:
         if not self._decided.is_set():
             if isinstance(event, HistoryDropped):
                 self.dropped_turns = event.turns
+            elif isinstance(event, ServedBy):
+                self.served_by = event
             elif isinstance(event, SHOWN):
                 self._decided.set()
         if lines:

@@ -14,7 +14,10 @@ from accounts.limits import Allowance
 from accounts.models import Capability, WhitelistedUser
 from accounts.services import Caller
 from bingproject.api import AsyncContractViewSet, idempotency_key, json_response
+from chat.protocol.events import ServedBy
 from chat.services import Answered, KeptKey, answer_once
+
+SERVED_BY = "x-bing-served-by"
 
 
 class AskingViewSet(AsyncContractViewSet):
@@ -22,6 +25,7 @@ class AskingViewSet(AsyncContractViewSet):
 
     route: ClassVar = ""
     needs: ClassVar = {"create": ("chat",)}
+    served_by: ServedBy | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Admit the caller and read what they want: all in one thread hop."""
@@ -36,7 +40,7 @@ class AskingViewSet(AsyncContractViewSet):
 
     def notes(self) -> dict[str, str]:
         """Headers that go with an answer, known when it is there; they are kept and repeated with it."""
-        return {}
+        return {SERVED_BY: self.served_by.name} if self.served_by else {}
 
     async def answer(self, request: Request, produce: Callable[[], Awaitable[dict[str, Any]]]) -> HttpResponse:
         """What is produced, as JSON; with a key it is produced once, to its end even if the caller leaves."""

@@ -16,13 +16,15 @@ from bingproject.contracts import TWO_CALL
 from bingproject.errors import PromptRejectedError
 from chat import schema
 from chat.models import Origin
-from chat.protocol.catalogue import find_model
-from chat.protocol.events import Finished, Prompt, Refused
+from chat.openai_format import Choice
+from chat.protocol.events import Prompt, Refused, ServedBy
 from chat.serializers import AskSerializer, CreateConversationSerializer, show_two_call
 from chat.services import (
     TurnRequest,
     check_whitelisted,
+    find_model,
     find_two_call,
+    served_by,
     start_conversation,
     stream_reply,
     two_call_holder,
@@ -50,7 +52,9 @@ class CreateConversationViewSet(AskingViewSet):
         async def produce() -> dict[str, Any]:
             holder, user_id = two_call_holder(self.user.user_id), self.user.user_id
             model, allowance = two_call_model(), allowance_of(self.user)
-            return show_two_call(await start_conversation(holder, model, Origin.TWO_CALL, user_id, allowance))
+            opened = await start_conversation(holder, model, Origin.TWO_CALL, user_id, allowance)
+            self.served_by = served_by(opened)
+            return show_two_call(opened)
 
         return await self.answer(request, produce)
 
@@ -76,6 +80,7 @@ class AskViewSet(AskingViewSet):
             Prompt("", (), asked["prompt"]),
             Origin.TWO_CALL,
             conversation,
+            wants_suggestions=False,
             request_id=request_id.current.get(),
             allowance=allowance_of(user),
         )
@@ -90,16 +95,17 @@ class AskViewSet(AskingViewSet):
 
         Raises: PromptRejectedError `blocked` when Bing declines, or takes its answer back.
         """
-        message, is_refused = "", False
+        answer, is_refused = Choice(), False
         async with aclosing(stream_reply(self.turn)) as events:
             async for event in events:
-                if isinstance(event, Finished):
-                    message = event.text
+                answer.add(event)
+                if isinstance(event, ServedBy):
+                    self.served_by = event
                 is_refused = is_refused or isinstance(event, Refused)
         if is_refused:
             raise PromptRejectedError(code="blocked")
         conversation = self.turn.conversation
-        return {"message": message, "conversationId": str(conversation), "invocationId": self.invocation_id + 1}
+        return {"message": answer.content, "conversationId": str(conversation), "invocationId": self.invocation_id + 1}
 
 
 def own_user(request: Request) -> WhitelistedUser | None:

@@ -14,7 +14,7 @@ from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import connections
 from django.utils import timezone
 
-from accounts.leases import LEASE_SECONDS, Renewer, drop_lease, prune_leases, take_lease
+from accounts.leases import LEASE_SECONDS, Renewer, drop_lease, next_start, prune_leases, take_lease
 from accounts.models import Account, AccountState, Capability, Lease
 from tests.factories import make_account, set_capability
 
@@ -109,6 +109,65 @@ def test_the_dead_hold_nothing() -> None:
     assert prune_leases(later) == 1
     assert not Lease.objects.filter(pk=first.pk).exists()
     assert Lease.objects.count() == 1
+
+
+def paced_account(per_minute: int | None = 12, burst: int = 4, name: str = "") -> Account:
+    """An account with room, and a pace."""
+    account = chat_account(100, name)
+    set_capability(account, Capability.CHAT, per_minute=per_minute, burst=burst)
+    return account
+
+
+def test_some_begin_in_a_row_and_then_one_after_the_other() -> None:
+    """Twelve a minute, four in a row: after those, one every five seconds; after a pause four again."""
+    paced_account()
+    now = timezone.now()
+    begun = [second for second in range(21) if take(now + timedelta(seconds=second))]
+    assert begun == [0, 1, 2, 3, 5, 10, 15, 20]
+    later = now + timedelta(seconds=90)
+    assert [take(later) is not None for _ in range(6)] == [True] * 4 + [False] * 2
+
+
+def test_without_a_row_each_waits_for_its_step() -> None:
+    """Sixty a minute, none in a row: one a second, however long the pause."""
+    paced_account(60, 1)
+    now = timezone.now()
+    assert [take(now + timedelta(seconds=second)) is not None for second in (0, 0.5, 1, 1.9, 2, 90, 90)] == [
+        True, False, True, False, True, True, False,
+    ]  # fmt: skip
+
+
+def test_an_account_out_of_pace_leaves_the_turn_to_another() -> None:
+    """Also when only one account may be tried."""
+    one, two = paced_account(6, 1, "a"), paced_account(6, 1, "b")
+    now = timezone.now()
+    taken = [take_lease(Capability.CHAT, "x", now, most=1) for _ in range(3)]
+    assert [lease and lease.account_id for lease in taken] == [one.pk, two.pk, None]
+    assert take_lease(Capability.CHAT, "x", now, only=one.pk) is None
+
+
+def test_when_the_next_may_begin() -> None:
+    """The first of those that are usable counts; without a pace that is now."""
+    now = timezone.now()
+    assert next_start(Capability.CHAT, now) is None
+    paced_account(6, 1, "a")
+    assert next_start(Capability.CHAT, now) == now
+    paced_account(2, 1, "b")
+    assert take(now) and take(now) and take(now) is None
+    assert next_start(Capability.CHAT, now) == now + timedelta(seconds=10)
+    assert next_start(Capability.CHAT, now + timedelta(seconds=20)) == now + timedelta(seconds=20)
+    set_capability(Account.objects.get(name="a"), Capability.CHAT, cooldown_until=now + timedelta(hours=1))
+    assert next_start(Capability.CHAT, now) == now + timedelta(seconds=30)
+    set_capability(Account.objects.get(name="b"), Capability.CHAT, per_minute=None)
+    assert next_start(Capability.CHAT, now) == now
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_pace_is_exact_when_many_ask_at_once() -> None:
+    """Two accounts with three in a row each: sixteen ask in the same moment, six may begin."""
+    accounts = {paced_account(1, 3).pk for _ in range(2)}
+    taken = [lease for lease in at_once(16, take) if isinstance(lease, Lease)]
+    assert Counter(lease.account_id for lease in taken) == dict.fromkeys(accounts, 3)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -58,6 +58,21 @@ def test_reads_values() -> None:
     assert env.origins("O") == ["https://a.example", "http://b:1"]
 
 
+def test_reads_programs() -> None:
+    """Each with its arguments, split as a shell would; a name without one is none."""
+    env = read(P=" work=/bin/token --as 'a b' k=v ; other.2=/bin/other;")
+    assert env.commands("P") == {"work": ("/bin/token", "--as", "a b", "k=v"), "other.2": ("/bin/other",)}
+    assert env.commands("UNSET") == {}
+
+
+def test_reads_tables_and_names() -> None:
+    """Lists by key, each value once, in their order; names of letters, digits and underscores."""
+    env = read(T=" a = x, y,x ; *=y;", N="Gpt_5, Magic")
+    assert env.table("T", ("a", "*"), ("x", "y"), "a=x") == {"a": ("x", "y"), "*": ("y",)}
+    assert env.table("UNSET", ("a",), ("x",), "a=x") == {}
+    assert env.names("N", "Magic") == ["Gpt_5", "Magic"]
+
+
 @pytest.mark.parametrize(
     ("value", "ask"),
     [
@@ -78,6 +93,17 @@ def test_reads_values() -> None:
         ("https://[", lambda env: env.url("NAME")),
         ("https://a.example/path", lambda env: env.origins("NAME")),
         ("a.example", lambda env: env.origins("NAME")),
+        ("/bin/token", lambda env: env.commands("NAME")),
+        ("work=token", lambda env: env.commands("NAME")),
+        ("work=", lambda env: env.commands("NAME")),
+        ("work=/bin/token 'open", lambda env: env.commands("NAME")),
+        ("work=/bin/a;work=/bin/b", lambda env: env.commands("NAME")),
+        ("two words=/bin/a", lambda env: env.commands("NAME")),
+        ("Gpt-5", lambda env: env.names("NAME", "Gpt_5")),
+        *(
+            (text, lambda env: env.table("NAME", ("a", "*"), ("x", "y"), "a=x"))
+            for text in ("b=x", "a=z", "a", "a=x;a=y")
+        ),
     ],
 )
 def test_wrong_values_are_one_line(value: str, ask: Callable[[Environment], Any]) -> None:

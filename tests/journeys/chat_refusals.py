@@ -17,9 +17,10 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Account, AccountCapability, Capability, Lease
+from bingproject.sandbox.chathub_state import ChatState
 from bingproject.sandbox.server import SandboxServer
 from chat.models import Conversation, Turn, TurnState
-from tests.factories import make_account, set_capability
+from tests.factories import make_account, make_token_account, set_capability
 from tests.journeys.refusals import API, COOKIE, INVALID, LIMIT, Shown, check_rest
 
 # One pixel.
@@ -98,6 +99,13 @@ class ChatScene:
     http: httpx.Client
     bing: SandboxServer
     account: Account
+    model: str = "precise"
+
+    @property
+    def chat(self) -> ChatState:
+        """What the sandbox knows of the service whose account this is."""
+        state: ChatState = getattr(self.bing.state, {"bing": "chat"}.get(self.account.kind, self.account.kind))
+        return state
 
     def ask(self, row: Row | str, *, stream: bool, rule: bool = False) -> Asked:
         """Ask once; the scenario goes into the prompt unless a rule has Bing play it already."""
@@ -107,7 +115,7 @@ class ChatScene:
         content: Any = prompt
         if row.has_picture:
             content = [{"type": "text", "text": prompt}, {"type": "image_url", "image_url": {"url": PICTURE}}]
-        body = {"model": "precise", "messages": [{"role": "user", "content": content}], "stream": stream}
+        body = {"model": self.model, "messages": [{"role": "user", "content": content}], "stream": stream}
         if not stream:
             return read_whole(prompt, self.http.post(PATH, json=body))
         with self.http.stream("POST", PATH, json=body) as answer:
@@ -116,7 +124,9 @@ class ChatScene:
     def renew(self) -> None:
         """As if nothing had happened yet, at Bing or with the account."""
         httpx.post(f"{self.bing.url}/_sandbox/reset").raise_for_status()
-        self.account.rotate(self.account.cookies, timezone.now())
+        if self.account.kind == "bing":
+            self.account.rotate(self.account.cookies, timezone.now())
+        Account.objects.filter(pk=self.account.pk).update(state="ok")
         AccountCapability.objects.filter(account=self.account).update(cooldown_until=None, cooldown_count=0)
 
     def play(self, scenario: str, **rule: Any) -> None:
@@ -162,18 +172,16 @@ class ChatScene:
         self.account.refresh_from_db()
         assert self.account.state == row.account or (row.account == "ok" and self.account.state == "unchecked")
         for capability in AccountCapability.objects.filter(account=self.account):
-            is_chat = capability.capability == Capability.CHAT
+            is_chat = capability.capability in ("chat", "copilot", "m365")
             check_rest(capability.cooldown_until, row.rest_seconds if is_chat else 0)
 
     def check_tries(self, row: Row, asked: Asked) -> None:
         """How often Bing was asked this."""
-        assert [turn.text for turn in self.bing.state.chat.turns if asked.prompt in turn.text] == [
-            asked.prompt
-        ] * row.tries
+        assert [turn.text for turn in self.chat.turns if asked.prompt in turn.text] == [asked.prompt] * row.tries
 
     def check_rest(self, asked: Asked) -> None:
         """Nothing is held any more, the turn is written down, and Bing saw no breach of its manners."""
-        wait_until(lambda: not self.bing.state.chat.sockets.open)
+        wait_until(lambda: not self.chat.sockets.open)
         assert not Lease.objects.exists()
         assert not Conversation.objects.exclude(claim="").exists()
         assert self.bing.state.counts.violations == 0, list(self.bing.state.violations)
@@ -254,3 +262,10 @@ def make_chat_scene(http: httpx.Client, bing: SandboxServer) -> ChatScene:
     account = make_account("alice", cookie=COOKIE)
     set_capability(account, Capability.CHAT, limit=50)
     return ChatScene(http, bing, account)
+
+
+def make_token_scene(http: httpx.Client, bing: SandboxServer, kind: str) -> ChatScene:
+    """An account of Copilot's or Microsoft 365's, at no pace: one turn at a time as in life."""
+    account = make_token_account(kind, "alice")
+    set_capability(account, kind, per_minute=None)
+    return ChatScene(http, bing, account, kind)

@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from bingproject.sandbox.server import SandboxServer
 from tests.factories import make_account
-from tests.journeys.chat_refusals import ChatScene, make_chat_scene
+from tests.journeys.chat_refusals import ChatScene, make_chat_scene, make_token_scene
 from tests.journeys.chats import Chats
 from tests.journeys.refusals import Scene, make_scene
 from tests.servers import LiveServer
@@ -39,3 +39,19 @@ def chat_scene(http: httpx.Client, hub: SandboxServer, settings: Settings) -> Ch
     settings.UPSTREAM_TIMEOUT_SECONDS = 5.0
     settings.CHAT_FIRST_RECORD_SECONDS = settings.CHAT_GAP_SECONDS = 10.0
     return make_chat_scene(http, hub)
+
+
+@pytest.fixture
+def copilot_scene(http: httpx.Client, hub: SandboxServer, settings: Settings) -> ChatScene:
+    """The same over the consumer Copilot."""
+    settings.UPSTREAM_TIMEOUT_SECONDS = 5.0
+    settings.CHAT_FIRST_RECORD_SECONDS = settings.CHAT_GAP_SECONDS = 10.0
+    return make_token_scene(http, hub, "copilot")
+
+
+@pytest.fixture
+def m365_scene(http: httpx.Client, hub: SandboxServer, settings: Settings) -> ChatScene:
+    """The same over Microsoft 365 Copilot."""
+    settings.UPSTREAM_TIMEOUT_SECONDS = 5.0
+    settings.CHAT_FIRST_RECORD_SECONDS = settings.CHAT_GAP_SECONDS = 10.0
+    return make_token_scene(http, hub, "m365")

@@ -179,7 +179,8 @@ def test_a_turn_under_way_does_not_bring_an_old_seal_back(settings: Settings, hu
         {"conversation_id": "51D|BingProd|A", "client_id": "1", "signature": "s", "token": "t"}, timezone.now()
     )
     row.save()
-    request = TurnRequest("open", find_model("balanced"), Prompt("", (), "hello"), conversation=row)
+    model = find_model("balanced")
+    request = TurnRequest("open", model, Prompt("", (), "hello"), conversation=row, routes=model.routes)
 
     async def hold_and_end() -> None:
         held = await rows.begin_turn(request)

@@ -14,15 +14,20 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from accounts.models import Account
-from accounts.services import ensure_default_account, rotate_cookies
+from accounts.protocol import find_credentials
+from accounts.services import ensure_default_account, give_credentials, rotate_cookies
+from accounts.tokens import Service as Copilot
 from bingproject import demo, preparation
 from bingproject.cluster import DrainCluster
 from bingproject.environment import SettingError
 from bingproject.errors import InvalidRequestError
 from bingproject.installation import verify_installation
 from bingproject.supervisor import Service, Supervisor
+from bingproject.upstream import USER_AGENT
 
 SANDBOX_ACCOUNT = "sandbox"
+DEMO_ACCOUNTS: dict[Copilot, str] = {"copilot": "sandbox copilot", "m365": "sandbox m365"}
+DEMO_TIERS: dict[Copilot, str] = {"copilot": "", "m365": "individual"}
 WEB_STOP_SECONDS = 2
 KEEP_ALIVE_SECONDS = 75
 _ANSWER_PAUSE_SECONDS = 0.1
@@ -74,6 +79,7 @@ class Command(BaseCommand):
         self.stdout.write(demo.welcome(password))
         self.stdout.flush()
         if is_demo:
+            _ensure_demo_accounts()
             self.stdout.write(demo.make_first_picture())
         return 0
 
@@ -96,6 +102,21 @@ def _ensure_account() -> None:
             rotate_cookies(account, {"_U": "sandbox-account"}, timezone.now())
     except InvalidRequestError as error:
         raise SettingError(f"BING_COOKIE_U cannot be used: {error.message}") from error
+
+
+def _ensure_demo_accounts() -> None:
+    """An account of each of the two Copilots, with a token of the sandbox's; one that has a token is left alone."""
+    for service, name in DEMO_ACCOUNTS.items():
+        account, _ = Account.objects.get_or_create(
+            name=name,
+            defaults={"kind": service, "user_agent": USER_AGENT, "tier": DEMO_TIERS[service]},
+        )
+        if account.sealed_token:
+            continue
+        now = timezone.now()
+        found = find_credentials(demo.fetch_token(service), service, now.timestamp())
+        Account.objects.filter(pk=account.pk).update(object_id=found.object_id, tenant_id=found.tenant_id)
+        give_credentials(account, found, now)
 
 
 def _serve_web(listener: socket.socket) -> int:

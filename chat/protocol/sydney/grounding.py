@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from chat.protocol.events import Source, Throttling
+from chat.protocol.chathub import parse_suggestions, parse_throttling
+from chat.protocol.events import Source
 from chat.protocol.sydney.records import Message
 
+__all__ = ["parse_citations", "parse_query", "parse_results", "parse_suggestions", "parse_throttling"]
+
 _QUERY = re.compile(r'\(query="(.*)"\)', re.DOTALL)
-_USED, _LIMIT = "numUserMessagesInConversation", "maxNumUserMessagesInConversation"
 
 
 def parse_query(message: Message) -> str:
@@ -37,21 +39,6 @@ def parse_citations(message: Message) -> tuple[Source, ...]:
     """The answer's numbered sources; none is left out, since their places are their numbers."""
     listed = message.source_attributions if isinstance(message.source_attributions, list) else []
     return tuple(_source(entry, "providerDisplayName", "seeMoreUrl") or Source("", "") for entry in listed)
-
-
-def parse_suggestions(message: Message) -> tuple[str, ...]:
-    """What the caller might ask next."""
-    listed = message.suggested_responses if isinstance(message.suggested_responses, list) else []
-    texts = [entry.get("text") for entry in listed if isinstance(entry, dict)]
-    return tuple(text for text in texts if isinstance(text, str) and text)
-
-
-def parse_throttling(value: Any) -> Throttling | None:
-    """How many turns of the conversation are used; None when it does not say."""
-    if not isinstance(value, dict):
-        return None
-    used, limit = value.get(_USED), value.get(_LIMIT)
-    return Throttling(used, limit) if type(used) is int and type(limit) is int else None
 
 
 def _sources(pages: list[Any], title_key: str, url_key: str) -> tuple[Source, ...]:

@@ -12,11 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from bingproject.errors import InvalidRequestError, UpstreamRefusedError
+from bingproject.errors import InvalidRequestError
 from chat.protocol.events import Prompt, PromptImage
-from chat.protocol.failures import is_page, unexpected
+from chat.protocol.failures import BING
 from chat.protocol.requests import HttpRequest
-from chat.protocol.sydney.session import parse_upgrade_refusal
 
 UPLOAD_PATH = "/images/kblob"
 BLOB_PATH = "/images/blob?bcid="
@@ -66,25 +65,11 @@ def parse_image_response(status: int, headers: Mapping[str, str], text: str, *, 
 
     Raises: InvalidRequestError image_rejected when Bing keeps no picture; else what a refused upgrade means.
     """
-    if status in (401, 403, 429) or status >= 500 or 300 <= status < 400:
-        error = parse_upgrade_refusal(status, headers)
-        error.detail = f"image upload answered with status {status}"
-        raise error
-    if status == 404:  # nobody there takes pictures: not this one's fault
-        raise unexpected("image upload answered with status 404")
-    if status != 200:
-        raise InvalidRequestError(code="image_rejected", param="messages", detail=f"upload: status {status}")
-    try:
-        answer = json.loads(text)
-    except (ValueError, RecursionError):
-        if not is_page(text):
-            raise unexpected("image upload answered with what is no JSON", text) from None
-        raise UpstreamRefusedError(detail=f"image upload answered with a page: {text[:500]}") from None
-    if not isinstance(answer, dict):
-        raise unexpected("image upload answered with JSON of another shape", text)
+    BING.check_upload(status, headers)
+    answer = BING.read(text, "image upload")
     blob_id, processed_id = answer.get("blobId"), answer.get("processedBlobId")
     if not isinstance(blob_id, str) or not blob_id:
-        raise InvalidRequestError(code="image_rejected", param="messages", detail="upload without blobId")
+        raise BING.reject_image("no blobId")
     shown_id = processed_id if isinstance(processed_id, str) and processed_id else blob_id
     base = bing_url.rstrip("/") + BLOB_PATH
     return UploadedImage(base + quote(shown_id, safe=""), base + quote(blob_id, safe=""))

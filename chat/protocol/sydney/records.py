@@ -7,12 +7,11 @@ Source: docs/wire/chathub.md, section 5.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import msgspec
 
-_HIGH_SURROGATES = ("\ud800", "\udbff")
+from chat.protocol.mending import load_object, mend
 
 
 class Message(msgspec.Struct, rename="camel", gc=False):
@@ -70,13 +69,10 @@ def parse_record(raw: bytes) -> Record | None:
 
 
 def _parse_damaged(raw: bytes) -> Record | None:
-    try:
-        record = json.loads(raw.decode("utf-8", "replace"))
-        if not isinstance(record, dict):
-            return None
-        record = _mend(record)
-    except (ValueError, RecursionError):
+    damaged = load_object(raw)
+    if damaged is None:
         return None
+    record = mend(damaged)
     arguments, item = record.get("arguments"), record.get("item")
     return Record(
         type=record.get("type"),
@@ -97,22 +93,3 @@ def _messages(holder: dict[str, Any]) -> list[Message]:
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
     return [element for element in value if isinstance(element, dict)] if isinstance(value, list) else []
-
-
-def _mend(value: Any) -> Any:
-    if isinstance(value, str):
-        return _mend_text(value)
-    if isinstance(value, list):
-        return [_mend(element) for element in value]
-    return {_mend_text(key): _mend(element) for key, element in value.items()} if isinstance(value, dict) else value
-
-
-def _mend_text(text: str) -> str:
-    """Text without half characters.
-
-    A growing text is sometimes cut inside a pair, and the next record has it whole: such a half at the end is taken
-    off. One anywhere else is shown as U+FFFD.
-    """
-    if text and _HIGH_SURROGATES[0] <= text[-1] <= _HIGH_SURROGATES[1]:
-        text = text[:-1]
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

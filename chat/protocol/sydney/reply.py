@@ -8,6 +8,7 @@ from __future__ import annotations
 from bingproject.errors import InvalidRequestError, ServiceError, UpstreamTimeoutError
 from chat.protocol import signalr
 from chat.protocol.catalogue import ModelSpec
+from chat.protocol.chathub import Refusal
 from chat.protocol.events import (
     Citations,
     Event,
@@ -33,7 +34,6 @@ from chat.protocol.sydney.grounding import (
 from chat.protocol.sydney.images import UploadedImage
 from chat.protocol.sydney.invocation import build_invocation
 from chat.protocol.sydney.records import Item, Message, Record, parse_record
-from chat.protocol.sydney.refusal import Refusal
 from chat.protocol.sydney.session import Credentials
 from chat.protocol.sydney.text import AnswerText
 

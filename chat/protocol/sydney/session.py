@@ -5,20 +5,13 @@ Source: docs/wire/chathub.md, sections 1 and 2.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from bingproject.errors import (
-    AccountThrottledError,
-    CookieExpiredError,
-    ServiceError,
-    UpstreamRefusedError,
-    UpstreamUnavailableError,
-)
-from chat.protocol.failures import header, is_page, parse_result, parse_retry_after, unexpected
+from bingproject.errors import ServiceError
+from chat.protocol.failures import BING, header, parse_result, parse_retry_after, unexpected
 from chat.protocol.requests import HttpRequest
 
 CREATE_PATH = "/turing/conversation/create?bundleVersion=1.1809.0"
@@ -62,7 +55,7 @@ def parse_create_response(status: int, headers: Mapping[str, str], text: str) ->
     AccountBlockedError, AccountThrottledError, ChallengeRequiredError, UnexpectedResponseError.
     """
     _check_status(status, headers)
-    answer = _read_success(text)
+    answer = _read_success(text, "create")
     token = header(headers, TOKEN_HEADER)
     signature = header(headers, SIGNATURE_HEADER) or _string(answer, "conversationSignature")
     conversation_id, client_id = _string(answer, "conversationId"), _string(answer, "clientId")
@@ -89,7 +82,7 @@ def parse_list_response(status: int, headers: Mapping[str, str], text: str) -> i
     Raises: as `parse_create_response`.
     """
     _check_status(status, headers, call="list")
-    answer = _read_success(text, call="list")
+    answer = _read_success(text, "list")
     chats = answer.get("chats")
     if not isinstance(chats, list):
         raise unexpected("list answered without conversations", ", ".join(sorted(answer)))
@@ -105,55 +98,25 @@ def build_socket_url(base_url: str, credentials: Credentials) -> str:
 
 def parse_upgrade_refusal(status: int, headers: Mapping[str, str]) -> ServiceError:
     """What a refused upgrade means; the error is returned for the client to raise."""
-    detail = f"upgrade answered with status {status}"
-    if status == 401:
-        return CookieExpiredError(detail=detail)
-    if status == 429:
-        return AccountThrottledError(code="throttled", detail=detail, retry_after=parse_retry_after(headers))
-    if status >= 500:
-        return UpstreamUnavailableError(
-            code="upstream_unreachable", detail=detail, retry_after=parse_retry_after(headers)
-        )
-    return UpstreamRefusedError(detail=detail)
+    return BING.refuse(status, headers, "upgrade")
 
 
 def _check_status(status: int, headers: Mapping[str, str], call: str = "create") -> None:
-    detail = f"{call} answered with status {status}"
     if status == 404:
         seconds = parse_retry_after(headers)
-        raise UpstreamUnavailableError(
-            code="upstream_overloaded",
-            detail=detail,
+        raise BING.fail(
+            "upstream_overloaded",
+            f"{call} answered with status 404",
             retry_after=NOT_FOUND_RETRY_SECONDS if seconds is None else seconds,
         )
-    if status in (401, 429) or status >= 500:
-        error = parse_upgrade_refusal(status, headers)
-        error.detail = detail
-        raise error
-    if status == 403 or 300 <= status < 400:
-        raise UpstreamRefusedError(detail=detail)
-    if status != 200:
-        raise unexpected(detail)
+    BING.check(status, headers, call)
 
 
-def _read_success(text: str, call: str = "create") -> dict[str, Any]:
-    answer = _read(text, call)
+def _read_success(text: str, call: str) -> dict[str, Any]:
+    answer = BING.read(text, call)
     result = answer.get("result")
     if isinstance(result, dict) and result.get("value") not in (None, "Success"):
         raise parse_result(str(result["value"]), str(result.get("message") or ""))
-    return answer
-
-
-def _read(text: str, call: str) -> dict[str, Any]:
-    try:
-        answer = json.loads(text)
-    except (ValueError, RecursionError):
-        if not is_page(text):
-            raise unexpected(f"{call} answered with what is no JSON", text) from None
-        # A region, a login wall, a host that does not know the call.
-        raise UpstreamRefusedError(detail=f"{call} answered with a page: {text[:500]}") from None
-    if not isinstance(answer, dict):
-        raise unexpected(f"{call} answered with JSON of another shape", text)
     return answer
 
 

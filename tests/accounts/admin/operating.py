@@ -24,6 +24,9 @@ def page(operator: Client, name: str, *arguments: Any) -> str:
 def form(account: Account | None = None, /, **changed: Any) -> dict[str, Any]:
     """What the browser sends for an account: as it is, with the changes."""
     fields: dict[str, Any] = {"name": "anna", "is_enabled": "on", "proxy": "", "user_agent": "", "notes": ""}
+    fields |= {"kind": "bing"} if account is None else {}
+    names = ("user_agent", "identity_type", "token_command", "object_id", "tenant_id", "tier")
+    fields |= {name: getattr(account, name, "") for name in names}
     rows = list(account.capabilities.order_by("pk")) if account else []
     if account:
         fields |= {"capabilities-TOTAL_FORMS": len(rows), "capabilities-INITIAL_FORMS": len(rows)}
@@ -32,6 +35,8 @@ def form(account: Account | None = None, /, **changed: Any) -> dict[str, Any]:
             f"capabilities-{index}-id": row.pk,
             f"capabilities-{index}-account": row.account_id,
             f"capabilities-{index}-limit": row.limit,
+            f"capabilities-{index}-per_minute": row.per_minute or "",
+            f"capabilities-{index}-burst": row.burst,
         }
     return fields | changed
 

@@ -11,7 +11,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from accounts.admin.forms import GONE, PASTE_LIMIT_BYTES, AccountForm
+from accounts.admin.forms import GONE, PASTE_LIMIT_BYTES
+from accounts.admin.kinds import AccountForm
 from accounts.models import Account
 from tests.accounts.admin.operating import SECRET, Commit, form, page, send
 from tests.accounts.protocol.test_pastes import entry, har

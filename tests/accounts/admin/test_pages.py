@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
-from accounts.admin.pages import WHAT_TO_DO
+from accounts.admin.credentials import what_to_do
 from accounts.jobs import check_account
 from accounts.models import Account, AccountState, Capability
 from bingproject.sandbox.server import SandboxServer
@@ -70,11 +70,13 @@ def test_changing_an_account_keeps_cookies_and_state(operator: Client) -> None:
 
 def test_the_pages_say_what_to_do(operator: Client) -> None:
     """Each state has its next step, the list its reason, the index the number of accounts that wait for somebody."""
-    assert set(WHAT_TO_DO) == set(AccountState)
-    for state, step in WHAT_TO_DO.items():
+    steps = set()
+    for state in AccountState.values:
         account = make_account(state, state=state)
-        assert escape(step) in page(operator, "account_change", account.pk)
-    assert "Paste its cookies below." in page(operator, "account_change", Account.objects.create(name="bare").pk)
+        assert escape(what_to_do(account)) in page(operator, "account_change", account.pk)
+        steps.add(what_to_do(account))
+    assert len(steps) == len(AccountState)
+    assert "paste its cookies below." in page(operator, "account_change", Account.objects.create(name="bare").pk)
     make_account("off", is_enabled=False, state=AccountState.EXPIRED)
     make_account("fine").note_failed_check("Bing is overloaded.", timezone.now())
     text = page(operator, "account_changelist")
@@ -88,12 +90,13 @@ def test_the_pages_say_what_to_do(operator: Client) -> None:
 
 
 def test_changing_a_limit(operator: Client) -> None:
-    """The limit is the operator's; other columns of the row stay as workers wrote them."""
+    """Limit and pace are the operator's; other columns of the row stay as workers wrote them."""
     account = make_account("anna")
     account.capabilities.update(served_at=timezone.now(), cooldown_count=F("cooldown_count") + 2)
-    send(operator, "account_change", account.pk, **form(account, **{"capabilities-0-limit": 0}))
-    rows = list(account.capabilities.order_by("pk").values_list("limit", "cooldown_count"))
-    assert rows[0] == (0, 2) and all(limit > 0 for limit, _ in rows[1:])
+    changed = {"capabilities-0-limit": 0, "capabilities-0-per_minute": 6, "capabilities-0-burst": 2}
+    send(operator, "account_change", account.pk, **form(account, **changed))
+    rows = list(account.capabilities.order_by("pk").values_list("limit", "cooldown_count", "per_minute", "burst"))
+    assert rows[0] == (0, 2, 6, 2) and all(row[0] > 0 and row[2:] == (None, 1) for row in rows[1:])
     assert not account.capabilities.filter(served_at=None).exists()
 
 

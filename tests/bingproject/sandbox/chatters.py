@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -156,3 +158,16 @@ def system(text: str, **changes: str) -> list[dict[str, str]]:
     """The previousMessages that carry a system prompt."""
     entry = {"author": "user", "description": text, "contextType": "WebPage", "messageType": "Context"}
     return [entry | {"messageId": "discover-web--page-ping-mriduna-----"} | changes]
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until something has happened in the sandbox's thread."""
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def blamed(server: SandboxServer) -> list[str]:
+    """The kinds of all violations so far."""
+    return [one["kind"] for one in server.state.violations]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -10,9 +11,12 @@ import pytest
 from bingproject.sandbox.options import Options, change_options
 from bingproject.sandbox.server import SandboxServer
 from tests.bingproject.sandbox.chatters import Chatter
+from tests.bingproject.sandbox.relatives import CopilotClient, M365Client
 
 Visit = Callable[..., "Browser"]
 Talk = Callable[..., Chatter]
+NewCopilot = Callable[..., CopilotClient]
+NewM365 = Callable[..., M365Client]
 
 
 class Browser:
@@ -93,3 +97,31 @@ def talk(server: SandboxServer) -> Iterator[Talk]:
     yield open_chatter
     for chatter in chatters:
         chatter.close()
+
+
+@pytest.fixture
+def copilot(server: SandboxServer) -> Iterator[NewCopilot]:
+    """Clients of the consumer Copilot by account, without a conversation yet; closed afterwards."""
+    clients: list[CopilotClient] = []
+
+    def make(account: str = "alice", **token: Any) -> CopilotClient:
+        clients.append(CopilotClient(server, account, **token))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.http.close()
+
+
+@pytest.fixture
+def m365(server: SandboxServer) -> Iterator[NewM365]:
+    """Clients of Microsoft 365 by account; closed afterwards."""
+    clients: list[M365Client] = []
+
+    def make(account: str = "alice", **token: Any) -> M365Client:
+        clients.append(M365Client(server, account, **token))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.http.close()

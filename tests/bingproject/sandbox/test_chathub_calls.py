@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from bingproject.sandbox.server import SandboxServer
-from tests.bingproject.sandbox.chatters import Chatter
+from tests.bingproject.sandbox.chatters import Chatter, wait_for
 from tests.bingproject.sandbox.conftest import Talk
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
@@ -104,6 +104,7 @@ def test_a_conversation_is_read_renamed_and_deleted(talk: Talk, signed_by: str) 
     """For who has its signature; once deleted it is gone for turns too."""
     alice = talk()
     alice.ask("hi")
+    wait_for(lambda: alice.server.state.chat.sockets.open == 0)  # by then the answer belongs to the conversation
     signature = getattr(alice, signed_by)
     query = {"conversationId": alice.conversation_id, "source": "cib"}
     said = alice.http.get(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bingproject.sandbox import chathub_scenarios
+from bingproject.sandbox import chathub_scenarios, copilot_scenarios, m365_scenarios
 from bingproject.sandbox.catalogue import CATALOGUE, Stage
-from bingproject.sandbox.chathub_turns import ANSWERED
+from bingproject.sandbox.turn_words import ANSWERED
 
 CHAT_STAGES = {Stage.CREATE, Stage.SOCKET, Stage.UPLOAD, Stage.TURN, Stage.ANSWER}
 
@@ -20,6 +20,8 @@ def test_no_name_is_used_twice() -> None:
     tables = ("CREATE", "SOCKET", "UPLOAD", "TURN", "ANSWER")
     named = [name for table in tables for name in getattr(chathub_scenarios, table)]
     named += [f"{word}-{status}" for word in ("create", "socket", "kblob") for status in chathub_scenarios.STATUSES]
+    named += [*copilot_scenarios.CLEARANCE, *copilot_scenarios.TURN, *copilot_scenarios.ANSWER]
+    named += [*m365_scenarios.TURN, *m365_scenarios.ANSWER]
     assert len(named) == len(set(named)) == sum(one.stage in CHAT_STAGES for one in CATALOGUE.values())
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,21 +13,17 @@ from websockets.exceptions import ConnectionClosed
 
 from bingproject.sandbox.app import create_app
 from bingproject.sandbox.server import SandboxServer
-from tests.bingproject.sandbox.chatters import HANDSHAKE, SEPARATOR, Chatter, Heard, invocation, listen
+from tests.bingproject.sandbox.chatters import (
+    HANDSHAKE,
+    SEPARATOR,
+    Chatter,
+    Heard,
+    blamed,
+    invocation,
+    listen,
+    wait_for,
+)
 from tests.bingproject.sandbox.conftest import Talk
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until something has happened in the sandbox's thread."""
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
-def blamed(server: SandboxServer) -> list[str]:
-    """The kinds of all violations so far."""
-    return [one["kind"] for one in server.state.violations]
 
 
 def rule(server: SandboxServer, scenario: str) -> None:

@@ -20,6 +20,7 @@ from chat.protocol.events import (
     Refused,
     Said,
     Searching,
+    ServedBy,
     Source,
     Sources,
     Suggestions,
@@ -156,7 +157,20 @@ def test_reasoning_and_pictures() -> None:
     choice, shown = gather((*events, Finished("See", "See", retire=False)))
     assert shown == "See\n\n![a moon](https://ex.test/i)\n\n"
     assert choice.message()["reasoning_content"] == "Hmm."
-    assert gather((*events, end))[0].content == "Look\n\n![a moon](https://ex.test/i)\n\n"
+    rewritten = gather((*events, end))[0]
+    assert rewritten.content == rewritten.told_answer() == "Look\n\n![a moon](https://ex.test/i)\n\n"
+    (note,) = rewritten.annotations()
+    cited = note["url_citation"]
+    assert rewritten.content[cited["start_index"] : cited["end_index"]] == "![a moon](https://ex.test/i)"
+    assert (cited["title"], cited["url"]) == ("a moon", "https://ex.test/i")
+    assert gather((TextDelta("See"), Finished("See", "See", retire=False)))[0].told_answer() is None
+
+
+def test_who_answered_is_the_completions_fingerprint() -> None:
+    """The last choice's; none without a choice."""
+    choice, _ = gather((ServedBy("m365"), TextDelta("See")))
+    assert completion("c", 1, "precise", [choice], Prompt("", (), "x"))["system_fingerprint"] == "m365"
+    assert completion("c", 1, "precise", [], Prompt("", (), "x"))["system_fingerprint"] is None
 
 
 def test_a_completion() -> None:

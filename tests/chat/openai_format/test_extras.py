@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from chat.openai_format.extras import build_annotations, strip_extras, write_search, write_suggestions
+from chat.openai_format.extras import (
+    annotate_images,
+    build_annotations,
+    strip_extras,
+    write_image,
+    write_search,
+    write_suggestions,
+)
 from chat.protocol.events import Source
 
 A, B = Source("Tide basics", "https://ex.test/a"), Source("Moon", "https://ex.test/b")
@@ -46,6 +53,22 @@ def test_extras_stay_on_their_lines() -> None:
 def test_what_was_written_in_is_taken_out(text: str, plain: str) -> None:
     """Exactly that, trimmed or not; a model's own words of a similar form stay."""
     assert strip_extras(text) == plain
+
+
+def test_a_picture_is_one_piece_of_markdown() -> None:
+    """Whatever it shows and wherever it stands; cut off it is none, and without words it has a name of ours."""
+    image = Source("a [red]\nfox \\", 'https://ex.test/a(1)<b> c"')
+    shown = write_image(image)
+    assert shown == "![a \\[red\\] fox \\\\](https://ex.test/a%281%29%3Cb%3E%20c%22)"
+    assert annotate_images("nothing", [(image, shown)]) == []
+    plain = Source("", "https://ex.test/a")
+    (note,) = annotate_images(f"See {write_image(plain)}", [(plain, write_image(plain))])
+    assert note["url_citation"] == {
+        "start_index": 4,
+        "end_index": 26,
+        "title": "Generated image",
+        "url": "https://ex.test/a",
+    }
 
 
 def test_long_texts_are_read_quickly() -> None:

@@ -33,6 +33,11 @@ def test_fields_that_are_obeyed() -> None:
     assert parse_request(BODY | {"stop": "a", "max_tokens": 9}).cut == Cut(("a",), 9)
     assert parse_request(BODY | {"n": 4}).choice_count == 4
     assert parse_request(BODY | {"inline_extras": False}).inline_extras is False
+    assert parse_request(BODY).wants_suggestions
+    assert not parse_request(BODY | {"suggestions": False}).wants_suggestions
+    efforts = ("none", "low", "medium", "high")
+    thinking = [parse_request(BODY | {"reasoning_effort": effort}).wants_thinking for effort in efforts]
+    assert thinking == [False, False, True, True]
 
 
 def test_each_field_of_the_official_client_is_known() -> None:

@@ -17,6 +17,7 @@ from chat.protocol.events import (
     ReasoningDelta,
     Refused,
     Searching,
+    ServedBy,
     Source,
     Sources,
     Suggestions,
@@ -141,6 +142,17 @@ def test_a_refusal_ends_with_content_filter() -> None:
     assert deltas(before)[1:] == [{"content": "Sorry."}, "content_filter", "[DONE]"]
     after = run(stream(), TextDelta("First"), Refused("Sorry.", "apology", after_text=True), end)
     assert deltas(after)[1:] == [{"content": "First"}, "content_filter", "[DONE]"]
+
+
+def test_who_answers_is_told_from_then_on() -> None:
+    """And another one that takes over."""
+    answer = stream()
+    seen = []
+    for name in ("copilot", "m365"):
+        assert answer.add(ServedBy(name)) == b""
+        seen += chunks(answer.start() + answer.add(TextDelta("a")))
+    assert [chunk["system_fingerprint"] for chunk in seen] == ["copilot", "copilot", "m365", "m365"]
+    assert answer.told_answer() is None
 
 
 def test_reasoning_is_no_content() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bingproject.errors import CookieExpiredError, UnexpectedResponseError
+from bingproject.errors import CookieExpiredError, ServiceError, UnexpectedResponseError
 from chat.protocol.failures import (
+    BING,
+    BackEnd,
     SessionEndedError,
     header,
     interrupted,
@@ -85,3 +87,54 @@ def test_headers_in_any_case() -> None:
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     """Seconds, or a date against the response's own; anything else is not known."""
     assert parse_retry_after(headers) == seconds
+
+
+def test_each_back_end_is_named_in_its_failures() -> None:
+    """The tree's words say Bing; another one's name takes its place, and words of a caller's own stay."""
+    other = BackEnd("Copilot", "Paste a new token.")
+    assert str(other.fail("throttled", "d")).startswith("Copilot asks to slow down")
+    assert str(other.fail("cookie_expired", "d")) == "Paste a new token."
+    assert str(other.fail("timeout", "d")).startswith("Copilot did not answer in time")
+    assert str(other.fail("challenge_required", "d", message="Bing it.")) == "Bing it."
+    assert str(other.interrupted("d")).startswith("Copilot stopped answering")
+    assert "_U" in str(BING.fail("cookie_expired", "d"))
+    assert "Copilot has closed" in str(parse_result("InvalidSession", "", other))
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(401, "cookie_expired"), (403, "upstream_refused"), (429, "throttled"), (500, "upstream_unreachable"),
+     (302, "upstream_refused"), (418, "upstream_protocol_error"), (204, "upstream_protocol_error")],
+)  # fmt: skip
+def test_statuses(status: int, code: str) -> None:
+    """Each has its code; where it may pass, the answer says when."""
+    with pytest.raises(ServiceError) as caught:
+        BING.check(status, {"Retry-After": "7"}, "call")
+    assert (caught.value.code, caught.value.detail) == (code, f"call answered with status {status}")
+    assert caught.value.retry_after == (7 if status in (429, 500) else None)
+
+
+def test_good_statuses() -> None:
+    """The usual one and the one for something new."""
+    for status in (200, 201):
+        BING.check(status, {}, "call")
+        BING.check_upload(status, {})
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "cookie_expired"), (400, "image_rejected")])
+def test_statuses_of_an_upload(status: int, code: str) -> None:
+    """Those that are about who asks keep their meaning; the others are about the picture."""
+    with pytest.raises(ServiceError) as caught:
+        BING.check_upload(status, {})
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("<p>", "upstream_refused"), ("{", "upstream_protocol_error"), ("[]", "upstream_protocol_error")]
+)
+def test_answers_that_are_no_object(text: str, code: str) -> None:
+    """A page is a refusal, the rest cannot be read."""
+    with pytest.raises(ServiceError) as caught:
+        BING.read(text, "call")
+    assert caught.value.code == code
+    assert BING.read('{"a":1}', "call") == {"a": 1}

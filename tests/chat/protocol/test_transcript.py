@@ -8,7 +8,7 @@ import pytest
 
 from bingproject.errors import InvalidRequestError
 from chat.protocol.events import Prompt, Said
-from chat.protocol.transcript import check_newest, fit, hash_history, merge, render
+from chat.protocol.transcript import check_newest, fit, hash_history, merge, prepend, render
 
 
 def turns(*numbers: int, size: int = 0) -> tuple[Said, ...]:
@@ -140,3 +140,44 @@ def test_the_key_after_a_turn_is_the_key_of_the_next_request() -> None:
         stored = hash_history("open", "precise", "s", prompt.after(f"a{number}\n"))
         history = (*history, Said("user", f"u{number}"), Said("assistant", f"a{number}"))
         assert stored == hash_history("open", "precise", "s", history)
+
+
+def test_prepending_writes_all_as_one_text() -> None:
+    """System prompt and history stand before the question, which then has a marker; alone it is as it is."""
+    assert prepend(Prompt("", (), " 2+2? ")) == " 2+2? "
+    assert prepend(Prompt("", (Said("user", " "),), "2+2?")) == "2+2?"
+    assert prepend(Prompt("Be brief.", (), "2+2?")) == (
+        "[system](#additional_instructions)\nBe brief.\n\n[user](#message)\n2+2?"
+    )
+    assert prepend(Prompt("", turns(1), "2+2?", lead=("And",))) == (
+        "[user](#message)\nu1\n\n[assistant](#message)\na1\n\n[user](#message)\nAnd\n\n2+2?"
+    )
+
+
+@pytest.mark.parametrize("system", ["", "Be brief."])
+@pytest.mark.parametrize("lead", [(), ("And",), ("x" * 40, "And")])
+def test_what_is_prepended_fits(system: str, lead: tuple[str, ...]) -> None:
+    """Whatever the limit, the one text is no longer; and nothing is dropped that would fit."""
+    prompt = Prompt(system, turns(1, 2, 3, size=10), "2+2?", lead=lead)
+    whole = len(prepend(prompt))
+    assert fit(prompt, whole, prepends=True).dropped == 0
+    for limit in range(80, whole):
+        fitted = fit(prompt, limit, prepends=True)
+        assert fitted.dropped > 0
+        assert len(prepend(fitted.prompt)) <= limit
+
+
+def test_a_prepended_system_prompt_must_fit_beside_the_newest_message() -> None:
+    """Both alone fit, together they do not: refused in the words that clients look for, once they go out as one."""
+    prompt = Prompt("x" * 60, (), "y" * 60)
+    assert fit(prompt, 100).prompt == prompt
+    assert fit(prompt, 100, replays=False, prepends=True).prompt == prompt
+    with pytest.raises(InvalidRequestError, match=r"together .* this model's maximum context length is 100 ") as caught:
+        fit(prompt, 100, prepends=True)
+    assert caught.value.code == "context_length_exceeded"
+
+
+def test_the_newest_message_alone_may_fill_the_limit() -> None:
+    """Without anything before it there is no marker."""
+    assert fit(Prompt("", (), "y" * 100), 100, prepends=True).dropped == 0
+    assert fit(Prompt("", turns(1), "y" * 100), 100, prepends=True).dropped == 1

@@ -27,7 +27,7 @@ def test_models_are_listed(http: httpx.Client) -> None:
     for prefix in ("", "/v1", "/api", "/api/v1"):
         body = http.get(f"{prefix}/models").json()
         assert body["object"] == "list"
-        assert [card["id"] for card in body["data"]] == list(MODELS)
+        assert [card["id"] for card in body["data"]] == list(MODELS)[:6]
         for card in body["data"]:
             assert card == {
                 "id": card["id"],
@@ -58,7 +58,7 @@ def test_a_whole_answer(http: httpx.Client, hub: SandboxServer) -> None:
     assert body == {
         "object": "chat.completion",
         "model": "Balanced",
-        "system_fingerprint": None,
+        "system_fingerprint": "bing-sydney",
         "choices": [
             {
                 "index": 0,

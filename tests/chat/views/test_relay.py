@@ -11,7 +11,7 @@ import pytest
 
 from bingproject.errors import UnexpectedResponseError
 from chat.openai_format import Cut, Stream
-from chat.protocol.events import Event, Finished, HistoryDropped, Prompt, Refused, Searching, TextDelta
+from chat.protocol.events import Event, Finished, HistoryDropped, Prompt, Refused, Searching, ServedBy, TextDelta
 from chat.views.relay import EventStream, Relay
 
 LONG = 60.0
@@ -67,10 +67,10 @@ async def read(relay: Relay) -> bytes:
 
 async def test_an_answer_goes_through() -> None:
     """The role, the text, the end; in this order."""
-    source = Source(HistoryDropped(3), Searching("a"), TextDelta("a "), TextDelta("b"), END)
+    source = Source(ServedBy("m365"), HistoryDropped(3), Searching("a"), TextDelta("a "), TextDelta("b"), END)
     relay = relay_of(source)
     await relay.begin(LONG)
-    assert relay.dropped_turns == 3
+    assert (relay.dropped_turns, relay.served_by) == (3, ServedBy("m365"))
     role = {"role": "assistant", "content": ""}
     assert deltas(await read(relay)) == [role, {"content": "a "}, {"content": "b"}, {}, "[DONE]"]
     assert source.is_closed

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import URLError
+from urllib.request import Request
 
 import pytest
 
@@ -98,7 +100,20 @@ def test_demo_makes_a_picture(tmp_path: Path, static: Path) -> None:
         assert len(found) == 4
         with opener.open(found[0], timeout=SECONDS) as picture:
             assert picture.read(3) == b"\xff\xd8\xff"  # a JPEG
+        assert demo_answers(run) == {"balanced": 200, "copilot": 200, "m365": 200}
         assert run.stop(signal.SIGINT) == 0
+
+
+def demo_answers(run: ServeRun) -> dict[str, int]:
+    """What the same question is answered with by each of the models that the demo names."""
+    statuses = {}
+    for model in re.findall(r'"model": "(balanced|copilot|m365)"', run.text()):
+        body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Tides?"}]}).encode()
+        url = f"http://127.0.0.1:{run.port}/v1/chat/completions"
+        with opener.open(Request(url, body, {"Content-Type": "application/json"}), timeout=SECONDS) as answer:
+            assert json.load(answer)["choices"][0]["message"]["content"]
+            statuses[model] = answer.status
+    return statuses
 
 
 def test_demo_needs_the_sandbox(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from chat.protocol.chathub import Refusal
 from chat.protocol.events import Finished, Refused, TextDelta
 from chat.protocol.sydney.records import Message
-from chat.protocol.sydney.refusal import Refusal
 from tests.chat.protocol.sydney.turns import bot, greeted, play, record, reply, sample, success, update
 
 WORDS = "Sorry, let us change the topic."

@@ -13,14 +13,14 @@ from bingproject.errors import InvalidRequestError
 from bingproject.sandbox.server import SandboxServer
 from bingproject.upstream import NotSentError, OutcomeUnknownError
 from chat.protocol.events import Prompt, PromptImage
-from chat.protocol.sydney import Credentials
-from chat.services import sessions
+from chat.services.backends import BACK_ENDS
 from tests.chat.turns import play, seen
 from tests.factories import make_account
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-CREDENTIALS = Credentials("51D|BingProd|A", "914", "sig", "S+/a=")
+BING = BACK_ENDS["bing"]
+CREDENTIALS = {"conversation_id": "51D|BingProd|A", "client_id": "914", "signature": "sig", "token": "S+/a="}
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
@@ -32,23 +32,22 @@ def picture(content: bytes = PNG) -> Prompt:
 
 
 def test_a_session_is_opened_as_the_account(hub: SandboxServer) -> None:
-    """With its cookies; ids and token come back, and can be stored and read again."""
+    """With its cookies; ids and token come back."""
     account = make_account("alice")
-    credentials = asyncio.run(sessions.open_session(account))
+    credentials = asyncio.run(BING.open_session(account))
     assert seen(hub)["creates_by_account"] == {"alice": 1}
-    assert credentials.conversation_id in hub.state.chat.conversations
-    assert sessions.unpack(sessions.pack(credentials)) == credentials
+    assert credentials["conversation_id"] in hub.state.chat.conversations
 
 
 def test_cookies_that_bing_sets_are_kept_and_sent_again(hub: SandboxServer) -> None:
     """Sealed with the account's others; the image session is left as it is."""
     account = make_account("alice")
     account.save_session("ABC", {"OLD": "1"}, timezone.now())
-    asyncio.run(sessions.open_session(account))
+    asyncio.run(BING.open_session(account))
     account.refresh_from_db()
     assert account.session_ig == "ABC"
     assert account.jar["OLD"] == "1"
-    headers = sessions.socket_address(account, CREDENTIALS).headers
+    headers = asyncio.run(BING.address(account, CREDENTIALS)).headers
     assert set(account.jar) | {"_U"} == {pair.partition("=")[0] for pair in headers["Cookie"].split("; ")}
 
 
@@ -56,16 +55,16 @@ def test_cookies_travel_to_their_own_domain_only(settings: Settings) -> None:
     """A socket elsewhere gets none of them."""
     account = make_account("alice")
     settings.BING_URL, settings.SYDNEY_URL = "https://www.bing.com", "wss://sydney.bing.com/sydney/ChatHub"
-    assert "_U=alice" in sessions.socket_address(account, CREDENTIALS).headers["Cookie"]
+    assert "_U=alice" in asyncio.run(BING.address(account, CREDENTIALS)).headers["Cookie"]
     settings.SYDNEY_URL = "wss://sydney.example.org/sydney/ChatHub"
-    assert "Cookie" not in sessions.socket_address(account, CREDENTIALS).headers
+    assert "Cookie" not in asyncio.run(BING.address(account, CREDENTIALS)).headers
 
 
 def test_the_socket_is_opened_the_way_the_account_goes() -> None:
     """Its proxy and its browser's name, the token in the address, and what a browser says of itself."""
     account = make_account("alice", user_agent="Mine/1.0")
     account.proxy = "http://127.0.0.1:3128"
-    address = sessions.socket_address(account, CREDENTIALS)
+    address = asyncio.run(BING.address(account, CREDENTIALS))
     assert (address.proxy, address.user_agent) == ("http://127.0.0.1:3128", "Mine/1.0")
     assert address.url.endswith("?sec_access_token=S%2B%2Fa%3D")
     assert {"Origin", "Accept-Language"} <= set(address.headers)
@@ -74,10 +73,10 @@ def test_the_socket_is_opened_the_way_the_account_goes() -> None:
 def test_no_exchange_lasts_longer_than_any_may(settings: Settings) -> None:
     """Opening and greeting keep to the limit of an HTTP exchange; the turn's own timers are settings of theirs."""
     settings.UPSTREAM_TIMEOUT_SECONDS, settings.CHAT_GAP_SECONDS = 3.0, 60.0
-    timers = sessions.timers()
+    timers = BING.timers()
     assert (timers.opening, timers.handshake, timers.answering) == (3.0, 3.0, 60.0)
     settings.UPSTREAM_TIMEOUT_SECONDS = 30.0
-    assert (sessions.timers().opening, sessions.timers().handshake) == (10.0, 10.0)
+    assert (BING.timers().opening, BING.timers().handshake) == (10.0, 10.0)
 
 
 def test_a_create_that_never_ends_is_given_up(hub: SandboxServer, settings: Settings) -> None:
@@ -86,30 +85,29 @@ def test_a_create_that_never_ends_is_given_up(hub: SandboxServer, settings: Sett
     account = make_account()
     play(hub, "create-stall")
     with pytest.raises(OutcomeUnknownError):
-        asyncio.run(sessions.open_session(account))
+        asyncio.run(BING.open_session(account))
     settings.BING_URL = "http://127.0.0.1:1"
     with pytest.raises(NotSentError):
-        asyncio.run(sessions.open_session(account))
+        asyncio.run(BING.open_session(account))
 
 
 def test_a_picture_is_handed_over_byte_for_byte(hub: SandboxServer) -> None:
     """As this account, for this conversation; a prompt without one costs nothing."""
     account = make_account("alice")
-    credentials = asyncio.run(sessions.open_session(account))
-    assert asyncio.run(sessions.upload_image(account, Prompt("", (), "x"), credentials)) is None
-    uploaded = asyncio.run(sessions.upload_image(account, picture(), credentials))
-    assert uploaded is not None
+    credentials = asyncio.run(BING.open_session(account))
+    assert asyncio.run(BING.upload(account, Prompt("", (), "x"), credentials)) == ()
+    (uploaded,) = asyncio.run(BING.upload(account, picture(), credentials))
     assert uploaded.image_url.startswith(hub.url)
     upload = next(iter(hub.state.chat.uploads.values()))
     assert hub.state.chat.uploads_asked == 1
-    assert (upload.content, upload.account, upload.conversation) == (PNG, "alice", credentials.conversation_id)
+    assert (upload.content, upload.account, upload.conversation) == (PNG, "alice", credentials["conversation_id"])
 
 
 def test_a_picture_that_bing_does_not_take_is_the_callers_fault(hub: SandboxServer) -> None:
     """image_rejected."""
     account = make_account("alice")
-    credentials = asyncio.run(sessions.open_session(account))
+    credentials = asyncio.run(BING.open_session(account))
     play(hub, "kblob-refused")
     with pytest.raises(InvalidRequestError) as refusal:
-        asyncio.run(sessions.upload_image(account, picture(), credentials))
+        asyncio.run(BING.upload(account, picture(), credentials))
     assert refusal.value.code == "image_rejected"

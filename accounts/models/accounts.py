@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 
-from django.conf import settings
-from django.db import connection, models, transaction
+from django.db import models, transaction
 from django.db.models import F, Q
 
+from accounts.protocol import CLEARANCE_COOKIE, COOKIE_NAME
 from bingproject.seals import SealedTextField, seal, unseal_often
-from bingproject.statements import columns_of, load
 
 
 class Capability(models.TextChoices):
@@ -25,9 +24,33 @@ class Capability(models.TextChoices):
     IMAGE = "image", "Images"
     VIDEO = "video", "Videos"
     CHAT = "chat", "Chat"
+    COPILOT = "copilot", "Copilot chat"
+    M365 = "m365", "Microsoft 365 chat"
 
 
-DEFAULT_LIMITS = {Capability.IMAGE: 3, Capability.VIDEO: 3, Capability.CHAT: 4}
+class AccountKind(models.TextChoices):
+    """Which of Microsoft's services an account is used with."""
+
+    BING = "bing", "Bing"
+    COPILOT = "copilot", "Copilot"
+    M365 = "m365", "Microsoft 365"
+
+
+CAPABILITIES = {
+    AccountKind.BING: (Capability.IMAGE, Capability.VIDEO, Capability.CHAT),
+    AccountKind.COPILOT: (Capability.COPILOT,),
+    AccountKind.M365: (Capability.M365,),
+}
+# How many at once; the two Copilots fail with more, says docs/wire.
+DEFAULT_LIMITS = {
+    Capability.IMAGE: 3,
+    Capability.VIDEO: 3,
+    Capability.CHAT: 4,
+    Capability.COPILOT: 1,
+    Capability.M365: 1,
+}
+# Turns a minute, and how many of them may come in a row.
+DEFAULT_PACES = {Capability.COPILOT: (12, 4)}
 
 
 class AccountState(models.TextChoices):
@@ -51,6 +74,7 @@ class CheckState(models.TextChoices):
 USABLE_STATES = (AccountState.UNCHECKED, AccountState.OK)
 ROTATED_FIELDS = (
     "sealed_cookies", "cookies_tail", "cookies_at", "session_ig", "sealed_jar", "session_at",
+    "sealed_token", "token_expires_at", "clearance_at",
     "state", "state_reason", "state_at", "checked_at", "last_error",
 )  # fmt: skip
 
@@ -59,9 +83,24 @@ class Account(models.Model):
     """A Microsoft account that an operator owns."""
 
     name = models.CharField(max_length=100, unique=True)
+    kind = models.CharField(max_length=8, choices=AccountKind, default=AccountKind.BING)
     sealed_cookies = SealedTextField(default="", editable=False)
     cookies_tail = models.CharField(max_length=4, default="", editable=False)
     cookies_at = models.DateTimeField(null=True, editable=False)
+    # An access token, or the name of the program that prints a fresh one (TOKEN_COMMANDS).
+    sealed_token = SealedTextField(default="", editable=False)
+    token_command = models.CharField(max_length=60, blank=True, default="")
+    # Since when a process is running that program: of several only one does.
+    token_asked_at = models.DateTimeField(null=True, editable=False)
+    token_expires_at = models.DateTimeField("token ends", null=True, editable=False)
+    # What addresses a Microsoft 365 account: from its token, or typed where the token cannot be looked into.
+    object_id = models.CharField("object id", max_length=40, blank=True, default="")
+    tenant_id = models.CharField("tenant id", max_length=40, blank=True, default="")
+    tier = models.CharField("licence", max_length=12, blank=True, default="")
+    # How the consumer's sign-in was done: "" for a Microsoft account, "google".
+    identity_type = models.CharField(max_length=12, blank=True, default="")
+    # Since when the browser's clearance (Cloudflare's cookie) is held.
+    clearance_at = models.DateTimeField("clearance since", null=True, editable=False)
     sealed_proxy = SealedTextField(default="", editable=False)
     user_agent = models.CharField(max_length=300, blank=True, default="")
     is_enabled = models.BooleanField("enabled", default=True)
@@ -96,10 +135,19 @@ class Account(models.Model):
             is_new = self._state.adding
             super().save(*args, **kwargs)
             if is_new:
-                AccountCapability.objects.bulk_create(
-                    AccountCapability(account=self, capability=capability, limit=limit)
-                    for capability, limit in DEFAULT_LIMITS.items()
-                )
+                AccountCapability.objects.bulk_create(map(self._capability, CAPABILITIES[AccountKind(self.kind)]))
+
+    def _capability(self, capability: Capability) -> AccountCapability:
+        """What it may do of one kind, as usual."""
+        per_minute, burst = DEFAULT_PACES.get(capability, (None, 1))
+        return AccountCapability(
+            account=self, capability=capability, limit=DEFAULT_LIMITS[capability], per_minute=per_minute, burst=burst
+        )
+
+    @property
+    def token(self) -> str:
+        """The access token, unsealed; "" when there is none."""
+        return unseal_often(self.sealed_token)
 
     @property
     def cookies(self) -> dict[str, str]:
@@ -120,13 +168,19 @@ class Account(models.Model):
     def proxy(self, address: str) -> None:
         self.sealed_proxy = seal(address) if address else ""
 
-    def rotate(self, cookies: dict[str, str], now: datetime) -> None:
-        """Store new cookies sealed; what was known of the old ones is forgotten."""
-        self.sealed_cookies = seal(json.dumps(cookies))
-        self.cookies_tail = cookies["_U"][-4:] if len(cookies["_U"]) >= 16 else ""
+    def rotate(
+        self, cookies: dict[str, str], now: datetime, *, token: str = "", expires_at: datetime | None = None
+    ) -> None:
+        """Store new credentials sealed; what was known of the old ones is forgotten. Those not given stay."""
+        if cookies:
+            sign_in = cookies.get(COOKIE_NAME, "")
+            self.sealed_cookies = seal(json.dumps(cookies))
+            self.cookies_tail = sign_in[-4:] if len(sign_in) >= 16 else ""
+            self.clearance_at = now if CLEARANCE_COOKIE in cookies else None
+            self.session_ig, self.sealed_jar, self.session_at = "", "", None
+        if token:
+            self.sealed_token, self.token_expires_at = seal(token), expires_at
         self.cookies_at = now
-        self.session_ig = self.sealed_jar = ""
-        self.session_at = None
         self.state, self.state_reason, self.state_at = AccountState.UNCHECKED, "", now
         self.checked_at = None
         self.last_error = ""
@@ -171,7 +225,8 @@ class AccountCapabilityQuerySet(models.QuerySet["AccountCapability"]):
     def of_enabled(self, capability: str) -> AccountCapabilityQuerySet:
         """Capabilities that an operator has switched on, whatever their state."""
         switched_on = self.filter(capability=capability, limit__gt=0, account__is_enabled=True)
-        return switched_on.exclude(account__sealed_cookies="")
+        has_none = Q(account__sealed_cookies="", account__sealed_token="", account__token_command="")
+        return switched_on.exclude(has_none)
 
     def usable(self, capability: str, now: datetime) -> AccountCapabilityQuerySet:
         """Those that may be given work now, least recently served first; room is the caller's to count."""
@@ -201,6 +256,11 @@ class AccountCapability(models.Model):
     fast_cooldown_until = models.DateTimeField("no boosts until", null=True, blank=True)
     last_success_at = models.DateTimeField("last success", null=True, editable=False)
     served_at = models.DateTimeField(null=True, editable=False)
+    # The pace: so many begun a minute, so many of them in a row; none given: as they come.
+    per_minute = models.PositiveSmallIntegerField("a minute", null=True, blank=True)
+    burst = models.PositiveSmallIntegerField("in a row", default=1)
+    # From when on the next may begin: the one figure that the pace is kept by.
+    paced_until = models.DateTimeField(null=True, editable=False)
     # What the last check of this capability found, in words for the operator.
     check_state = models.CharField("last check", max_length=8, choices=CheckState, default="", editable=False)
     check_note = models.CharField("found", max_length=300, default="", editable=False)
@@ -244,124 +304,3 @@ class Lease(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account_id} {self.capability} {self.holder}"
-
-
-class WhitelistedUser(models.Model):
-    """A person who may use this server: the id that clients send or that a key belongs to."""
-
-    user_id = models.CharField(max_length=100, unique=True)
-    name = models.CharField(max_length=100, blank=True, default="")
-    note = models.CharField(max_length=300, blank=True, default="")
-    is_active = models.BooleanField("active", default=True)
-    expires_at = models.DateTimeField("expires", null=True, blank=True)
-    # How many may be begun on one UTC day; none given: as many as the accounts can make.
-    daily_images = models.PositiveIntegerField("images a day", null=True, blank=True)
-    daily_videos = models.PositiveIntegerField("videos a day", null=True, blank=True)
-    daily_chats = models.PositiveIntegerField("chat turns a day", null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering: ClassVar = ["user_id"]
-
-    def __str__(self) -> str:
-        return self.user_id
-
-    @property
-    def holder(self) -> str:
-        """The name that their tasks, conversations and counters bear."""
-        return f"user:{self.user_id}"
-
-    def is_let_in(self, now: datetime) -> bool:
-        """Whether they may use the server: active, and not expired."""
-        return self.is_active and (self.expires_at is None or self.expires_at > now)
-
-
-# What a key may be allowed to begin: the scope's name and its column.
-SCOPES = {"images": "can_make_images", "videos": "can_make_videos", "chat": "can_chat"}
-
-
-class ApiKey(models.Model):
-    """A key of a whitelisted user: only its hash and its last four characters are kept."""
-
-    user = models.ForeignKey(WhitelistedUser, on_delete=models.CASCADE, related_name="api_keys")
-    key_hash = models.CharField(max_length=64, unique=True, editable=False)
-    key_tail = models.CharField(max_length=4, editable=False)
-    label = models.CharField(max_length=100, blank=True, default="")
-    # What it may begin; with none of them it only reads its user's own tasks.
-    can_make_images = models.BooleanField("images", default=True)
-    can_make_videos = models.BooleanField("videos", default=True)
-    can_chat = models.BooleanField("chat", default=True)
-    per_minute = models.PositiveIntegerField("requests a minute", null=True, blank=True)
-    expires_at = models.DateTimeField("expires", null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-    last_used_at = models.DateTimeField(null=True, editable=False)
-
-    class Meta:
-        verbose_name = "API key"
-        ordering: ClassVar = ["-created_at"]
-
-    def __str__(self) -> str:
-        return f"bp_…{self.key_tail}"
-
-    @property
-    def scopes(self) -> tuple[str, ...]:
-        """What it may begin; nothing: it only reads."""
-        return tuple(name for name, column in SCOPES.items() if getattr(self, column))
-
-
-class UsageCounter(models.Model):
-    """How much one holder has used of one kind in one window: a UTC day of work begun, or a minute of requests.
-
-    Changed by single conditional statements only (accounts.limits), so that it is exact whoever asks at once.
-    """
-
-    holder = models.CharField(max_length=120)
-    kind = models.CharField(max_length=16)
-    window_at = models.DateTimeField(db_index=True)
-    count = models.PositiveIntegerField(default=0)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["holder", "kind", "window_at"], name="one_counter_per_window")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.holder} {self.kind} {self.window_at:%Y-%m-%d %H:%M}"
-
-
-class PendingUpload(models.Model):
-    """A file between its preview and the operator's word: sealed, one for each operator, gone within the hour."""
-
-    operator = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True)
-    name = models.CharField(max_length=32, unique=True)
-    sealed_content = SealedTextField()
-    created_at = models.DateTimeField(db_index=True)
-
-    def __str__(self) -> str:
-        return self.name
-
-
-# Fixed text: building the query costs more than running it, and every request with a key asks.
-_FIND_KEY = """
-SELECT {columns}, u.user_id, u.is_active, u.expires_at, u.daily_images, u.daily_videos, u.daily_chats
-FROM accounts_apikey k JOIN accounts_whitelisteduser u ON u.id = k.user_id
-WHERE k.key_hash = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > %s)
-"""
-# In the order of the model's columns, as `from_db` wants them.
-_KEY_USER_FIELDS = ("user_id", "is_active", "expires_at", "daily_images", "daily_videos", "daily_chats")
-
-
-def find_key(key_hash: str, now: datetime) -> ApiKey | None:
-    """The key that is neither revoked nor expired, with what its user may do; the user's rest on demand."""
-    text = _FIND_KEY.format(columns=columns_of(ApiKey, "k"))
-    for key, found in load(ApiKey, text, [key_hash, connection.ops.adapt_datetimefield_value(now)]):
-        user_id, is_active, expires_at, *limits = found
-        if isinstance(expires_at, str):  # SQLite's times are texts, in UTC without saying so
-            expires_at = datetime.fromisoformat(expires_at)
-        if expires_at is not None and expires_at.tzinfo is None:
-            expires_at = expires_at.replace(tzinfo=UTC)
-        values = [key.user_id, user_id, bool(is_active), expires_at, *limits]
-        key.user = WhitelistedUser.from_db(key._state.db, ["id", *_KEY_USER_FIELDS], values)
-        return key
-    return None

@@ -1,0 +1,47 @@
+"""Rows of accounts and of callers, and the transitions of one row. Never the network."""
+
+from accounts.models.accounts import (
+    CAPABILITIES,
+    DEFAULT_LIMITS,
+    DEFAULT_PACES,
+    ROTATED_FIELDS,
+    USABLE_STATES,
+    Account,
+    AccountCapability,
+    AccountCapabilityQuerySet,
+    AccountKind,
+    AccountState,
+    Capability,
+    CheckState,
+    Lease,
+)
+from accounts.models.callers import (
+    SCOPES,
+    ApiKey,
+    PendingUpload,
+    UsageCounter,
+    WhitelistedUser,
+    find_key,
+)
+
+__all__ = [
+    "CAPABILITIES",
+    "DEFAULT_LIMITS",
+    "DEFAULT_PACES",
+    "ROTATED_FIELDS",
+    "SCOPES",
+    "USABLE_STATES",
+    "Account",
+    "AccountCapability",
+    "AccountCapabilityQuerySet",
+    "AccountKind",
+    "AccountState",
+    "ApiKey",
+    "Capability",
+    "CheckState",
+    "Lease",
+    "PendingUpload",
+    "UsageCounter",
+    "WhitelistedUser",
+    "find_key",
+]

@@ -1,0 +1,307 @@
+"""The consumer Copilot: who asks, its REST calls, and what becomes of a turn.
+
+Source: docs/wire/copilot.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from bingproject.sandbox import answers, chathub_answers
+from bingproject.sandbox.catalogue import Stage
+from bingproject.sandbox.chathub_calls import KINDS
+from bingproject.sandbox.chathub_records import iso
+from bingproject.sandbox.chathub_scenarios import SYNONYMS
+from bingproject.sandbox.chathub_state import ChatState, Conversation, Turn, Upload
+from bingproject.sandbox.copilot_scenarios import ANSWER, SHARED_ANSWER, SHARED_TURN, TURN
+from bingproject.sandbox.copilot_socket import CopilotSocket
+from bingproject.sandbox.copilot_turns import UNCOUNTED, CopilotScript
+from bingproject.sandbox.exchange import HTML, Receive, Reply, Request, Scope, Send
+from bingproject.sandbox.sockets import Line, refuse
+from bingproject.sandbox.state import Account, State, account_name
+from bingproject.sandbox.steps import Step
+from bingproject.sandbox.templates import read_page
+from bingproject.sandbox.tokens import COPILOT, read_token
+from bingproject.sandbox.turn_words import ANSWERED, choose
+
+PREFIX, SOCKET_PATH = "/c/api/", "/c/api/chat"
+KNOWN = frozenset({*TURN, *ANSWER, *SHARED_TURN, *SHARED_ANSWER})
+MODES = frozenset({"chat", "reasoning", "smart", "study", "search"})
+# A cookie of the site's by which an account is known where no token is taken.
+SESSION_COOKIE, ANONYMOUS_COOKIE = b"_C_Auth", b"__Host-copilot-anon"
+TOKEN_AUTH, COOKIE_AUTH = 1, 2
+# Turns at once of one account: more fail in life.
+MOST_AT_ONCE = 4
+AT_CREATE, AT_SOCKET, AT_UPLOAD = frozenset({Stage.CREATE}), frozenset({Stage.SOCKET}), frozenset({Stage.UPLOAD})
+
+
+class Copilot:
+    """The emulated service; one object per sandbox."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    @property
+    def chat(self) -> ChatState:
+        """Its conversations and turns."""
+        return self.state.copilot
+
+    def now(self) -> float:
+        """The sandbox's clock."""
+        return self.state.now()
+
+    # -- who asks ------------------------------------------------------------------------------------------------
+
+    def identify(self, request: Request) -> Account | None:
+        """The account of a REST call; None for nobody, a dead one, or credentials of the wrong kind."""
+        bearer = (request.header(b"authorization") or b"").decode("latin-1").removeprefix("Bearer ")
+        cookie = next(iter(request.cookies(SESSION_COOKIE)), b"")
+        if self.state.options.copilot_auth == COOKIE_AUTH:
+            name = "" if bearer or not cookie else account_name(cookie)
+        else:
+            token = read_token(bearer)
+            name = token.account if token is not None and token.fits(COPILOT, self.now()) else ""
+            if name and cookie and account_name(cookie) != name:
+                self.state.violation("copilot-cookie", "token and cookie are of two accounts", path=request.path)
+        account = self.state.account(name) if name else None
+        return account if account is not None and account.is_alive else None
+
+    def _holder(self, request: Request) -> Account | None:
+        """The account of a socket: its token stands in the address."""
+        token = read_token(request.query().get("accessToken", ""))
+        if token is None or not token.fits(COPILOT, self.now()):
+            return None
+        account = self.state.account(token.account)
+        return account if account.is_alive else None
+
+    # -- REST ----------------------------------------------------------------------------------------------------
+
+    def answer(self, request: Request, body: bytes) -> Reply:
+        """Answer one REST call."""
+        account, (method, path) = self.identify(request), (request.method, request.path.removeprefix(PREFIX))
+        if (method, path) == ("POST", "user/sessions/temporary"):
+            return Reply.json({"sessionKey": secrets.token_urlsafe(24)})
+        if (method, path) in (("POST", "start"), ("POST", "conversations")):
+            return self._open(request, account, path, body)
+        if account is None:
+            return Reply(status=401, page=False)
+        if (method, path) == ("POST", "attachments"):
+            return self._attach(request, account, body)
+        if (method, path) == ("GET", "user"):
+            return Reply.json({"firstName": account.name.title()})
+        own = [one for one in self.chat.conversations.values() if one.owner == account.name]
+        if (method, path) == ("GET", "conversations"):
+            return Reply.json({"results": [{"id": one.id, "title": one.name} for one in own]})
+        name, _, rest = path.removeprefix("conversations/").partition("/")
+        found = next((one for one in own if one.id == name), None)
+        if found is not None and (method, rest) == ("GET", "history"):
+            return Reply.json({"results": _history(found, self.now())})
+        if found is not None and (method, rest) == ("DELETE", ""):
+            del self.chat.conversations[name]
+            return Reply(status=204, page=False)
+        self.state.violation("copilot-path", f"{method} {request.path}", path=request.path)
+        return Reply.json({"error": "not found"}, status=404)
+
+    def _open(self, request: Request, account: Account | None, path: str, body: bytes) -> Reply:
+        name = account.name if account else ""
+        chosen = self.state.scenarios.choose(AT_CREATE, name)
+        shown = chosen.scenario.name if chosen else "created" if account else "create-401"
+        self.chat.creates[name] += 1
+        self.chat.create_outcomes[shown] += 1
+        if shown == "create-clearance":
+            return clearance_page()
+        if shown == "create-blocked":
+            return Reply.json({"isBlocked": True, "banExpiresAt": iso(self.now() + 86_400)})
+        if chosen is not None:
+            return answers.answer(chosen.scenario, account)
+        if account is None:
+            return Reply(status=401, page=False)
+        if path == "start" and not _is_object(body):
+            self.state.violation("copilot-start", "the body of start is not a JSON object", path=request.path)
+        opened = self.chat.create(name, self.now(), conversation_id=secrets.token_urlsafe(16)[:21])
+        if path == "conversations":
+            return Reply.json({"id": opened.id})
+        cookie = (b"set-cookie", ANONYMOUS_COOKIE + b"=" + secrets.token_hex(8).encode() + b"; path=/; secure")
+        answer = {"currentConversationId": opened.id, "remainingTurns": 1000, "isBlocked": False, "banExpiresAt": None}
+        return Reply(json.dumps(answer), content_type="application/json", headers=(cookie,), page=False)
+
+    def _attach(self, request: Request, account: Account, body: bytes) -> Reply:
+        self.chat.uploads_asked += 1
+        chosen = self.state.scenarios.choose(AT_UPLOAD, account.name)
+        if chosen is not None and chosen.scenario.name in ("kblob-refused", "kblob-no-id"):
+            return Reply.json({})
+        if chosen is not None:
+            return answers.answer(chosen.scenario, account)
+        kind = next((kind for magic, kind in KINDS.items() if body.startswith(magic)), "")
+        told = (request.header(b"content-type") or b"").decode("latin-1")
+        if kind not in ("image/png", "image/jpeg"):
+            return Reply.json({"error": "unsupported"}, status=400)
+        if told != kind:
+            self.state.violation("copilot-upload", f"content-type {told} for {kind}", path=request.path)
+        name = hashlib.sha256(body).hexdigest()[:24]
+        self.chat.uploads[name] = Upload(name, account.name, body, kind, "")
+        return Reply.json({"url": f"{PREFIX}attachments/{name}"})
+
+    # -- sockets -------------------------------------------------------------------------------------------------
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one socket, from its upgrade to its end."""
+        request = Request({**scope, "method": "GET"})
+        await receive()
+        account = self._holder(request)
+        refused = self._upgrade(request, account)
+        if refused is not None or account is None:
+            self.chat.sockets.refused += 1
+            await refuse(refused or Reply(status=401, page=False), scope, receive, send)
+            return
+        options = self.state.options
+        socket = CopilotSocket(
+            self, self.chat, Line(scope, receive, send), account=account.name, origin=_origin(request),
+            open_seconds=options.chat_open_seconds, leave_seconds=options.chat_leave_seconds,
+        )  # fmt: skip
+        await socket.serve()
+
+    def _upgrade(self, request: Request, account: Account | None) -> Reply | None:
+        """Why a socket is not let in."""
+        query = request.query()
+        if request.header(b"origin") is None:
+            self.state.violation("copilot-origin", "the upgrade has no Origin", path=request.path)
+            return Reply(status=403, page=False)
+        if query.get("api-version") != "2" or not _is_uuid(query.get("clientSessionId", "")):
+            self.state.violation("copilot-query", "api-version or clientSessionId is wrong", path=request.path)
+            return Reply(status=400, page=False)
+        chosen = self.state.scenarios.choose(AT_SOCKET, account.name if account else "")
+        if chosen is None:
+            return None
+        if chosen.scenario.name == "socket-clearance":
+            return clearance_page()
+        if chosen.scenario.name == "socket-region":
+            return Reply("Copilot is not available in your region.", status=403, content_type="text/plain", page=False)
+        scenario = chosen.scenario
+        return Reply(b"", status=scenario.status, headers=scenario.headers, fault=scenario.fault)
+
+    def violation(self, socket: CopilotSocket, kind: str, detail: str) -> None:
+        """Write down what a client should not do on a socket."""
+        self.state.violation(f"copilot-{kind}", detail, path=SOCKET_PATH, account=self.state.account(socket.account))
+
+    # -- turns ---------------------------------------------------------------------------------------------------
+
+    def start_turn(self, socket: CopilotSocket, record: dict[str, Any]) -> Iterator[Step]:
+        """Read a `send`, decide what becomes of it, and return its steps."""
+        faults: list[str] = []
+        turn, conversation = self._read(socket, record, faults)
+        socket.turn = turn
+        try:
+            knobs, outcome = choose(self.state.scenarios, turn.text, turn.account, SYNONYMS, KNOWN)
+        except ValueError as error:
+            faults.append(str(error))
+            knobs, outcome = {}, ANSWERED
+        for fault in faults:
+            self.violation(socket, "send", fault)
+        if faults or conversation is None:
+            outcome = "invalid-event"
+        elif outcome == ANSWERED:
+            outcome = self._natural_outcome(turn)
+        turn.outcome = "violation" if faults else outcome
+        self.chat.begin(turn, conversation)
+        known = conversation or Conversation(turn.conversation, "", turn.account, self.now())
+        if outcome not in UNCOUNTED:
+            known.turns += 1
+            known.said.append(("user", turn.text))
+            known.name = known.name or turn.text[:40]
+        answer = chathub_answers.compose(turn, known, knobs, self.state.options.chat_words, mark=_no_mark)
+        turn.answer = answer.text
+        gap = self.state.options.chat_gap
+        return CopilotScript(
+            turn, answer, knobs, outcome=outcome, gap=gap, at=iso(self.now()), origin=socket.origin
+        ).steps()
+
+    def _read(
+        self, socket: CopilotSocket, record: dict[str, Any], faults: list[str]
+    ) -> tuple[Turn, Conversation | None]:
+        content = record.get("content")
+        parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+        texts = [part.get("text") for part in parts if part.get("type") == "text"]
+        images = [str(part.get("url")) for part in parts if part.get("type") == "image"]
+        if len(texts) != 1 or not isinstance(texts[0], str) or len(texts) + len(images) != len(parts):
+            faults.append("content is not one text, after pictures")
+        mode = record.get("mode")
+        if mode not in MODES:
+            faults.append(f"the mode {mode!r} does not exist")
+        if not isinstance(record.get("context"), dict):
+            faults.append("context is not an object")
+        if any(url.removeprefix(f"{PREFIX}attachments/") not in self.chat.uploads for url in images):
+            faults.append("the picture was never uploaded")
+        conversation = self.chat.conversations.get(str(record.get("conversationId")))
+        if conversation is not None and conversation.owner != socket.account:
+            faults.append("the conversation is another account's")
+        number = conversation.turns if conversation else 0
+        options = [] if mode == "search" else ["nosearchall"]
+        turn = Turn(
+            str(record.get("conversationId")), socket.account, number, str(number), str(texts[0]) if texts else "",
+            None, str(mode), options, 0, images[0] if images else None, self.now(), request_id=secrets.token_hex(8),
+        )  # fmt: skip
+        return turn, conversation
+
+    def _natural_outcome(self, turn: Turn) -> str:
+        account = self.state.account(turn.account)
+        if len(turn.text) > self.state.options.copilot_limit:
+            return "text-too-long"
+        if self.chat.in_flight[turn.account] >= MOST_AT_ONCE:
+            self.state.violation("copilot-pace", "too many turns of one account at once", path=SOCKET_PATH)
+            return "unavailable"
+        if account.chat_turns is not None:
+            if account.chat_turns <= 0:
+                return "unavailable"
+            account.chat_turns -= 1
+        return ANSWERED
+
+    def end_turn(self, socket: CopilotSocket, turn: Turn) -> None:
+        """Take note that a turn is over; what was answered belongs to the conversation."""
+        conversation = self.chat.conversations.get(turn.conversation)
+        if conversation is not None and turn.outcome == ANSWERED and not turn.left:
+            conversation.said.append(("bot", turn.answer))
+        self.chat.end(turn, conversation)
+
+
+def clearance_page() -> Reply:
+    """What Cloudflare shows to whom it does not know."""
+    return Reply(read_page("chat/clearance.html"), status=403, content_type=HTML, page=False)
+
+
+def _origin(request: Request) -> str:
+    """Where this sandbox is, as the client sees it."""
+    return "http://" + (request.header(b"host") or b"").decode("latin-1")
+
+
+def _no_mark(_number: int) -> str:
+    return ""
+
+
+def _history(conversation: Conversation, now: float) -> list[dict[str, Any]]:
+    """What was said, newest first."""
+    kinds = {"user": "human", "bot": "ai"}
+    return [
+        {"id": str(index), "author": {"type": kinds[author]}, "createdAt": iso(now),
+         "content": [{"type": "text", "text": text}]}
+        for index, (author, text) in reversed(list(enumerate(conversation.said)))
+    ]  # fmt: skip
+
+
+def _is_object(body: bytes) -> bool:
+    try:
+        return isinstance(json.loads(body), dict)
+    except ValueError:
+        return False
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False

@@ -1,0 +1,42 @@
+"""Microsoft 365's socket: SignalR as Bing Chat's, but the question comes with its Metrics twin in the same message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bingproject.sandbox.chathub_socket import ChatSocket
+from bingproject.sandbox.chathub_state import ChatState
+from bingproject.sandbox.sockets import Hub, Line
+
+# Added to the invocation, since whether the twin came is for the turn to say.
+HAS_METRICS = "sandbox.has_metrics"
+
+
+class M365Socket(ChatSocket):
+    """A socket that was let in; `query` is what its address says."""
+
+    def __init__(
+        self, hub: Hub, chat: ChatState, line: Line,
+        *, account: str, query: dict[str, str], handshake: str, open_seconds: float, leave_seconds: float,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            hub, chat, line, account=account, token_for=None, handshake=handshake,
+            open_seconds=open_seconds, leave_seconds=leave_seconds,
+        )  # fmt: skip
+        self.query = query
+        self._asked: dict[str, Any] | None = None
+
+    async def _hear(self, text: str) -> None:
+        await super()._hear(text)
+        # Only now: its twin may stand behind it.
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            self._start(asked)
+
+    def _take_record(self, record: dict[str, Any]) -> None:
+        if record.get("type") == 4 and self._asked is None:
+            self._asked = record | {HAS_METRICS: False}
+        elif record.get("type") == 1 and record.get("target") == "Metrics" and self._asked is not None:
+            self._asked[HAS_METRICS] = True
+        else:
+            super()._take_record(record)

@@ -1,0 +1,235 @@
+"""One turn of Microsoft 365 Copilot as a list of steps: snapshots and deltas side by side. No socket is touched here.
+
+Source: docs/wire/m365.md, its section on incoming records.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import cycle
+
+from bingproject.sandbox.chathub_answers import Answer, Knobs, query, wants_search
+from bingproject.sandbox.chathub_records import SEPARATOR, SOURCES, Records, Values, encode
+from bingproject.sandbox.chathub_state import Turn
+from bingproject.sandbox.chathub_turns import BREAKS, GARBAGE, REFUSALS
+from bingproject.sandbox.steps import Close, Echo, End, Step, cut_anywhere, fragmented, in_one_frame
+from bingproject.sandbox.turn_words import ANSWERED
+
+RATE_TEXT = "We are temporarily unable to respond to this many requests. Please try again later."
+THOUGHTS = ("The caller wants an answer. ", "It will be made of sand.")
+ECHO_SECONDS = 2.0
+# Such turns do not count against a conversation's limit.
+UNCOUNTED = frozenset(
+    {
+        "throttled",
+        "unknown-result",
+        "bare-type3",
+        "silent",
+        "pings-only",
+        "no-allowance",
+        "rate-text",
+        "invalid-session",
+    }
+)
+# The citation mark in the text, of private-use characters around an id.
+MARK = "\ue200cite\ue202turn0search{}\ue201"
+
+
+def mark(number: int) -> str:
+    """How a source is marked in the text."""
+    return MARK.format(number)
+
+
+class M365Script:
+    """Plays one turn: `outcome` says what becomes of it, `knobs` how its records come."""
+
+    def __init__(
+        self, records: Records, turn: Turn, answer: Answer, knobs: Knobs, *, outcome: str = ANSWERED, gap: float = 0.0
+    ) -> None:
+        self.records = records
+        self.turn = turn
+        self.answer = answer
+        self.outcome = outcome
+        self.knobs = knobs
+        self.gap = float(knobs.get("gap") or gap)
+        self.message_id = f"b-{turn.request_id}"
+
+    def steps(self) -> Iterator[Step]:
+        """Yield the turn's steps."""
+        steps = self._play()
+        if "many-records" in self.knobs:
+            steps = in_one_frame(steps)
+        if "split-records" in self.knobs:
+            steps = cut_anywhere(steps)
+        if "split-utf8" in self.knobs:
+            steps = fragmented(steps)
+        return steps
+
+    def _play(self) -> Iterator[Step]:
+        if "delay" in self.knobs:
+            yield float(self.knobs["delay"] or 0)
+        if self.outcome == "bare-type3":
+            yield self.records.completion()
+        elif self.outcome in ("silent", "pings-only"):
+            yield End.SILENCE if self.outcome == "silent" else End.PINGS
+        elif self.outcome in REFUSALS:
+            value, message, with_error = REFUSALS[self.outcome]
+            shown = message.format(self.records.conversation_id)
+            yield self.records.refusal(value, shown, with_error=with_error) + self.records.completion()
+        else:
+            yield from self._begun()
+
+    def _begun(self) -> Iterator[Step]:
+        early = self.records.message(messageType="Progress", contentType="EarlyProgress", text="", messageId="p0")
+        yield self.records.update(early)
+        yield self.records.update(throttling=self._throttling())
+        if "echo-pings" in self.knobs:
+            yield Echo(ECHO_SECONDS)
+        kind, _, when = self.outcome.rpartition("-")
+        if self.outcome == "no-allowance":
+            yield self.records.refusal("Throttled", "Request is throttled.") + self.records.completion()
+        elif self.outcome == "rate-text":
+            yield self._snapshot(RATE_TEXT)
+            yield self._final(RATE_TEXT) + self.records.completion()
+        elif self.outcome == "disengaged-only":
+            message = self.records.message(messageType="Disengaged", text="", messageId="d1")
+            yield self.records.update(message)
+            yield self._final("", messages=[message]) + self.records.completion()
+        elif self.outcome == "empty-answer":
+            yield self._final("", messages=[]) + self.records.completion()
+        elif when == "before" and kind in BREAKS:
+            yield from self._break(kind)
+        else:
+            yield from self._answer(kind, when)
+
+    def _throttling(self) -> Values:
+        left = 0 if self.outcome == "no-allowance" else 100
+        return self.records.throttling | {"metering": {"LLMOnly": {"remainingAllowance": left}}}
+
+    def _break(self, kind: str) -> Iterator[Step]:
+        if kind == "cut":
+            yield End.CUT
+        elif kind == "error3":
+            yield self.records.completion("The sandbox failed.")
+        elif kind == "type7":
+            yield self.records.close()
+            yield Close(1000)
+        else:
+            yield Close(1011 if kind == "fail" else 1000)
+
+    # -- turns with an answer ------------------------------------------------------------------------------------
+
+    def _answer(self, kind: str, when: str) -> Iterator[Step]:
+        is_cut = when == "after" or self.outcome == "token-dies"
+        yield from self._before_text()
+        if "final-only" not in self.knobs:
+            yield from self._texts(self.answer.half if is_cut else len(self.answer.ends))
+        if not is_cut:
+            yield from self._ending()
+        elif kind in BREAKS or self.outcome == "token-dies":
+            yield from self._break("cut" if self.outcome == "token-dies" else kind)
+        else:
+            yield End.SILENCE if kind == "silent" else End.PINGS
+
+    def _before_text(self) -> Iterator[Step]:
+        progress = {"messageType": "Progress", "messageId": "p1"}
+        if "think" in self.knobs:
+            shown = ""
+            for thought in THOUGHTS:
+                shown += thought
+                yield self.records.update(
+                    self.records.message(text=shown, contentOrigin="ChainOfThoughtSummary", **progress)
+                )
+        if self._is_searching:
+            found = {"contentType": "SearchResults", "searchQueries": [query(self.turn)]}
+            yield self.records.update(self.records.message(text="Searching", **found, **progress | {"messageId": "p2"}))
+        if "image" in self.knobs:
+            art = {"contentType": "GraphicArt", "text": query(self.turn)}
+            yield self.records.update(self.records.message(**art, **progress | {"messageId": "p3"}))
+
+    @property
+    def _is_searching(self) -> bool:
+        return wants_search(self.turn, self.knobs)
+
+    def _texts(self, chunks: int) -> Iterator[Step]:
+        """Send the first `chunks` chunks: every other one as a delta, the next as a snapshot of all so far."""
+        noise, start = cycle(self._noise()), 0
+        for index in range(chunks):
+            end = self.answer.ends[index]
+            if self.gap and index:
+                yield self.gap
+            if {"garbage", "unknown-type", "tool-delta"} & self.knobs.keys():
+                yield next(noise)
+            if index == 0 and "deltas-only" not in self.knobs:
+                cursor = {"j": f"$['{self.message_id}'].text", "p": -1}
+                yield self._snapshot(self.answer.text[:end], cursor=cursor)
+            elif "snapshots-only" in self.knobs or (index % 2 == 0 and "deltas-only" not in self.knobs):
+                yield self._snapshot(self.answer.text[:end])
+            else:
+                yield self._delta(self.answer.text[start:end])
+            start = end
+
+    def _snapshot(self, text: str, **fields: Values) -> str:
+        return self.records.update(self._message(text), **fields)
+
+    def _delta(self, text: str) -> str:
+        return self.records.update(writeAtCursor=text, streamingMode="Delta", nonce=self.turn.request_id)
+
+    def _message(self, text: str, **fields: object) -> Values:
+        return self.records.message(text=text, messageId=self.message_id, contentOrigin="DeepLeo", **fields)
+
+    def _noise(self) -> list[str]:
+        noise = []
+        if "garbage" in self.knobs:
+            noise += [line + SEPARATOR for line in GARBAGE]
+        if "unknown-type" in self.knobs:
+            strange = self.records.message(messageType="SandCastle", text="not the answer", messageId="x")
+            noise += [self.records.update(strange), encode({"type": 42})]
+        if "tool-delta" in self.knobs:
+            tool = self.records.message(messageType="Progress", contentType="image", text="…", messageId="p9")
+            noise.append(self.records.update(tool, writeAtCursor="not the answer"))
+        return noise
+
+    def _ending(self) -> Iterator[Step]:
+        text = self.answer.text
+        if "shrink" in self.knobs:
+            text = f"In short: {text[: max(1, len(text) // 3)].rstrip()}"
+        if "final-only" not in self.knobs:
+            yield self.records.update(isLastUpdate=True)
+            yield self.records.update(patches=[{"op": "replace", "path": "/spokenText", "value": ""}])
+        extras: Values = {"sourceAttributions": []}
+        if "suggestions" in self.knobs or self._is_searching:
+            extras["suggestedResponses"] = self.records.suggestions()
+        if self._is_searching:
+            extras["references"] = _references()
+        message = self._message(text, **extras)
+        if extras != {"sourceAttributions": []}:
+            yield self.records.update(message)
+            yield self.records.update(
+                self.records.message(messageType="ReferencesListComplete", text="", messageId="r1")
+            )
+        final = self._final(text, messages=[*self._padding(), message])
+        yield final if "no-type3" in self.knobs else final + self.records.completion()
+
+    def _final(self, text: str, *, messages: list[Values] | None = None) -> str:
+        """The type 2; here `result.message` is the whole answer."""
+        said = [self._message(text)] if messages is None else messages
+        return self.records.final([self.records.user(self.turn.text), *said], message=text)
+
+    def _padding(self) -> list[Values]:
+        if "big" not in self.knobs:
+            return []
+        text = "sand " * int((self.knobs["big"] or 0) * (1 << 20) / 5)
+        return [self.records.message(messageType="Progress", contentType="SearchResults", text=text, messageId="big")]
+
+
+def _references() -> Values:
+    """What the marks of an answer stand for: by number, the facts as JSON within JSON."""
+    return {
+        f"{number}-{number:06x}": {
+            "targetLink": url,
+            "displayData": {"content": json.dumps({"label": str(number), "Title": title, "snippet": title})},
+        }
+        for number, (title, url) in enumerate(SOURCES, start=1)
+    }

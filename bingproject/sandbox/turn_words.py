@@ -1,0 +1,49 @@
+"""Which behaviours hold for one turn of a chat: rules first, then the words of the message, where they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bingproject.sandbox.catalogue import Stage
+from bingproject.sandbox.scenarios import Chosen, Scenarios, UnknownScenarioError, find_scenario, find_words
+
+AT_TURN, AT_ANSWER = frozenset({Stage.TURN}), frozenset({Stage.ANSWER})
+ANSWERED = "answered"
+
+
+class MisplacedWordError(ValueError):
+    """A word that cannot hold for a turn of this chat."""
+
+
+def choose(
+    scenarios: Scenarios, text: str, account: str, synonyms: Mapping[str, str], known: frozenset[str]
+) -> tuple[dict[str, float | None], str]:
+    """How the answer comes, and what becomes of the turn.
+
+    Raises: ValueError for a word that nobody knows, or that this chat does not.
+    """
+    try:
+        words = [_translate(one, synonyms) for one in find_words(text)]
+    except UnknownScenarioError as error:
+        raise ValueError(f"there is no scenario {error}") from None
+    for one in words:
+        if one.scenario.name not in known:
+            raise MisplacedWordError(f"the scenario {one.scenario.name} cannot be asked for by this chat's words")
+    knobs = {one.scenario.name: one.number for one in words if one.scenario.stage is Stage.ANSWER}
+    ruled, knob = scenarios.choose(AT_TURN, account), scenarios.choose(AT_ANSWER, account)
+    if knob is not None:
+        knobs[knob.scenario.name] = knob.number
+    if ruled is not None:
+        return knobs, ruled.scenario.name
+    for one in words:
+        if one.scenario.stage is Stage.TURN and scenarios.still_refuses(text, one):
+            return knobs, one.scenario.name
+    return knobs, ANSWERED
+
+
+def _translate(chosen: Chosen, synonyms: Mapping[str, str]) -> Chosen:
+    name = synonyms.get(chosen.scenario.name)
+    if name is None:
+        return chosen
+    # A number that nobody wrote is the image creator's, which means nothing here.
+    return find_scenario(name, None if chosen.number == chosen.scenario.number else chosen.number)

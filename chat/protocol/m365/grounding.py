@@ -1,0 +1,72 @@
+"""What stands around an answer: searches, sources, pictures made, and what the account has left.
+
+Source: docs/wire/m365.md, section 5.3.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from chat.protocol.events import Source
+from chat.protocol.m365.records import Message
+
+_NUMBER = re.compile(r"(\d{1,6})-", re.ASCII)
+# A reference's title, best first.
+_TITLE_KEYS = ("Title", "label", "providerDisplayName")
+
+
+def parse_queries(message: Message) -> tuple[str, ...]:
+    """What a search looks for."""
+    listed = message.search_queries if isinstance(message.search_queries, list) else []
+    return tuple(query for query in listed if isinstance(query, str) and query)
+
+
+def parse_references(value: Any) -> dict[str, tuple[int, Source]]:
+    """Sources by their key, `<number>-<hex>`, each with its number; entries without an address are left out."""
+    found: dict[str, tuple[int, Source]] = {}
+    for key, entry in value.items() if isinstance(value, dict) else ():
+        url = entry.get("targetLink") if isinstance(entry, dict) else None
+        number = _NUMBER.match(key)
+        if number is not None and isinstance(url, str) and _is_address(url):
+            found[key] = int(number[1]), Source(_title(entry) or url, url)
+    return found
+
+
+def parse_images(message: Message) -> tuple[str, ...]:
+    """The addresses of the pictures that a message brings; while they are being made it has none."""
+    listed = message.content_generation_progress_list
+    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    groups = [entry.get("ImageReferenceUrls") for entry in entries]
+    urls = [url for group in groups if isinstance(group, list) for url in group if isinstance(url, str)]
+    return tuple(filter(_is_address, urls))
+
+
+def parse_exhausted(throttling: Any) -> tuple[str, ...]:
+    """The meters that stand at nothing: what they measure is off for this account until they fill again."""
+    metering = throttling.get("metering") if isinstance(throttling, dict) else None
+    meters = metering.items() if isinstance(metering, dict) else ()
+    return tuple(name for name, meter in meters if isinstance(meter, dict) and _is_at_nothing(meter))
+
+
+def _title(entry: dict[str, Any]) -> str:
+    """The title out of the JSON text that stands within a reference."""
+    display = entry.get("displayData")
+    content = display.get("content") if isinstance(display, dict) else None
+    try:
+        read: object = msgspec.json.decode(content) if isinstance(content, str) else None
+    except (ValueError, RecursionError):
+        read = None
+    titles = [read.get(key) for key in _TITLE_KEYS] if isinstance(read, dict) else []
+    return next((title for title in titles if isinstance(title, str) and title), "")
+
+
+def _is_at_nothing(meter: dict[str, Any]) -> bool:
+    allowance = meter.get("remainingAllowance")
+    return type(allowance) is int and allowance <= 0
+
+
+def _is_address(url: str) -> bool:
+    return url.startswith(("https://", "http://"))

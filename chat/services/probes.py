@@ -1,0 +1,117 @@
+"""One honest turn with a back end, written down record by record: which fact of docs/wire no longer holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import aclosing
+from urllib.parse import urlsplit
+
+from asgiref.sync import sync_to_async
+from django.utils import timezone
+
+from accounts import services as accounts
+from accounts.leases import drop_lease, take_lease
+from accounts.models import Account
+from bingproject.errors import ServiceError
+from bingproject.transcripts import Transcript
+from chat import client
+from chat.protocol.events import Dialect, Event, Phase, Prompt, TextDelta
+from chat.services.backends import BACK_ENDS, Asked, Backend
+from chat.services.catalogue import all_models
+
+QUESTION = "Say the word ready, and nothing else."
+BODY_CHARACTERS = 500
+
+
+async def probe_chat(account: Account, capability: str, transcript: Transcript) -> None:
+    """Open a conversation and hold one turn as this account; it counts like any other.
+
+    Raises: the ServiceError that it came to; the account is settled by it, as after any turn.
+    """
+    back_end = next(one for one in BACK_ENDS.values() if one.capability == capability)
+    lease = await sync_to_async(take_lease)(capability, "probe", timezone.now(), only=account.pk)
+    if lease is None:
+        transcript.note("The account is busy, out of its pace or not usable now; it is asked all the same.")
+    try:
+        await _turn(back_end, account, transcript)
+    except ServiceError as error:
+        await sync_to_async(accounts.settle)(account, capability, error, timezone.now())
+        raise
+    finally:
+        if lease is not None:
+            await sync_to_async(drop_lease)(lease.pk)
+
+
+async def _turn(back_end: Backend, account: Account, transcript: Transcript) -> None:
+    credentials = await back_end.open_session(account)
+    transcript.hide(account.token, *credentials.values())
+    transcript.note(f"A conversation of {back_end.voice.name} is open: {', '.join(sorted(credentials))}.")
+    model, route = next(
+        (model, route) for model in all_models().values() for route in model.routes if route.back_end == back_end.name
+    )
+    reply = back_end.reply(Asked(model, route, Prompt("", (), QUESTION), credentials, 0))
+    address = await back_end.address(account, credentials)
+    parts = urlsplit(address.url)
+    transcript.note(f"Opening the socket {parts.scheme}://{parts.netloc}{parts.path} for the model {model.id}.")
+    kinds: Counter[str] = Counter()
+    texts: list[str] = []
+    try:
+        async with aclosing(client.stream(address, _Recorded(reply, transcript), back_end.timers())) as events:
+            async for event in events:
+                kinds[type(event).__name__] += 1
+                texts += [event.text] if isinstance(event, TextDelta) else []
+    except client.UpgradeRefusedError as refused:
+        transcript.note(f"The socket was refused with status {refused.status}: {refused.body[:BODY_CHARACTERS]}")
+        raise back_end.refusal(refused.status, refused.headers, refused.body) from refused
+    transcript.note(f"Events: {', '.join(f'{count} {kind}' for kind, count in kinds.items())}.")
+    transcript.note(f"Asked: {QUESTION} Answered: {''.join(texts)[:BODY_CHARACTERS]}")
+
+
+class _Recorded:
+    """A dialect whose frames are written down on their way."""
+
+    def __init__(self, dialect: Dialect, transcript: Transcript) -> None:
+        self._dialect, self._transcript = dialect, transcript
+
+    @property
+    def finished(self) -> bool:
+        return self._dialect.finished
+
+    @property
+    def phase(self) -> Phase:
+        return self._dialect.phase
+
+    @property
+    def progress(self) -> int:
+        return self._dialect.progress
+
+    @property
+    def has_text(self) -> bool:
+        return self._dialect.has_text
+
+    def start(self) -> list[str]:
+        return self._sent(self._dialect.start())
+
+    def receive(self, frame: str | bytes) -> list[Event]:
+        text = frame if isinstance(frame, str) else frame.decode("utf-8", "replace")
+        self._transcript.record(f"< {text}")
+        return self._dialect.receive(frame)
+
+    def to_send(self) -> list[str]:
+        return self._sent(self._dialect.to_send())
+
+    def keepalive(self) -> list[str]:
+        return self._sent(self._dialect.keepalive())
+
+    def closed(self, code: int) -> list[Event]:
+        self._transcript.record(f"< the socket was closed with {code}")
+        return self._dialect.closed(code)
+
+    def timed_out(self) -> list[Event]:
+        self._transcript.record(f"< nothing in time, in the phase {self.phase}")
+        return self._dialect.timed_out()
+
+    def _sent(self, frames: list[str]) -> list[str]:
+        for frame in frames:
+            self._transcript.record(f"> {frame}")
+        return frames

@@ -1,0 +1,54 @@
+"""Microsoft 365's socket: the question and its twin, and pings that have to come back."""
+
+from __future__ import annotations
+
+import json
+
+from bingproject.sandbox.server import SandboxServer
+from tests.bingproject.sandbox.chatters import HANDSHAKE, SEPARATOR, Heard, blamed, listen, wait_for
+from tests.bingproject.sandbox.conftest import NewM365
+from tests.bingproject.sandbox.relatives import METRICS
+
+PING = '{"type":6}' + SEPARATOR
+
+
+def test_a_question_without_its_twin_is_dropped(server: SandboxServer, m365: NewM365) -> None:
+    """By a bare type 3, as in life; one in a message of its own is too late."""
+    alice = m365()
+    assert alice.ask("hi", with_metrics=False).types == [3]
+    with alice.connect() as socket:
+        socket.send(HANDSHAKE)
+        socket.recv()
+        socket.send(json.dumps(alice.question("hi", isStartOfSession=False)) + SEPARATOR)
+        socket.send(json.dumps(METRICS) + SEPARATOR)
+        assert listen(socket, Heard([]), 1).types == [3]
+    wait_for(lambda: "m365-record" in blamed(server))
+
+
+def test_a_ping_comes_back_or_the_line_is_cut(server: SandboxServer, m365: NewM365) -> None:
+    """Whoever echoes gets the answer."""
+    alice = m365()
+    with alice.connect() as socket:
+        socket.send(HANDSHAKE)
+        socket.recv()
+        question = alice.question("hi sandbox:echo-pings")
+        socket.send(json.dumps(question) + SEPARATOR + json.dumps(METRICS) + SEPARATOR)
+        while PING not in str(socket.recv()):
+            pass
+        socket.send(PING)
+        assert listen(socket, Heard([]), 1).types[-1] == 3
+    alice.turns = 1
+    assert alice.ask("hi sandbox:echo-pings", seconds=4).code == 1006
+    assert "m365-echo" in blamed(server)
+
+
+def test_two_questions(server: SandboxServer, m365: NewM365) -> None:
+    """In one message, or on one socket: the second is a violation."""
+    alice = m365()
+    record = json.dumps(alice.question("hi sandbox:silent")) + SEPARATOR
+    with alice.connect() as socket:
+        socket.send(HANDSHAKE)
+        socket.recv()
+        socket.send(record + json.dumps(METRICS) + SEPARATOR)
+        socket.send(record + json.dumps(METRICS) + SEPARATOR)
+        wait_for(lambda: "m365-second-turn" in blamed(server))

@@ -1,0 +1,96 @@
+"""Accounts for turns: waited for in line, at their pace, and the next back end where one has none."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.models import AccountState, Lease
+from bingproject.errors import ServiceError
+from bingproject.sandbox.server import SandboxServer
+from chat.models import Conversation
+from chat.services.line import LINE
+from tests.chat.turns import answer_of, ask, ask_async, said
+from tests.factories import make_account, make_token_account, set_capability
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize("kind", ["copilot", "m365"])
+def test_turns_of_one_account_come_one_after_the_other(hub: SandboxServer, settings: Settings, kind: str) -> None:
+    """In the order in which they were asked; none is refused, and the service never sees two at once."""
+    settings.CHAT_FIRST_RECORD_SECONDS = 20.0
+    set_capability(make_token_account(kind), kind, per_minute=None)
+    ended: list[int] = []
+
+    async def one(number: int) -> None:
+        await asyncio.sleep(number / 20)
+        await ask_async(f"number {number} sandbox:delay=0.2", model=kind)
+        ended.append(number)
+
+    async def run() -> None:
+        await asyncio.gather(*map(one, range(6)))
+
+    asyncio.run(run())
+    chat = getattr(hub.state, kind)
+    assert ended == list(range(6))
+    assert [turn.text[:8] for turn in chat.turns] == [f"number {number}" for number in range(6)]
+    assert hub.state.counts.violations == 0
+    assert not Lease.objects.exists()
+    assert LINE.before(kind) == []
+
+
+def test_who_would_wait_too_long_for_the_pace_is_told_at_once(hub: SandboxServer, settings: Settings) -> None:
+    """429 with the time to come again; nothing is sent."""
+    settings.CHAT_FIRST_RECORD_SECONDS = 5.0
+    account = make_token_account("copilot")
+    set_capability(account, "copilot", paced_until=timezone.now() + timedelta(seconds=40))
+    with pytest.raises(ServiceError) as failure:
+        ask("hello", model="copilot")
+    assert failure.value.code == "too_many_running"
+    assert 38 < (failure.value.retry_after or 0) <= 40
+    assert not hub.state.copilot.turns
+    set_capability(account, "copilot", paced_until=timezone.now() + timedelta(seconds=1))
+    assert "hello" in answer_of(ask("hello", model="copilot"))
+
+
+def test_a_burst_and_then_the_pace(hub: SandboxServer, settings: Settings) -> None:
+    """Four in a row go; the fifth would come five seconds later, and a caller with less patience is told so."""
+    settings.CHAT_FIRST_RECORD_SECONDS = 1.0
+    make_token_account("copilot")
+    for number in range(4):
+        ask(f"number {number}", model="copilot")
+    with pytest.raises(ServiceError) as failure:
+        ask("number 4", model="copilot")
+    assert failure.value.code == "too_many_running"
+    assert 0 < (failure.value.retry_after or 0) <= 5
+
+
+def test_a_conversation_stays_with_its_back_end_and_moves_when_that_is_gone(hub: SandboxServer) -> None:
+    """A better one that comes back is not gone over to; a lost one's history is replayed elsewhere."""
+    office = make_token_account("m365")
+    history = said(("hello", answer_of(ask("hello"))))
+    assert Conversation.objects.get().back_end == "m365"
+    make_account()
+    history += said(("again", answer_of(ask("again", history))))
+    assert len(hub.state.m365.turns) == 2
+    office.mark(AccountState.EXPIRED, "", timezone.now())
+    ask("once more", history)
+    assert Conversation.objects.get().back_end == "bing"
+    assert "hello" in str(hub.state.chat.turns[0].system)
+
+
+def test_a_back_end_that_is_taken_off_is_left(hub: SandboxServer, settings: Settings) -> None:
+    """CHAT_ROUTES changed: the conversation goes on over what may stand in now."""
+    settings.CHAT_ROUTES = {}
+    make_token_account("m365")
+    history = said(("hello", answer_of(ask("hello"))))
+    settings.CHAT_ROUTES = {"*": ("copilot",)}
+    make_token_account("copilot")
+    ask("again", history)
+    assert Conversation.objects.get().back_end == "copilot"
+    assert "hello" in hub.state.copilot.turns[0].text

@@ -1,0 +1,56 @@
+"""A probe's turn: what the socket refuses is told, and nothing stays held."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from accounts.models import AccountState, Capability, Lease
+from bingproject.errors import ServiceError
+from bingproject.sandbox.server import SandboxServer
+from bingproject.transcripts import Transcript
+from chat.services.probes import probe_chat
+from tests.factories import make_account, set_capability
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def probe(account: Any) -> Transcript:
+    """A turn as this account; what was seen."""
+    transcript = Transcript(str)
+    asyncio.run(probe_chat(account, Capability.CHAT, transcript))
+    return transcript
+
+
+def test_a_turn_is_written_down_record_by_record(hub: SandboxServer) -> None:
+    """What was sent, what came, and what it was taken for."""
+    text = probe(make_account("anna")).text
+    assert "> {" in text and "< {" in text
+    assert "1 Finished" in text and "Answered: " in text
+    assert not Lease.objects.exists()
+
+
+def test_an_account_that_has_no_room_is_asked_all_the_same(hub: SandboxServer) -> None:
+    """And that is said."""
+    account = make_account("anna")
+    set_capability(account, Capability.CHAT, limit=0)
+    assert "it is asked all the same" in probe(account).text
+
+
+@pytest.mark.parametrize(
+    ("scenario", "words"),
+    [("socket-200", "The socket was refused with status 200"), ("cut-before", "the socket was closed with")],
+)
+def test_what_goes_wrong_is_told(hub: SandboxServer, scenario: str, words: str) -> None:
+    """The step at which it did; the account is let go of."""
+    account, transcript = make_account("anna"), Transcript(str)
+    httpx.post(f"{hub.url}/_sandbox/scenario", json={"scenario": scenario}).raise_for_status()
+    with pytest.raises(ServiceError):
+        asyncio.run(probe_chat(account, Capability.CHAT, transcript))
+    assert words in transcript.text
+    assert not Lease.objects.exists()
+    account.refresh_from_db()
+    assert account.state == AccountState.OK
