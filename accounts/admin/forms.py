@@ -143,7 +143,7 @@ class CookiesForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
         if len(texts) > 1:
             self.add_error("cookies_file", f"Either paste cookies or choose a file, not both. {GONE}")
             self.found = find_cookies(texts["new_cookies"], timezone.now().timestamp())
-        elif self._gave_empty_file():
+        elif not texts and self._gave_empty_file():
             self.add_error("cookies_file", "This file is empty.")
         elif not self.has_error("new_cookies") and not self.has_error("cookies_file"):
             self._found_in, text = next(iter(texts.items()), ("new_cookies", ""))

@@ -38,7 +38,15 @@ def browser(site: LiveServer) -> Iterator[httpx.Client]:
 def send(browser: httpx.Client, path: str, *, upload: str = "", **fields: str) -> httpx.Response:
     """Send the account's form as a browser does, in parts."""
     token = browser.cookies.get("csrftoken", "")
-    values = {"name": "anna", "is_enabled": "on", "proxy": "", "user_agent": "", "notes": "", "new_cookies": ""}
+    values = {
+        "name": "anna",
+        "kind": "bing",
+        "is_enabled": "on",
+        "proxy": "",
+        "user_agent": "",
+        "notes": "",
+        "new_cookies": "",
+    }
     files = {"cookies_file": ("bing.har", upload.encode(), "application/json")} if upload else {"cookies_file": b""}
     return browser.post(path, data={**values, **fields, "csrfmiddlewaretoken": token}, files=files)
 
