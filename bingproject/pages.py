@@ -116,8 +116,13 @@ def _recorded_on_page(page: Any, act: Callable[..., Any], what: Any) -> Callable
 
 
 def _is_done(answer: HttpResponseBase | None) -> bool:
-    """Whether the action was carried out: one that answers with a page asks something first, or shows something."""
-    return answer is None or not 200 <= answer.status_code < 300 or answer.has_header("Content-Disposition")
+    """Whether the action was carried out: one that answers with a page asks something first, or shows something.
+
+    The theme's dialogs are led on by a header of an answer 200.
+    """
+    if answer is None or not 200 <= answer.status_code < 300:
+        return True
+    return answer.has_header("Content-Disposition") or answer.has_header("HX-Redirect")
 
 
 class MachineRowsAdmin(RecordedAdmin):
