@@ -114,11 +114,8 @@ class AccountAdmin(ChecksAccounts, RecordedAdmin):
         "its state."
     )
     list_before_template = LIST_HINT
-    list_display = (
-        "state_shown", "name", "reason", "work", "proved", "resting", "cookie_shown", "checked_at", "proxy_shown",
-        "notes_shown", "enabled",
-    )  # fmt: skip
-    list_display_links = ("state_shown", "name")
+    list_display = ("state_shown", "name_shown", "reason", "work", "proved")
+    list_display_links = ("state_shown", "name_shown")
     list_filter = ("state", "is_enabled", CoolingDownFilter)
     list_per_page = 25
     search_fields = ("name", "notes")
@@ -173,17 +170,22 @@ class AccountAdmin(ChecksAccounts, RecordedAdmin):
         """What Bing last said of it."""
         return account.state, account.get_state_display()
 
+    @display(description="name", ordering="name")
+    def name_shown(self, account: Account) -> str:
+        """Which it is."""
+        return columns.show_name(account)
+
     @display(description="reason", ordering="state_reason")
     def reason(self, account: Account) -> str:
-        """Why it stands so, and since when."""
+        """Why it stands so, and since when; what rests."""
         return columns.show_reason(account)
 
-    @display(description="in flight, last success")
+    @display(description="in flight")
     def work(self, account: Account) -> str:
         """How much of each capability is under way, and when it last worked."""
         return columns.show_work(account)
 
-    @display(description="last check found")
+    @display(description="last check")
     def proved(self, account: Account) -> str:
         """Whether each capability works."""
         return columns.show_checks(account)
@@ -193,38 +195,16 @@ class AccountAdmin(ChecksAccounts, RecordedAdmin):
         """Its own way out, if it has one."""
         return columns.show_proxy(account)
 
-    @display(description="notes")
-    def notes_shown(self, account: Account) -> str:
-        """What operators wrote."""
-        return columns.show_notes(account)
-
     @display(description="what to do")
     def what_to_do(self, account: Account) -> str:
         """The operator's next step."""
         return WHAT_TO_DO[AccountState(account.state)] if account.cookies_at else "Paste its cookies below."
 
-    @display(description="enabled", ordering="is_enabled", boolean=True)
-    def enabled(self, account: Account) -> bool:
-        """Whether it is given work."""
-        return account.is_enabled
-
-    @display(description="cookie", ordering="cookies_at")
-    def cookie_shown(self, account: Account) -> str:
-        """The end of `_U`, by which an operator knows it again."""
-        if account.cookies_at is None:
-            return "none"
-        return f"…{account.cookies_tail}" if account.cookies_tail else "set"
-
     @display(description="cookies")
     def cookies_shown(self, account: Account) -> str:
-        """The same, and when they were pasted."""
+        """The end of `_U`, by which an operator knows it again, and when they were pasted."""
         pasted = date_format(account.cookies_at, "DATETIME_FORMAT") if account.cookies_at else ""
-        return f"{self.cookie_shown(account)}, pasted {pasted}" if pasted else "none"
-
-    @display(description="cooling down")
-    def resting(self, account: Account) -> str:
-        """Which capabilities rest, until when, and why."""
-        return columns.show_rests(account)
+        return f"{columns.show_cookie(account)}, pasted {pasted}" if pasted else "none"
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[columns.AccountList]:
         """Pages whose rows know what they are doing."""
