@@ -371,9 +371,9 @@ UNFOLD = {
 }
 # Who offers cards to the admin's first page, in their order there: `provide(now) -> [Card, …]`.
 DASHBOARD_CARDS = [
-    "accounts.admin.cards.attention_cards", "creator.admin.cards.queue_cards", "bingproject.dashboard.machine_cards",
-    "creator.admin.cards.work_cards", "chat.admin.cards.work_cards", "creator.admin.cards.failure_cards",
-    "creator.admin.cards.holder_cards", "chat.admin.cards.failure_cards", "chat.admin.cards.holder_cards",
+    "accounts.admin.cards.attention_cards", "creator.admin.cards.queue_cards", "creator.admin.cards.work_cards",
+    "chat.admin.cards.work_cards", "creator.admin.cards.failure_cards", "creator.admin.cards.holder_cards",
+    "chat.admin.cards.failure_cards", "chat.admin.cards.holder_cards", "bingproject.dashboard.machine_cards",
 ]  # fmt: skip
 
 LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")

@@ -14,10 +14,17 @@ from django.utils.timesince import timesince, timeuntil
 from unfold.views import ChangeList
 
 from accounts import services
-from accounts.models import Account, AccountCapability
+from accounts.models import Account, AccountCapability, AccountState
 from accounts.protocol import mask_proxy
 from bingproject.environment import SettingError
 
+STATE_COLOURS = {
+    AccountState.OK: "success",
+    AccountState.UNCHECKED: "info",
+    AccountState.CHALLENGED: "warning",
+    AccountState.EXPIRED: "danger",
+    AccountState.BLOCKED: "danger",
+}
 SHOWN_NOTE_CHARACTERS = 80
 # On a phone it stands at the right of its column's name.
 CELL = '<div class="flex flex-col min-w-0 text-right lg:text-left">{}</div>'

@@ -23,15 +23,6 @@ from accounts.models import USABLE_STATES, Account, AccountCapability, AccountSt
 from accounts.protocol import describe_cookies
 from bingproject.pages import LIST_HINT, MachineRowsAdmin, RecordedAdmin
 
-STATE_COLOURS = {
-    AccountState.OK: "success",
-    AccountState.UNCHECKED: "info",
-    AccountState.CHALLENGED: "warning",
-    AccountState.EXPIRED: "danger",
-    AccountState.BLOCKED: "danger",
-}
-
-
 # What an operator can do about a state; the reason beside it says what Bing said.
 WHAT_TO_DO = {
     AccountState.OK: "Nothing.",
@@ -165,7 +156,7 @@ class AccountAdmin(ChecksAccounts, RecordedAdmin):
         """Capabilities come with the account: there are none while it is being added."""
         return self.inlines if obj is not None else ()
 
-    @display(description="state", ordering="state", label=STATE_COLOURS)
+    @display(description="state", ordering="state", label=columns.STATE_COLOURS)
     def state_shown(self, account: Account) -> tuple[str, str]:
         """What Bing last said of it."""
         return account.state, account.get_state_display()
