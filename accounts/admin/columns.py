@@ -18,7 +18,9 @@ from accounts.models import Account, AccountCapability, AccountState
 from accounts.protocol import mask_proxy
 from bingproject.environment import SettingError
 
+OFF = "off"
 STATE_COLOURS = {
+    OFF: "default",
     AccountState.OK: "success",
     AccountState.UNCHECKED: "info",
     AccountState.CHALLENGED: "warning",

@@ -158,8 +158,9 @@ class AccountAdmin(ChecksAccounts, RecordedAdmin):
 
     @display(description="state", ordering="state", label=columns.STATE_COLOURS)
     def state_shown(self, account: Account) -> tuple[str, str]:
-        """What Bing last said of it."""
-        return account.state, account.get_state_display()
+        """What Bing last said of it; without colour where it is given no work."""
+        text = account.get_state_display()
+        return (account.state, text) if account.is_enabled else (columns.OFF, f"{text}, disabled")
 
     @display(description="name", ordering="name")
     def name_shown(self, account: Account) -> str:
