@@ -149,6 +149,7 @@ for model, page in (
         admin.site.unregister(model)
         admin.site.register(model, page)
 admin.site.unregister(Schedule)
+admin.site.index_title = "Dashboard"
 admin.site.index_template = "bingproject/index.html"
 admin.site.register(Alert, AlertAdmin)
 admin.site.register(AccessAttempt, LockedLogInAdmin)

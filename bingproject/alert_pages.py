@@ -15,6 +15,7 @@ from unfold.decorators import display
 from bingproject import alerts, telling
 from bingproject.models import Alert
 from bingproject.pages import MachineRowsAdmin
+from bingproject.record import record
 
 
 class AlertAdmin(MachineRowsAdmin):
@@ -54,6 +55,7 @@ class AlertAdmin(MachineRowsAdmin):
         if request.method != "POST" or not self.may_test(request):
             raise PermissionDenied
         outcome = alerts.send_test(timezone.now())
+        record(request, Alert, [], "Send a test")
         if outcome.told:
             messages.success(request, f"A test was sent by {' and '.join(outcome.told)}.")
         for fault in outcome.faults:

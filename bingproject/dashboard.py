@@ -159,12 +159,11 @@ def machine_cards(now: datetime) -> list[Card]:
     fresh = now - timedelta(seconds=MACHINE_FRESH_SECONDS)
     machines = list(Machine.objects.filter(seen_at__gte=now - timedelta(days=1)).order_by("-seen_at")[:10])
     live_count = sum(machine.seen_at >= fresh for machine in machines)
-    rows = [
-        (machine.machine_id, machine.host, f"{timesince(machine.seen_at, now)} ago", machine.problem or "none")
-        for machine in machines
-    ]
     state = Line("Live", f"{live_count}", "" if live_count else "start a worker", "success" if live_count else "danger")
-    card = Card(
-        "Machines", "creator.view_runner", lines=(state,), headers=("machine", "host", "heard of", "problem"), rows=rows
-    )
-    return [card]
+    return [Card("Machines", "creator.view_runner", lines=(state, *(_machine_line(one, now) for one in machines)))]
+
+
+def _machine_line(machine: Machine, now: datetime) -> Line:
+    host = "" if machine.host == machine.machine_id else f"on {machine.host}, "
+    problem = f": {machine.problem}" if machine.problem else ""
+    return Line(machine.machine_id, "", f"{host}heard of {timesince(machine.seen_at, now)} ago{problem}")

@@ -6,6 +6,18 @@ from datetime import timedelta
 
 VERSION = "0.1.0"
 
+# --- Django ---
+ROOT_URLCONF = "bingproject.urls"
+ASGI_APPLICATION = "bingproject.asgi.application"
+APPEND_SLASH = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = ["bingproject.formats"]
+STATIC_URL = "/static/"
+
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -81,11 +93,11 @@ UNFOLD = {
 DASHBOARD_CARDS = [
     "accounts.admin.cards.attention_cards",
     "creator.admin.cards.queue_cards",
-    "bingproject.dashboard.machine_cards",
     "creator.admin.cards.work_cards",
     "chat.admin.cards.work_cards",
     "creator.admin.cards.failure_cards",
     "creator.admin.cards.holder_cards",
     "chat.admin.cards.failure_cards",
     "chat.admin.cards.holder_cards",
+    "bingproject.dashboard.machine_cards",
 ]

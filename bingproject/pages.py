@@ -3,7 +3,7 @@ never count a million rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from functools import wraps
@@ -72,7 +72,23 @@ class TimeFilter(RangeDateTimeFilter):  # type: ignore[misc]  # the theme is unt
 
 
 class RecordedAdmin(ModelAdmin):  # type: ignore[misc]  # the theme is untyped
-    """A page whose actions all leave a record, of whatever kind they are; what forms change is Django's to record."""
+    """A page whose actions all leave a record, of whatever kind they are; what forms change is Django's to record.
+
+    A row's page may begin with parts over its whole width, each with a title.
+    """
+
+    change_form_before_template = "bingproject/parts.html"
+    empty_value_display = ""  # nothing at all: on a phone an empty cell is a line less
+
+    def leading_parts(self, row: Any) -> Sequence[tuple[str, str]]:
+        """Titles and safe HTML."""
+        return ()
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *arguments: Any, **options: Any) -> Any:
+        """With the leading parts."""
+        row = context.get("original")
+        context["parts"] = self.leading_parts(row) if row is not None else ()
+        return super().render_change_form(request, context, *arguments, **options)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """The list's actions."""
@@ -116,8 +132,13 @@ def _recorded_on_page(page: Any, act: Callable[..., Any], what: Any) -> Callable
 
 
 def _is_done(answer: HttpResponseBase | None) -> bool:
-    """Whether the action was carried out: one that answers with a page asks something first, or shows something."""
-    return answer is None or not 200 <= answer.status_code < 300 or answer.has_header("Content-Disposition")
+    """Whether the action was carried out: one that answers with a page asks something first, or shows something.
+
+    The theme's dialogs are led on by a header of an answer 200.
+    """
+    if answer is None or not 200 <= answer.status_code < 300:
+        return True
+    return answer.has_header("Content-Disposition") or answer.has_header("HX-Redirect")
 
 
 class MachineRowsAdmin(RecordedAdmin):

@@ -68,8 +68,8 @@ class RecordAdmin(MachineRowsAdmin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = NewestPaginator
-    search_fields = ("object_repr",)
-    search_help_text = "A row's name, or a part of it"
+    search_fields = ("object_repr", "=object_id")
+    search_help_text = "A row's name or a part of it, or its id"
     ordering = ("-id",)  # as they were written; there is no index on the time
     fields = ("action_time", "user", "way", "what", "kind", "row")
     readonly_fields = ("way", "what", "kind", "row")

@@ -21,6 +21,10 @@ from bingproject.environment import (
     new_secret_key,
     stored_secret,
 )
+from bingproject.fixed_settings import *  # noqa: F403 - each of its names is a setting
+from bingproject.fixed_settings import (
+    ASGI_APPLICATION as ASGI_APPLICATION,
+)
 from bingproject.fixed_settings import (
     AUTH_PASSWORD_VALIDATORS as AUTH_PASSWORD_VALIDATORS,
 )
@@ -61,16 +65,40 @@ from bingproject.fixed_settings import (
     DASHBOARD_CARDS as DASHBOARD_CARDS,
 )
 from bingproject.fixed_settings import (
+    DEFAULT_AUTO_FIELD as DEFAULT_AUTO_FIELD,
+)
+from bingproject.fixed_settings import (
+    FORMAT_MODULE_PATH as FORMAT_MODULE_PATH,
+)
+from bingproject.fixed_settings import (
+    LANGUAGE_CODE as LANGUAGE_CODE,
+)
+from bingproject.fixed_settings import (
     REST_FRAMEWORK as REST_FRAMEWORK,
+)
+from bingproject.fixed_settings import (
+    ROOT_URLCONF as ROOT_URLCONF,
 )
 from bingproject.fixed_settings import (
     SPECTACULAR_SETTINGS as SPECTACULAR_SETTINGS,
 )
 from bingproject.fixed_settings import (
+    STATIC_URL as STATIC_URL,
+)
+from bingproject.fixed_settings import (
     TEMPLATES as TEMPLATES,
 )
 from bingproject.fixed_settings import (
+    TIME_ZONE as TIME_ZONE,
+)
+from bingproject.fixed_settings import (
     UNFOLD as UNFOLD,
+)
+from bingproject.fixed_settings import (
+    USE_I18N as USE_I18N,
+)
+from bingproject.fixed_settings import (
+    USE_TZ as USE_TZ,
 )
 from bingproject.fixed_settings import (
     VERSION as VERSION,
@@ -333,10 +361,6 @@ MIDDLEWARE = [
     # Last: it puts its page in place of the answer.
     "axes.middleware.AxesMiddleware",
 ]
-ROOT_URLCONF = "bingproject.urls"
-ASGI_APPLICATION = "bingproject.asgi.application"
-APPEND_SLASH = False
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # The theme's scripts are all files, but Alpine makes functions of the expressions in the pages' attributes
 # ('unsafe-eval'), and its colours are a style element of the page ('unsafe-inline', for styles only).
 CONTENT_SECURITY_POLICY = {
@@ -353,12 +377,6 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": ["'none'"],
     }
 }
-LANGUAGE_CODE = "en-us"
-USE_I18N = False
-USE_TZ = True
-TIME_ZONE = "UTC"
-FORMAT_MODULE_PATH = ["bingproject.formats"]
-STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.text("STATIC_ROOT", str(BASE_DIR / "staticfiles")))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

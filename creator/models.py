@@ -40,6 +40,7 @@ class State(models.TextChoices):
 
 AT_BING = (State.SUBMITTING, State.UNCERTAIN, State.POLLING)
 OPEN = (State.QUEUED, *AT_BING)
+SHOWN_PROMPT_CHARACTERS = 60
 FINISHED = (State.COMPLETED, State.FAILED, State.CANCELLED, State.EXPIRED)
 
 
@@ -142,7 +143,8 @@ class Task(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(self.id)
+        text = " ".join(self.prompt[: SHOWN_PROMPT_CHARACTERS + 1].split())
+        return f"{text[:SHOWN_PROMPT_CHARACTERS]}…" if len(text) > SHOWN_PROMPT_CHARACTERS else text or str(self.id)
 
     @cached_property
     def image_urls(self) -> list[str]:

@@ -8,17 +8,29 @@ from datetime import datetime
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 from unfold.views import ChangeList
 
 from accounts import services
-from accounts.models import Account, AccountCapability
+from accounts.admin.credentials import show_credentials
+from accounts.models import Account, AccountCapability, AccountState
 from accounts.protocol import mask_proxy
 from bingproject.environment import SettingError
 
+OFF = "off"
+STATE_COLOURS = {
+    OFF: "default",
+    AccountState.OK: "success",
+    AccountState.UNCHECKED: "info",
+    AccountState.CHALLENGED: "warning",
+    AccountState.EXPIRED: "danger",
+    AccountState.BLOCKED: "danger",
+}
 SHOWN_NOTE_CHARACTERS = 80
+# On a phone it stands at the right of its column's name.
+CELL = '<div class="flex flex-col min-w-0 text-right lg:text-left">{}</div>'
 
 
 class AccountList(ChangeList):
@@ -32,6 +44,13 @@ class AccountList(ChangeList):
         for account in accounts:
             account.loads = loads  # type: ignore[attr-defined]  # for `show_work`, as long as this page lives
         self.result_list = accounts
+
+
+def show_name(account: Account) -> SafeString:
+    """Its name, and below it what tells it from others: its credentials, the way out, what operators wrote."""
+    further = filter(None, (show_credentials(account), show_proxy(account), show_notes(account)))
+    lines = format_html_join("", '<span class="break-words font-normal text-subtle text-xs">{}</span>', zip(further))
+    return format_html(CELL, format_html("<span>{}</span>{}", account.name, lines))
 
 
 def show_work(account: Account) -> SafeString:
@@ -57,8 +76,8 @@ def show_check(row: AccountCapability) -> str:
     return f"{row.get_check_state_display()}: {row.check_note}" if row.check_state else "not checked yet"
 
 
-def show_rests(account: Account) -> SafeString:
-    """`Videos: until 18:40, 20 minutes (Bing asks to slow down.)`, a line for each rest that is not over."""
+def rests_of(account: Account) -> list[str]:
+    """`Videos: rest until 2026-11-24 18:40, 20 minutes (Bing asks to slow down.)`, for each that is not over."""
     now = timezone.now()
     lines = []
     for row in account.capabilities.all():
@@ -68,10 +87,18 @@ def show_rests(account: Account) -> SafeString:
         if row.fast_cooldown_until is not None and row.fast_cooldown_until > now:
             lane = f"{row.get_capability_display()}, fast lane"
             lines.append(f"{lane}: {_until(row.fast_cooldown_until, now)}")
-    return _lines(lines)
+    return lines
 
 
-def show_reason(account: Account) -> str:
+def show_reason(account: Account) -> SafeString:
+    """Why it is given work or not: its state's reason, and what rests until when."""
+    lines = [(line,) for line in (reason_of(account), *rests_of(account)) if line]
+    if not lines:
+        return SafeString()
+    return format_html(CELL, format_html_join("", '<span class="break-words lg:min-w-56">{}</span>', lines))
+
+
+def reason_of(account: Account) -> str:
     """Why it stands so and since when; what stopped the last check, when that said nothing of the account."""
     since = f"Since {_moment(account.state_at)}." if account.state_at else ""
     disabled = "" if account.is_enabled else "Disabled by an operator."
@@ -97,14 +124,16 @@ def _last_success(row: AccountCapability) -> str:
 
 
 def _until(end: datetime, now: datetime) -> str:
-    return f"until {_moment(end)}, {timeuntil(end, now).split(',')[0]}"
+    return f"rest until {_moment(end)}, {timeuntil(end, now).split(',')[0]}"
 
 
 def _moment(moment: datetime) -> str:
-    return date_format(timezone.localtime(moment), "DATETIME_FORMAT")
+    return date_format(timezone.localtime(moment), "Y-m-d H:i")
 
 
 def _lines(lines: Iterable[str]) -> SafeString:
-    """One under the other, each on a line of its own that is not broken."""
+    """One under the other, each on a line of its own that is not broken; nothing for none."""
     rows = [(line,) for line in lines]
-    return format_html_join(SafeString("<br>"), '<span class="whitespace-nowrap">{}</span>', rows)
+    if not rows:
+        return SafeString()
+    return format_html(CELL, format_html_join("", '<span class="whitespace-nowrap">{}</span>', rows))

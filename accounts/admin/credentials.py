@@ -103,7 +103,7 @@ def show_credentials(account: Account) -> str:
     """The list's column: the end of `_U`, or when the token ends and how old the clearance is."""
     if account.kind == AccountKind.BING:
         if account.cookies_at is None or not account.sealed_cookies:
-            return "none"
+            return "no cookie"
         return f"cookie …{account.cookies_tail}" if account.cookies_tail else "cookie set"
     parts = [_end(account)]
     if account.clearance_at is not None:

@@ -18,17 +18,9 @@ from accounts import services
 from accounts.admin import columns, credentials
 from accounts.admin.checking import ChecksAccounts
 from accounts.admin.kinds import AccountForm
-from accounts.models import USABLE_STATES, Account, AccountCapability, AccountKind, AccountState, Lease
+from accounts.models import USABLE_STATES, Account, AccountCapability, AccountKind, Lease
 from accounts.protocol import describe_cookies
 from bingproject.pages import LIST_HINT, MachineRowsAdmin, RecordedAdmin
-
-STATE_COLOURS = {
-    AccountState.OK: "success",
-    AccountState.UNCHECKED: "info",
-    AccountState.CHALLENGED: "warning",
-    AccountState.EXPIRED: "danger",
-    AccountState.BLOCKED: "danger",
-}
 
 
 class CoolingDownFilter(admin.SimpleListFilter):
@@ -117,11 +109,8 @@ class AccountAdmin(ChecksAccounts, RecordedAdmin):
         "one by pasting its cookies or its token; the service's answers set its state."
     )
     list_before_template = LIST_HINT
-    list_display = (
-        "state_shown", "name", "kind", "reason", "work", "proved", "resting", "credentials_shown", "checked_at",
-        "proxy_shown", "notes_shown", "enabled",
-    )  # fmt: skip
-    list_display_links = ("state_shown", "name")
+    list_display = ("state_shown", "name_shown", "kind", "reason", "work", "proved")
+    list_display_links = ("state_shown", "name_shown")
     list_filter = ("state", "kind", "is_enabled", CoolingDownFilter)
     list_per_page = 25
     search_fields = ("name", "notes")
@@ -175,22 +164,28 @@ class AccountAdmin(ChecksAccounts, RecordedAdmin):
         """Capabilities come with the account: there are none while it is being added."""
         return self.inlines if obj is not None else ()
 
-    @display(description="state", ordering="state", label=STATE_COLOURS)
+    @display(description="state", ordering="state", label=columns.STATE_COLOURS)
     def state_shown(self, account: Account) -> tuple[str, str]:
-        """What Bing last said of it."""
-        return account.state, account.get_state_display()
+        """What Bing last said of it; without colour where it is given no work."""
+        text = account.get_state_display()
+        return (account.state, text) if account.is_enabled else (columns.OFF, f"{text}, disabled")
+
+    @display(description="name", ordering="name")
+    def name_shown(self, account: Account) -> str:
+        """Which it is."""
+        return columns.show_name(account)
 
     @display(description="reason", ordering="state_reason")
     def reason(self, account: Account) -> str:
-        """Why it stands so, and since when."""
+        """Why it stands so, and since when; what rests."""
         return columns.show_reason(account)
 
-    @display(description="in flight, last success")
+    @display(description="in flight")
     def work(self, account: Account) -> str:
         """How much of each capability is under way, and when it last worked."""
         return columns.show_work(account)
 
-    @display(description="last check found")
+    @display(description="last check")
     def proved(self, account: Account) -> str:
         """Whether each capability works."""
         return columns.show_checks(account)
@@ -200,25 +195,10 @@ class AccountAdmin(ChecksAccounts, RecordedAdmin):
         """Its own way out, if it has one."""
         return columns.show_proxy(account)
 
-    @display(description="notes")
-    def notes_shown(self, account: Account) -> str:
-        """What operators wrote."""
-        return columns.show_notes(account)
-
     @display(description="what to do")
     def what_to_do(self, account: Account) -> str:
         """The operator's next step."""
         return credentials.what_to_do(account)
-
-    @display(description="enabled", ordering="is_enabled", boolean=True)
-    def enabled(self, account: Account) -> bool:
-        """Whether it is given work."""
-        return account.is_enabled
-
-    @display(description="credentials", ordering="cookies_at")
-    def credentials_shown(self, account: Account) -> str:
-        """How an operator knows them again, and how long they are good."""
-        return credentials.show_credentials(account)
 
     @display(description="cookies")
     def cookies_shown(self, account: Account) -> str:
@@ -234,11 +214,6 @@ class AccountAdmin(ChecksAccounts, RecordedAdmin):
     def clearance_shown(self, account: Account) -> str:
         """Cloudflare's: since when."""
         return credentials.show_clearance(account)
-
-    @display(description="cooling down")
-    def resting(self, account: Account) -> str:
-        """Which capabilities rest, until when, and why."""
-        return columns.show_rests(account)
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[columns.AccountList]:
         """Pages whose rows know what they are doing."""

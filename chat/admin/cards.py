@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from urllib.parse import urlencode
 
+from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.timesince import timesince
 
-from bingproject.dashboard import Card, course_card
+from bingproject.dashboard import Card, Line, course_card
 from chat.services import figures
 
 VIEW = "chat.view_conversation"
@@ -37,12 +38,13 @@ def failure_cards(now: datetime) -> list[Card]:
 
 def holder_cards(now: datetime) -> list[Card]:
     """Who chats most today."""
-    rows = [_holder(*found) for found in figures.busiest_holders(now, SHOWN_HOLDERS)]
-    return [Card("Most chat turns today", VIEW, headers=("user", "turns"), rows=rows, empty="Nobody has chatted yet.")]
+    lines = [_holder(*found) for found in figures.busiest_holders(now, SHOWN_HOLDERS)]
+    return [Card("Most chat turns today", VIEW, lines=lines, empty="" if lines else "Nobody has chatted yet.")]
 
 
-def _holder(holder: str, turns: int) -> tuple[str, ...]:
+def _holder(holder: str, turns: int) -> Line:
     user = "open" if holder == "open" else holder.removeprefix("user:")
     address = f"{reverse('admin:chat_conversation_changelist')}?{urlencode({'user': user})}"
     name = "no key" if holder == "open" else user
-    return format_html('<a class="{}" href="{}">{}</a>', LINK_CLASSES, address, name), f"{turns:,}"
+    link = format_html('<a class="{}" href="{}">{}</a>', LINK_CLASSES, address, name)
+    return Line(link, "", f"{turns:,} turn{pluralize(turns)}")

@@ -20,7 +20,7 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import display
 
-from bingproject.pages import MachineRowsAdmin, NewestPaginator, TimeFilter, once_for_each_row
+from bingproject.pages import MachineRowsAdmin, NewestPaginator, TimeFilter
 from chat import services
 from chat.models import Conversation, Turn, TurnState
 
@@ -130,7 +130,6 @@ class ConversationAdmin(MachineRowsAdmin):
     ordering = ("-used_at", "-id")
     actions = ("close_upstream", "delete_selected_conversations")
     fieldsets = (
-        ("Transcript", {"fields": ("transcript",)}),
         (
             "Conversation",
             {
@@ -148,7 +147,7 @@ class ConversationAdmin(MachineRowsAdmin):
         ),
         ("At Bing", {"fields": ("back_end", "account", "opened_at", "upstream_turn_count", "create_count")}),
     )
-    readonly_fields = ("transcript", "state_text", "asked_by")
+    readonly_fields = ("state_text", "asked_by")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Conversation], search_term: str
@@ -181,16 +180,12 @@ class ConversationAdmin(MachineRowsAdmin):
         """The key's user; all who ask without a key are one."""
         return "no key" if row.holder == "open" else row.holder.removeprefix("user:")
 
-    @display(description="transcript")
-    @once_for_each_row
-    def transcript(self, row: Conversation) -> str:
+    def leading_parts(self, row: Conversation) -> Sequence[tuple[str, str]]:
         """What was said, the oldest of the shown turns first."""
         turns = list(row.turns.select_related("account").order_by("-index", "-pk")[:SHOWN_TURNS])[::-1]
         hidden = max(0, row.turns.count() - len(turns))
-        return render_to_string(
-            "chat/transcript.html",
-            {"turns": [show(turn) for turn in turns], "hidden": hidden, "system": row.system},
-        )
+        shown = {"turns": [show(turn) for turn in turns], "hidden": hidden, "system": row.system}
+        return [("Transcript", render_to_string("chat/transcript.html", shown))]
 
     @admin.action(description="Close Bing's end", permissions=["act"])
     def close_upstream(self, request: HttpRequest, queryset: QuerySet[Conversation]) -> None:

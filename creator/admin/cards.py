@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from urllib.parse import urlencode
 
+from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.timesince import timesince
@@ -57,13 +58,14 @@ def _failure(task: Task, now: datetime) -> tuple[str, ...]:
 
 def holder_cards(now: datetime) -> list[Card]:
     """Who asks for most today."""
-    rows = [_holder(*found) for found in figures.busiest_holders(now, SHOWN_HOLDERS)]
-    headers = ("user", "images", "videos")
-    return [Card("Most pictures and videos today", VIEW, headers=headers, rows=rows, empty="Nobody has asked yet.")]
+    lines = [_holder(*found) for found in figures.busiest_holders(now, SHOWN_HOLDERS)]
+    return [Card("Most pictures and videos today", VIEW, lines=lines, empty="" if lines else "Nobody has asked yet.")]
 
 
-def _holder(holder: str, images: int, videos: int) -> tuple[str, ...]:
+def _holder(holder: str, images: int, videos: int) -> Line:
     user = "open" if holder == "open" else holder.removeprefix("user:")
     address = f"{reverse('admin:creator_task_changelist')}?{urlencode({'user': user})}"
     name = "no key" if holder == "open" else user
-    return format_html('<a class="{}" href="{}">{}</a>', LINK_CLASSES, address, name), f"{images:,}", f"{videos:,}"
+    link = format_html('<a class="{}" href="{}">{}</a>', LINK_CLASSES, address, name)
+    counts = ((images, "image"), (videos, "video"))
+    return Line(link, "", ", ".join(f"{count:,} {word}{pluralize(count)}" for count, word in counts if count))

@@ -34,7 +34,7 @@ from creator import services
 from creator.admin.curl import KEY, curl_of
 from creator.admin.filters import ErrorFilter, ModelFilter, UserFilter
 from creator.admin.story import LINK_CLASSES, STATE_COLOURS, show_story, task_link
-from creator.models import FINISHED, Kind, Runner, Task, TaskQuerySet
+from creator.models import FINISHED, Kind, Runner, State, Task, TaskQuerySet
 from creator.protocol import build_thumbnail_url
 
 SHORT_PROMPT_CHARACTERS = 70
@@ -46,7 +46,7 @@ THUMBNAIL = (
 VIDEO_ICON = SafeString('<span class="material-symbols-outlined" title="video">movie</span>')
 # Left out of a task's page as long as they say nothing.
 OFTEN_EMPTY = (
-    "error_code", "error_message", "error_detail", "accepted_at", "finished_at", "lane", "request_id", "revised_prompt",
+    "accepted_at", "finished_at", "lane", "request_id", "revised_prompt",
     "slot_until", "cancel_requested", "runner", "submit_at",
 )  # fmt: skip
 
@@ -83,13 +83,11 @@ class TaskAdmin(RecordedAdmin):
     actions = ("cancel", "retry", "copy_as_curl")
     actions_detail = ("cancel_this", "retry_this", "curl_this")
     fieldsets = (
-        ("State", {"fields": ("state", "error_code", "error_message", "error_detail", "results_shown")}),
-        ("Story", {"fields": ("story",)}),
         (
             "Asked for",
             {
                 "fields": (
-                    "kind", "prompt", "model", "aspect", "speed", "asked_by", "route", "retried", "retries",
+                    "kind", "model", "aspect", "speed", "asked_by", "route", "retried", "retries",
                 )
             },
         ),
@@ -104,7 +102,7 @@ class TaskAdmin(RecordedAdmin):
             },
         ),
     )  # fmt: skip
-    readonly_fields = ("duration", "results_shown", "account_link", "asked_by", "story", "retries", "retried")
+    readonly_fields = ("duration", "account_link", "asked_by", "retries", "retried")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
         """With the pictures: one query for all that a page of the list shows."""
@@ -192,12 +190,11 @@ class TaskAdmin(RecordedAdmin):
             task.account,
         )
 
-    @display(description="results")
-    @once_for_each_row
-    def results_shown(self, task: Task) -> str:
-        """Pictures as they are at Bing, or the video, each with a link to the whole of it."""
+    def leading_parts(self, task: Task) -> Sequence[tuple[str, str]]:
+        """What came of it, with pictures or the video as links to the whole of them; and how, step by step."""
         pictures = [{"url": url, "small_url": build_thumbnail_url(url)} for url in task.image_urls]
-        return render_to_string("creator/admin/results.html", {"pictures": pictures, "video_url": task.video_url})
+        shown = {"task": task, "colour": STATE_COLOURS.get(State(task.state), "default"), "pictures": pictures}
+        return [("Result", render_to_string("creator/admin/results.html", shown)), ("Story", show_story(task))]
 
     @display(description="pictures")
     def thumbnails(self, task: Task) -> str:
@@ -205,12 +202,6 @@ class TaskAdmin(RecordedAdmin):
         images = format_html_join("", THUMBNAIL, ((build_thumbnail_url(result.url),) for result in task.results.all()))
         icon = VIDEO_ICON if task.video_url else ""
         return format_html('<span class="flex flex-row gap-1">{}{}</span>', images, icon)
-
-    @display(description="story")
-    @once_for_each_row
-    def story(self, task: Task) -> str:
-        """What happened to it, step by step."""
-        return show_story(task)
 
     @display(description="tried again as")
     @once_for_each_row

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.utils import timezone
 
@@ -60,7 +61,7 @@ def test_rows_cannot_be_written(operator: Client) -> None:
 
 
 def test_the_button_sends_a_test(operator: Client, settings: Any) -> None:
-    """And the page says what came of it: arrived, or why not; never the address or the secret."""
+    """And the page says what came of it: arrived, or why not; never the address or the secret. It is in the record."""
     settings.ALERT_WEBHOOK_SECRET, settings.ALLOW_PRIVATE_ADDRESSES = "the-secret", ["127.0.0.1"]
     with serving(Webhook(200, 500)) as hook:
         settings.ALERT_WEBHOOK_URL = f"{hook.url}?token=mark"
@@ -70,6 +71,7 @@ def test_the_button_sends_a_test(operator: Client, settings: Any) -> None:
     assert "A test was sent by webhook." in told
     assert "The test did not go out by webhook: the other end answered 500" in failed
     assert len(hook.seen) == 2 and not Alert.objects.exists()
+    assert [entry.change_message for entry in LogEntry.objects.all()] == ["Send a test"] * 2
     for text in (told, failed):
         assert "mark" not in text.replace("bookmark", "") and "the-secret" not in text
 

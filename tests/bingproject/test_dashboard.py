@@ -113,5 +113,5 @@ def test_machines_say_when_they_were_heard_of() -> None:
     make_machine(machine_id="gone", seen_at=NOW - timedelta(days=2))
     (card,) = machine_cards(timezone.now())
     assert card.lines[0].value == "1"
-    assert [row[0] for row in card.rows] == ["alive", "silent"]
-    assert card.rows[1][3] == "two of one id"
+    assert [line.name for line in card.lines[1:]] == ["alive", "silent"]
+    assert card.lines[2].note.endswith("ago: two of one id")

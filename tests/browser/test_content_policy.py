@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.browser.chromium import Page
 from tests.browser.conftest import Site
+from tests.browser.operating import value
+from tests.browser.tab import Tab
 
 pytestmark = pytest.mark.browser
 
@@ -27,20 +28,20 @@ new Promise(done => {
 """
 
 
-def pages(operator: Page, server: Site) -> Iterator[str]:
+def pages(operator: Tab, server: Site) -> Iterator[str]:
     """Every page of the side bar, with a row's and a new row's page where there are such."""
     operator.open(f"{server.url}/admin/")
     yield "/admin/"
-    for path in dict.fromkeys(operator.evaluate(SIDE_BAR)):
+    for path in dict.fromkeys(value(operator, SIDE_BAR)):
         operator.open(f"{server.url}{path}")
         yield path
-        further = [found for found in (operator.evaluate(ROW), operator.evaluate(ADD)) if found]
+        further = [found for found in (value(operator, ROW), value(operator, ADD)) if found]
         for found in further:
             operator.open(f"{server.url}{found}")
             yield found
 
 
-def test_every_page_of_the_admin_works_under_its_policy(operator: Page, server: Site) -> None:
+def test_every_page_of_the_admin_works_under_its_policy(operator: Tab, server: Site) -> None:
     """The browser has nothing to complain of on any list, form or row; so no violation, for those are complaints."""
     server.ask("POST", "/create/image", json={"query": "a fox under a policy"})
     seen = []
@@ -54,16 +55,16 @@ def test_every_page_of_the_admin_works_under_its_policy(operator: Page, server: 
 
 
 @pytest.mark.parametrize("path", ["/", "/api/docs/", "/admin/login/"])
-def test_injected_scripts_do_not_run(page: Page, server: Site, path: str) -> None:
+def test_injected_scripts_do_not_run(tab: Tab, server: Site, path: str) -> None:
     """Markup with an event handler, the usual way in, is stopped by the policy."""
-    page.open(f"{server.url}{path}")
-    assert page.evaluate(INJECTED) == "script-src-attr"
+    tab.open(f"{server.url}{path}")
+    assert value(tab, INJECTED) == "script-src-attr"
 
 
-def test_what_the_theme_cannot_do_without(page: Page, server: Site) -> None:
+def test_what_the_theme_cannot_do_without(tab: Tab, server: Site) -> None:
     """Alpine evaluates the pages' attributes, so strings can be made into code in the admin; nowhere else."""
     tries = "(() => { try { return new Function('return 1')() } catch (error) { return error.name } })()"
     for path, outcome in (("/admin/login/", 1), ("/api/docs/", "EvalError")):
-        page.open(f"{server.url}{path}")
+        tab.open(f"{server.url}{path}")
         scripted = f"new Promise(done => setTimeout(() => done({tries}), 0))"
-        assert page.evaluate(scripted) == outcome
+        assert value(tab, scripted) == outcome

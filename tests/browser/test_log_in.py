@@ -3,94 +3,99 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+from playwright.sync_api import Browser
 
 from tests.bingproject.authenticators import code_of
-from tests.browser.chromium import PHONE, Chromium, Page
 from tests.browser.conftest import Site
-from tests.rig.servers import wait_for
+from tests.browser.operating import act, fill, open_list, save
+from tests.browser.tab import PHONE, Tab
 
 pytestmark = pytest.mark.browser
 PASSWORD = "a-long-Passphrase-9"
 FACTOR = "/admin/second-factor/"
+ATTEMPTS = "axes/accessattempt"
 
 
-def log_in(page: Page, server: Site, name: str, password: str = PASSWORD) -> None:
+def log_in(tab: Tab, server: Site, name: str, password: str = PASSWORD) -> None:
     """Type both and send them."""
-    page.open(f"{server.url}/admin/")
-    page.fill("[name=username]", name)
-    page.fill("[name=password]", password)
-    page.follow("#login-form button[type=submit]")
+    tab.open(f"{server.url}/admin/")
+    fill(tab, username=name, password=password)
+    tab.follow(tab.page.locator("#login-form button[type=submit]"))
+
+
+@contextmanager
+def other_tab(browser: Browser) -> Iterator[Tab]:
+    """A tab of its own, for the next log-in."""
+    tab = Tab(browser)
+    yield tab
+    tab.close()
 
 
 @pytest.fixture
-def colleague(operator: Page, server: Site) -> str:
+def colleague(operator: Tab, server: Site) -> str:
     """Another operator, made in the admin; the name."""
     name = f"colleague-{secrets.token_hex(4)}"
     operator.open(f"{server.url}/admin/auth/user/add/")
-    operator.fill("[name=username]", name)
-    operator.fill("[name=password1]", PASSWORD)
-    operator.fill("[name=password2]", PASSWORD)
-    operator.follow("[name=_save]")
-    operator.evaluate("document.querySelector('[name=is_staff]').checked = true")
-    operator.evaluate("document.querySelector('[name=is_superuser]').checked = true")
-    operator.follow("[name=_save]")
+    fill(operator, username=name, password1=PASSWORD, password2=PASSWORD)
+    save(operator)
+    for flag in ("is_staff", "is_superuser"):
+        operator.page.locator(f"[name={flag}]").check()
+    save(operator)
     return name
 
 
-def test_too_many_wrong_passwords(page: Page, operator: Page, server: Site, colleague: str) -> None:
+def test_too_many_wrong_passwords(tab: Tab, operator: Tab, server: Site, colleague: str) -> None:
     """The page says plainly what to do, on a phone too; an operator lifts the lock, and the password is good again."""
-    page.resize(*PHONE)
+    tab.resize(*PHONE)
     for _ in range(5):
-        log_in(page, server, colleague, "not-the-password")
-    assert "Too many wrong log-ins" in page.text and "Wait 15 minutes" in page.text
-    assert not page.has_sideways_scroll
-    log_in(page, server, colleague)
-    assert "Too many wrong log-ins" in page.text
-    operator.open(f"{server.url}/admin/axes/accessattempt/")
+        log_in(tab, server, colleague, "not-the-password")
+    assert "Too many wrong log-ins" in tab.text and "Wait 15 minutes" in tab.text
+    assert not tab.has_sideways_scroll
+    log_in(tab, server, colleague)
+    assert "Too many wrong log-ins" in tab.text
+    open_list(operator, server, ATTEMPTS)
     assert colleague in operator.text and "LOCKED" in operator.text.upper()
-    operator.click("[name=_selected_action]")
-    operator.choose("[name=action]", "lift")
-    operator.wait("document.querySelector('button[name=index]').checkVisibility()")
-    operator.follow("button[name=index]")
+    act(operator, server, ATTEMPTS, colleague, "Lift")
     assert "may log in again" in operator.text and operator.faults == []
-    log_in(page, server, colleague)
-    assert "Alerts" in page.text
+    log_in(tab, server, colleague)
+    assert "Alerts" in tab.text
     # The locked page is an answer 429, which the browser reports as a fault of the page; there is no other.
-    assert all("429" in fault for fault in page.faults)
+    assert all("429" in fault for fault in tab.faults)
 
 
-def test_a_second_factor(page: Page, chromium: Chromium, server: Site, colleague: str) -> None:
+def test_a_second_factor(tab: Tab, browser: Browser, server: Site, colleague: str) -> None:
     """Set up from the account's page, asked for by the next log-in, and removed with a recovery code."""
-    log_in(page, server, colleague)
-    page.open(f"{server.url}{FACTOR}")
-    page.follow("button[name=step]")
-    assert "Have your authenticator" in page.text, page.text
-    drawn = page.evaluate("document.querySelector('[data-picture] svg').getBoundingClientRect().width")
-    key = str(page.evaluate("document.querySelector('[data-key]').innerText"))
-    assert drawn > 100
-    page.fill("[name=code]", code_of(key))
-    page.follow("#content form button[type=submit]:not([name])")
-    codes = str(page.evaluate("document.querySelector('[data-recovery]').innerText")).split()
-    assert len(codes) == 10 and page.faults == []
-    with chromium.new_page() as other:
+    log_in(tab, server, colleague)
+    tab.open(f"{server.url}{FACTOR}")
+    tab.follow(tab.page.locator("button[name=step]"))
+    assert "Have your authenticator" in tab.text, tab.text
+    drawn = tab.page.locator("[data-picture] svg").bounding_box()
+    assert drawn is not None and drawn["width"] > 100
+    fill(tab, code=code_of(tab.page.locator("[data-key]").inner_text()))
+    tab.follow(tab.page.locator("#content form button[type=submit]:not([name])"))
+    codes = tab.page.locator("[data-recovery]").inner_text().split()
+    assert len(codes) == 10 and tab.faults == []
+    with other_tab(browser) as other:
         log_in(other, server, colleague)
         assert "code that your authenticator shows" in other.text and "Alerts" not in other.text
-        other.fill("[name=code]", codes[0])
-        other.follow("form button[type=submit]")
+        fill(other, code=codes[0])
+        other.follow(other.page.locator("form button[type=submit]").first)
         assert "Alerts" in other.text
         other.open(f"{server.url}{FACTOR}")
-        other.fill("[name=code]", codes[1])
-        other.follow("button[value=remove]")
+        fill(other, code=codes[1])
+        other.follow(other.page.locator("button[value=remove]"))
         assert "is removed" in other.text and other.faults == []
-    with chromium.new_page() as third:
+    with other_tab(browser) as third:
         log_in(third, server, colleague)
-        wait_for(lambda: "Alerts" in third.text, "the first page")
+        assert "Alerts" in third.text
 
 
 @pytest.mark.parametrize("path", [FACTOR, "/admin/bingproject/alert/", "/admin/axes/accesslog/"])
-def test_on_a_phone(operator: Page, server: Site, path: str) -> None:
+def test_on_a_phone(operator: Tab, server: Site, path: str) -> None:
     """Nothing is wider than the screen."""
     operator.resize(*PHONE)
     operator.open(f"{server.url}{path}")

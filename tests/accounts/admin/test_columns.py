@@ -75,9 +75,9 @@ def test_the_change_page_shows_the_same_of_one_account(operator: Client) -> None
 def test_an_account_that_nothing_is_known_of() -> None:
     """Empty cells, no fault."""
     account = Account(name="new")
-    assert (columns.show_reason(account), columns.show_proxy(account), columns.show_notes(account)) == ("", "", "")
+    assert (columns.reason_of(account), columns.show_proxy(account), columns.show_notes(account)) == ("", "", "")
     account.sealed_proxy = "damaged"
     assert columns.show_proxy(account) == "sealed with a key that is not in SEAL_KEYS"
     account.is_enabled = False
     account.last_error = "Bing is overloaded."
-    assert columns.show_reason(account) == "Disabled by an operator. Last check failed: Bing is overloaded."
+    assert columns.reason_of(account) == "Disabled by an operator. Last check failed: Bing is overloaded."

@@ -32,8 +32,8 @@ def test_how_turns_go_and_who_has_most() -> None:
     make_turn(make_conversation())
     now = timezone.now()
     assert cards.work_cards(now)[0].lines[0].value == "100%"
-    rows = cards.holder_cards(now)[0].rows
-    assert sorted((row[1], "?user=anna" in row[0], "no key" in row[0]) for row in rows) == [
-        ("1", False, True),
-        ("1", True, False),
+    lines = cards.holder_cards(now)[0].lines
+    assert sorted((line.note, "?user=anna" in line.name, "no key" in line.name) for line in lines) == [
+        ("1 turn", False, True),
+        ("1 turn", True, False),
     ]

@@ -56,6 +56,7 @@ def test_the_busiest_lead_to_their_tasks() -> None:
     """A user's id is escaped for the address and the page."""
     make_task(holder="user:a&b<c")
     make_task(holder="open")
-    rows = cards.holder_cards(timezone.now())[0].rows
-    assert any("?user=a%26b%3Cc" in row[0] and "a&amp;b&lt;c" in row[0] for row in rows)
-    assert any("?user=open" in row[0] and "no key" in row[0] for row in rows)
+    lines = cards.holder_cards(timezone.now())[0].lines
+    assert any("?user=a%26b%3Cc" in line.name and "a&amp;b&lt;c" in line.name for line in lines)
+    assert any("?user=open" in line.name and "no key" in line.name for line in lines)
+    assert [line.note for line in lines] == ["1 image", "1 image"]
