@@ -72,7 +72,7 @@ def test_without_credentials() -> None:
     """Of each kind it is said that there are none, and where to get them."""
     for kind in AccountKind:
         account = Account.objects.create(name=kind, kind=kind)
-        assert show_credentials(account).startswith(("none", "no token"))
+        assert show_credentials(account).startswith(("no cookie", "no token"))
         assert show_token(account) == "none"
         assert what_to_do(account).startswith("Sign in at ")
     assert show_token(Account(kind="m365", token_command="work")).startswith("none yet. New ones come")
