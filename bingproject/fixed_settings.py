@@ -67,7 +67,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "bingproject",
     "VERSION": VERSION,
-    "DESCRIPTION": "Images and videos from Bing's creator, by accounts the operator owns.",
+    "DESCRIPTION": "Images, videos and chat by Microsoft accounts that the operator owns.",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
