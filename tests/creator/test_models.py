@@ -69,7 +69,7 @@ def test_questions_about_many_tasks() -> None:
 @pytest.mark.django_db
 def test_rows_say_what_they_are() -> None:
     """The admin shows a row by its text."""
-    task = make_task(images=["https://th.bing.com/th/id/a"])
+    make_task(images=["https://th.bing.com/th/id/a"])
     assert str(Result.objects.get()) == "https://th.bing.com/th/id/a"
     assert str(IdempotencyKey(route="/create/image", key="k")) == "/create/image k"
     assert str(make_runner(id="me")) == "me"
