@@ -196,6 +196,13 @@ def test_the_page_is_filtered_and_searched(browser: Client, chief: User) -> None
     assert "anna" in shown(browser, how=str(ACTED)) and "anna" not in shown(browser, how="1")
 
 
+def test_entries_are_found_by_their_rows_id(browser: Client, chief: User) -> None:
+    """A task's name does not have it."""
+    task = make_task(state=State.FAILED)
+    LogEntry.objects.log_actions(chief.pk, [task], ACTED, "Cancel", single_object=True)
+    assert "Cancel" in shown(browser, q=str(task.pk)) and "Cancel" not in shown(browser, q=str(task.pk)[:-1])
+
+
 def test_the_page_is_read_only(client: Client) -> None:
     """Whoever has the one permission may read it; nobody changes it; without it there is no page."""
     viewer = User.objects.create_user("viewer", password="x", is_staff=True)

@@ -40,7 +40,7 @@ def test_every_sealed_column_is_found() -> None:
         f"{model._meta.label}.{field.name}"
         for model in apps.get_models()
         for field in model._meta.local_concrete_fields
-        if field.name.startswith("sealed_")
+        if field.name.startswith("sealed")
     }
     assert found == named >= {"accounts.Account.sealed_cookies", "chat.Conversation.sealed_credentials"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, connection, connections, transaction
@@ -104,7 +104,6 @@ def test_without_an_upstream_end_there_are_no_credentials() -> None:
 def test_names_in_lists() -> None:
     """What an operator or a log reads."""
     row = make_conversation(origin=Origin.TWO_CALL)
-    assert str(row) == str(row.pk)
     assert str(make_turn(row, index=3)) == f"{row.pk} 3"
     assert str(KeptAnswer(route="chatgpt", key="abc")) == "chatgpt abc"
 
@@ -126,3 +125,10 @@ def test_one_answer_for_a_key_of_a_holder_and_route() -> None:
         KeptAnswer.objects.create(holder=holder, route=route, **columns)
     with pytest.raises(IntegrityError), transaction.atomic():
         KeptAnswer.objects.create(holder="a", route="x", **columns)
+
+
+@pytest.mark.parametrize(("holder", "name"), [("user:anna", "anna"), ("open", "no key")])
+def test_a_conversation_is_named_by_who_and_when(holder: str, name: str) -> None:
+    """And by nothing that was said."""
+    made = datetime(2026, 3, 2, 12, 30, tzinfo=UTC)
+    assert str(Conversation(holder=holder, created_at=made)) == f"{name}, 2026-03-02 12:30"

@@ -69,8 +69,15 @@ def test_questions_about_many_tasks() -> None:
 @pytest.mark.django_db
 def test_rows_say_what_they_are() -> None:
     """The admin shows a row by its text."""
-    task = make_task(images=["https://th.bing.com/th/id/a"])
-    assert str(task) == str(task.pk)
+    make_task(images=["https://th.bing.com/th/id/a"])
     assert str(Result.objects.get()) == "https://th.bing.com/th/id/a"
     assert str(IdempotencyKey(route="/create/image", key="k")) == "/create/image k"
     assert str(make_runner(id="me")) == "me"
+
+
+def test_a_task_is_named_by_how_its_prompt_begins() -> None:
+    """In one line, and not much of it; by its id where there is no prompt."""
+    assert str(Task(prompt="a fox\nin  snow")) == "a fox in snow"
+    assert str(Task(prompt="x" * 61)) == "x" * 60 + "…"
+    task = Task(prompt="")
+    assert str(task) == str(task.id)

@@ -213,7 +213,7 @@ class Watched:
         def states() -> list[str]:
             rows = LexborHTMLParser(self.open("/admin/accounts/account/").text).css("#result_list tr")
             cells = [row.css_first(".field-state_shown") for row in rows if name in row.text()]
-            return [cell.text(strip=True).lower() for cell in cells if cell is not None]
+            return [cell.text(strip=True).lower().partition(",")[0] for cell in cells if cell is not None]
 
         wait_for(lambda: states() == [state], f"{name} {state}", SECONDS, 0.3)
 

@@ -80,7 +80,11 @@ def test_the_pages_say_what_to_do(operator: Client) -> None:
     make_account("off", is_enabled=False, state=AccountState.EXPIRED)
     make_account("fine").note_failed_check("Bing is overloaded.", timezone.now())
     text = page(operator, "account_changelist")
-    assert "Disabled by an operator." in text and "Last check failed: Bing is overloaded." in text
+    assert (
+        "Expired, disabled" in text
+        and "Disabled by an operator." in text
+        and "Last check failed: Bing is overloaded." in text
+    )
     badges = {
         item["title"]: item["badge"]
         for group in operator.get(reverse("admin:index")).context["sidebar_navigation"]
