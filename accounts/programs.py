@@ -15,6 +15,8 @@ from bingproject.errors import CookieExpiredError
 
 PROGRAM_SECONDS = 30.0
 OUTPUT_LIMIT_BYTES = 64 * 1024
+# A child of another process group may still hold the pipe of a program that has been killed.
+LEAVE_SECONDS = 5.0
 # Nothing else of this server's environment, where secrets are, is a program's business.
 PASSED_ON = ("PATH", "HOME")
 
@@ -47,12 +49,20 @@ async def run_program(argv: Sequence[str], *, seconds: float = PROGRAM_SECONDS) 
         # Also what it left behind. Whoever waits is cancelled when the server stops: nothing may go on then.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(_see_off(process), LEAVE_SECONDS)
     if len(output) > OUTPUT_LIMIT_BYTES:
         raise CookieExpiredError(f"The token command printed more than {OUTPUT_LIMIT_BYTES // 1024} KiB.")
     if process.returncode:
         raise CookieExpiredError(f"The token command ended with status {process.returncode}.")
     return output.decode("utf-8", "replace").strip()
+
+
+async def _see_off(process: asyncio.subprocess.Process) -> None:
+    """Wait for its end. What it printed beyond the limit is dropped: the end of a pipe that is full is never seen."""
+    while process.stdout is not None and await process.stdout.read(OUTPUT_LIMIT_BYTES):
+        continue
+    await process.wait()
 
 
 async def _read(process: asyncio.subprocess.Process) -> bytes:

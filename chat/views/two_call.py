@@ -104,8 +104,8 @@ class AskViewSet(AskingViewSet):
                 is_refused = is_refused or isinstance(event, Refused)
         if is_refused:
             raise PromptRejectedError(code="blocked")
-        conversation = self.turn.conversation
-        return {"message": answer.content, "conversationId": str(conversation), "invocationId": self.invocation_id + 1}
+        conversation_id = str(self.turn.conversation.pk)
+        return {"message": answer.content, "conversationId": conversation_id, "invocationId": self.invocation_id + 1}
 
 
 def own_user(request: Request) -> WhitelistedUser | None:
