@@ -72,6 +72,7 @@ class AskViewSet(AskingViewSet):
         asked = body.validated_data
         names = (asked["conversationId"], asked["clientId"], asked["conversationSignature"])
         conversation = find_two_call(*names)
+        self.conversation_id = str(conversation.pk)
         user = check_whitelisted(conversation.user_id, own_user(request), timezone.now())
         self.invocation_id = asked["invocationId"]
         self.turn = TurnRequest(
@@ -104,8 +105,8 @@ class AskViewSet(AskingViewSet):
                 is_refused = is_refused or isinstance(event, Refused)
         if is_refused:
             raise PromptRejectedError(code="blocked")
-        conversation_id = str(self.turn.conversation.pk)
-        return {"message": answer.content, "conversationId": conversation_id, "invocationId": self.invocation_id + 1}
+        invocation_id = self.invocation_id + 1
+        return {"message": answer.content, "conversationId": self.conversation_id, "invocationId": invocation_id}
 
 
 def own_user(request: Request) -> WhitelistedUser | None:
