@@ -17,7 +17,7 @@ def main() -> None:
     """Start the server on its sandbox, let schemathesis ask, stop it; the exit code is schemathesis's."""
     with tempfile.TemporaryDirectory(prefix="bingproject-schema-") as place:
         settings = {"SANDBOX": "1", "DATA_DIR": place}
-        with running([sys.executable, "manage.py", "serve"], ROOT, settings) as demo:
+        with running([sys.executable, "manage.py", "serve", "--demo"], ROOT, settings) as demo:  # accounts of all kinds
             demo.wait_for("readiness", demo.is_ready, 60)
             command = [
                 str(Path(sys.executable).with_name("schemathesis")),
