@@ -8,32 +8,41 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Q
 
-from accounts.models import USABLE_STATES, Account, AccountCapability, AccountState, Capability
+from accounts.models import USABLE_STATES, Account, AccountCapability, AccountKind, AccountState, Capability
 from bingproject.alerts import Cause
 
 _SAID = {
-    AccountState.CHALLENGED: "Bing wants a human for the account",
-    AccountState.EXPIRED: "Bing shows somebody not signed in for the account",
+    AccountState.CHALLENGED: "{service} wants a human for the account",
+    AccountState.EXPIRED: "{service} shows somebody not signed in for the account",
     AccountState.BLOCKED: "Microsoft has blocked the account",
 }
 _DO = {
-    AccountState.CHALLENGED: "Sign in at bing.com with it, pass what Bing asks for, paste its cookies in the admin.",
-    AccountState.EXPIRED: "Sign in at bing.com with it in a browser, and paste its cookies in the admin.",
+    AccountState.CHALLENGED: "Sign in at {site} with it, pass what {service} asks for, paste its {secrets} in the admin.",
+    AccountState.EXPIRED: "Sign in at {site} with it in a browser, and paste its {secrets} in the admin.",
     AccountState.BLOCKED: "Sign in at account.microsoft.com with it and see what Microsoft wants.",
+}
+_PLACES = {
+    AccountKind.BING: {"service": "Bing", "site": "bing.com", "secrets": "cookies"},
+    AccountKind.COPILOT: {"service": "Copilot", "site": "copilot.microsoft.com", "secrets": "token and cookies"},
+    AccountKind.M365: {"service": "Microsoft 365", "site": "m365.cloud.microsoft", "secrets": "token"},
 }
 _WORK = {
     Capability.IMAGE: "No account is left for pictures",
     Capability.VIDEO: "No account is left for videos",
-    Capability.CHAT: "No account is left for chat",
+    Capability.CHAT: "No account is left for chat with Bing",
+    Capability.COPILOT: "No account is left for chat with Copilot",
+    Capability.M365: "No account is left for chat with Microsoft 365",
 }
 
 
 def find_alert_causes(now: datetime) -> Iterator[Cause]:
     """Accounts in use that need somebody, and capabilities whose accounts are all out of use or rest for long."""
-    in_use = Account.objects.filter(is_enabled=True, state__in=_SAID).exclude(sealed_cookies="")
-    for pk, name, state in in_use.order_by("pk").values_list("pk", "name", "state"):
+    in_use = Account.objects.filter(is_enabled=True, state__in=_SAID)
+    in_use = in_use.exclude(sealed_cookies="", sealed_token="", token_command="")
+    for pk, name, state, kind in in_use.order_by("pk").values_list("pk", "name", "state", "kind"):
+        said, do = (texts[AccountState(state)].format_map(_PLACES[AccountKind(kind)]) for texts in (_SAID, _DO))
         # The state is part of the name: from expired to blocked is another matter.
-        yield Cause(f"account {pk} {state}", f"{_SAID[AccountState(state)]} {name}.", _DO[AccountState(state)])
+        yield Cause(f"account {pk} {state}", f"{said} {name}.", do)
     for capability, summary in _WORK.items():
         if _is_left_without(capability, now):
             yield Cause(

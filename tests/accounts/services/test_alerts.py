@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Account
 from accounts.services import find_alert_causes
-from tests.factories import make_account, set_capability
+from tests.factories import make_account, make_token_account, set_capability
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +37,15 @@ def test_an_account_that_needs_somebody(state: str) -> None:
     assert name == f"account {row.pk} {state}" and "bert" in found()[name]
     (cause,) = find_alert_causes(timezone.now())
     assert "Sign in" in cause.what_to_do
+
+
+@pytest.mark.parametrize(("kind", "site"), [("copilot", "copilot.microsoft.com"), ("m365", "m365.cloud.microsoft")])
+def test_an_account_that_has_a_token(kind: str, site: str) -> None:
+    """Needs somebody like any other, at its own service's site; nobody is left for its chat then."""
+    row = make_token_account(kind, "carl", state="challenged")
+    causes = {cause.name: cause for cause in find_alert_causes(timezone.now())}
+    assert set(causes) == {f"account {row.pk} challenged", f"no account for {kind}"}
+    assert site in causes[f"account {row.pk} challenged"].what_to_do
 
 
 def test_what_an_operator_switched_off_is_no_alert() -> None:
