@@ -17,7 +17,7 @@ _SAID = {
     AccountState.BLOCKED: "Microsoft has blocked the account",
 }
 _DO = {
-    AccountState.CHALLENGED: "Sign in at {site} with it, pass what {service} asks for, paste its {secrets} in the admin.",
+    AccountState.CHALLENGED: "Sign in at {site} with it, pass what is asked for, paste its {secrets} in the admin.",
     AccountState.EXPIRED: "Sign in at {site} with it in a browser, and paste its {secrets} in the admin.",
     AccountState.BLOCKED: "Sign in at account.microsoft.com with it and see what Microsoft wants.",
 }
