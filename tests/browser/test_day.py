@@ -128,7 +128,7 @@ def find_the_challenged_account(tab: Tab, site: Site, cookie: str) -> None:
 
     wait_for(is_told, "the first page to tell of the account", step=0.5)
     tab.follow(told.get_by_role("link", name="first"))
-    assert "Sign in at bing.com with this account in a browser" in tab.text
+    assert "Open bing.com in your own browser" in tab.text
 
 
 def read_the_record(tab: Tab, site: Site) -> None:
