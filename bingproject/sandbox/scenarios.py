@@ -73,9 +73,16 @@ class Scenarios:
         self.rules.clear()
         self.honoured.clear()
 
-    def choose(self, stages: frozenset[Stage], account: str, door: str = "") -> Chosen | None:
-        """Return what the oldest fitting rule of these stages asks for, and use the rule up by one."""
+    def choose(
+        self, stages: frozenset[Stage], account: str, door: str = "", known: frozenset[str] | None = None
+    ) -> Chosen | None:
+        """Return what the oldest fitting rule of these stages asks for, and use the rule up by one.
+
+        With `known`, rules of other names are other servers' and are left alone.
+        """
         for rule in self.rules:
+            if known is not None and rule.chosen.scenario.name not in known:
+                continue
             if rule.chosen.scenario.stage in stages and rule.fits(account, door):
                 if rule.left is not None:
                     rule.left -= 1

@@ -30,7 +30,8 @@ def choose(
         if one.scenario.name not in known:
             raise MisplacedWordError(f"the scenario {one.scenario.name} cannot be asked for by this chat's words")
     knobs = {one.scenario.name: one.number for one in words if one.scenario.stage is Stage.ANSWER}
-    ruled, knob = scenarios.choose(AT_TURN, account), scenarios.choose(AT_ANSWER, account)
+    ruled = scenarios.choose(AT_TURN, account, known=known)
+    knob = scenarios.choose(AT_ANSWER, account, known=known)
     if knob is not None:
         knobs[knob.scenario.name] = knob.number
     if ruled is not None:

@@ -27,6 +27,14 @@ def test_a_rule_stands_in_place_of_words() -> None:
     assert choose(scenarios, text, "alice", {}, KNOWN) == ({"words": 3.0, "gap": 0.5}, "silent")
 
 
+def test_a_rule_of_another_servers_is_left_alone() -> None:
+    """It neither holds nor is used up."""
+    scenarios = Scenarios()
+    scenarios.add(Rule(find_scenario("captcha"), 1))
+    assert choose(scenarios, "hi", "alice", {}, KNOWN) == ({}, ANSWERED)
+    assert choose(scenarios, "hi", "alice", {}, KNOWN | {"captcha"}) == ({}, "captcha")
+
+
 def test_synonyms_mean_their_likes() -> None:
     """A number that nobody wrote is not taken along."""
     assert choose(Scenarios(), "sandbox:busy", "a", {"busy": "throttled"}, KNOWN) == ({}, "throttled")
