@@ -6,6 +6,7 @@ import httpx
 import pytest
 from pytest_django import Settings
 
+from accounts.models import Account
 from bingproject.sandbox.server import SandboxServer
 from tests.factories import make_account
 from tests.journeys.chat_refusals import ChatScene, make_chat_scene, make_token_scene
@@ -55,3 +56,10 @@ def m365_scene(http: httpx.Client, hub: SandboxServer, settings: Settings) -> Ch
     settings.UPSTREAM_TIMEOUT_SECONDS = 5.0
     settings.CHAT_FIRST_RECORD_SECONDS = settings.CHAT_GAP_SECONDS = 10.0
     return make_token_scene(http, hub, "m365")
+
+
+@pytest.fixture
+def living(chats: Chats) -> Chats:
+    """The server and the sandbox; no account of Bing's."""
+    Account.objects.all().delete()
+    return chats

@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -17,40 +16,9 @@ from bingproject.sandbox.tokens import make_token
 from chat.models import Conversation, Turn
 from tests.chat.turns import play
 from tests.factories import make_account, make_token_account, make_user, set_capability
-from tests.journeys.chat_refusals import PATH, PICTURE, Asked, read_stream, read_whole
+from tests.journeys.chat_refusals import PATH, PICTURE
 from tests.journeys.chats import Chats
-
-KINDS = ["copilot", "m365"]
-both = pytest.mark.parametrize("kind", KINDS)
-ways = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-
-
-@pytest.fixture
-def living(chats: Chats) -> Chats:
-    """The server and the sandbox; no account of Bing's."""
-    Account.objects.all().delete()
-    return chats
-
-
-def ask(chats: Chats, words: Any, past: list[dict[str, str]] | None = None, **fields: Any) -> Asked:
-    """One question, whole or streamed."""
-    body = {"messages": [*(past or []), {"role": "user", "content": words}], **fields}
-    if not fields.get("stream"):
-        return read_whole(str(words), chats.http.post(PATH, json=body))
-    with chats.http.stream("POST", PATH, json=body) as answer:
-        return read_stream(str(words), answer)
-
-
-def said(chats: Chats) -> list[dict[str, Any]]:
-    """What reached the sandbox, whichever service."""
-    return chats.turns()
-
-
-def at_rest(chats: Chats) -> None:
-    """Nothing is held, no socket is open, and no service saw a breach of its manners."""
-    chats.wait_for_rest()
-    state = chats.hub.state
-    chats.wait_until(lambda: not (state.copilot.sockets.open or state.m365.sockets.open))
+from tests.journeys.living import KINDS, ask, at_rest, both, said, ways
 
 
 @both
@@ -127,30 +95,6 @@ def test_chats_side_by_side_are_not_mixed(living: Chats, kind: str) -> None:
     with ThreadPoolExecutor(6) as pool:
         assert all(pool.map(one, range(12)))
     assert {turn["account"] for turn in said(living)} == {"alice", "bob"}
-    at_rest(living)
-
-
-PLAIN = {
-    "copilot": ["one-char", "garbage", "unknown-type", "replace", "marks", "fraction-ids", "no-followups"],
-    "m365": [
-        "one-char", "many-records", "split-records", "split-utf8", "big", "garbage", "unknown-type", "final-only",
-        "no-type3", "marks", "deltas-only", "snapshots-only", "tool-delta", "echo-pings",
-    ],
-}  # fmt: skip
-
-
-@both
-@ways
-def test_an_answer_is_whole_however_it_comes(living: Chats, kind: str, stream: bool, subtests: pytest.Subtests) -> None:
-    """Every knob: the very words that were asked come back once, to the last, and no mark with them."""
-    set_capability(make_token_account(kind), kind, per_minute=None)
-    for word in PLAIN[kind]:
-        with subtests.test(word):
-            asked = ask(living, f"foxes sandbox:{word}", model=kind, stream=stream)
-            assert (asked.status, asked.finish_reason, asked.error) == (200, "stop", None)
-            assert asked.content.count(f"“foxes sandbox:{word}”") == 1
-            assert asked.content.endswith("The sandbox answers, not Bing.")
-            assert "\ue200" not in asked.content
     at_rest(living)
 
 

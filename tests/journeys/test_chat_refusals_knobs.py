@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from bingproject.sandbox import copilot_scenarios, m365_scenarios
 from bingproject.sandbox.catalogue import CATALOGUE, Stage
 from chat.models import Conversation, Turn
 from tests.journeys.chat_refusals import Asked, ChatScene, Row
@@ -45,7 +46,10 @@ def test_each_word_of_the_sandbox_is_played() -> None:
     chat = {Stage.CREATE, Stage.SOCKET, Stage.UPLOAD, Stage.TURN, Stage.ANSWER}
     known = {name for name, scenario in CATALOGUE.items() if scenario.stage in chat}
     answered = [word.partition("=")[0] for word in (*PLAIN, *REWRITTEN, *BEFORE, *REFUSALS, *WITHDRAWN)]
-    assert known == {row.scenario for row in FAILURES} | {*answered} | ELSEWHERE
+    # What only the other two services do has tables of its own: test_back_ends.
+    others = {*copilot_scenarios.CLEARANCE, *copilot_scenarios.TURN, *copilot_scenarios.ANSWER}
+    others |= {*m365_scenarios.TURN, *m365_scenarios.ANSWER}
+    assert known - others == {row.scenario for row in FAILURES} | {*answered} | ELSEWHERE
 
 
 def ask_all(scene: ChatScene, words: list[str]) -> list[tuple[str, bool, Asked]]:
