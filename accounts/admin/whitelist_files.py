@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -95,9 +96,9 @@ class WhitelistFormat(Format):
             raise UnreadableFileError("There is nobody in this file.")
         return table
 
+    @abstractmethod
     def read(self, text: str) -> tuple[list[str], Iterator[list[Any]]]:
         """The columns, and each row with its line and its problem before its cells."""
-        raise NotImplementedError
 
 
 class CsvFile(WhitelistFormat):
