@@ -94,7 +94,7 @@ class WhitelistedUserAdmin(WhitelistFilesAdmin):
 
     @admin.action(description="Disable", permissions=["change"])
     def disable(self, request: HttpRequest, queryset: QuerySet[WhitelistedUser]) -> None:
-        """Keep them out for now; their keys are not revoked."""
+        """Refuse them until an operator lets them in again; their keys stay."""
         messages.success(request, f"{queryset.filter(is_active=True).update(is_active=False)} disabled.")
 
     @admin.action(description="Deactivate and revoke all keys", permissions=["change"])
