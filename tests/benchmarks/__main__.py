@@ -11,9 +11,10 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +26,23 @@ from tests.rig.processes import machine
 from tests.rig.servers import MissingServerError
 
 # Each with how often it is repeated here; those that repeat within themselves run once.
-BENCHMARKS = {
+BENCHMARKS: dict[str, tuple[Callable[..., list[Figure]], int]] = {
     "carry": (carry.run, 3),
     "answer": (answer.run, 5),
     "submit": (submit.run, 5),
     "read": (read.run, 1),
     "recover": (recover.run, 1),
     "lifecycle": (lifecycle.run, 1),
-    "chat": (chat.run, 5),
-    "chat-streams": (chat_streams.run, 1),
+    "chat": (partial(chat.run, kind="bing"), 5),
+    "chat-copilot": (partial(chat.run, kind="copilot"), 5),
+    "chat-m365": (partial(chat.run, kind="m365"), 5),
+    "chat-streams": (partial(chat_streams.run, kind="bing"), 1),
+    "chat-streams-copilot": (partial(chat_streams.run, kind="copilot"), 1),
+    "chat-streams-m365": (partial(chat_streams.run, kind="m365"), 1),
     "console": (console.run, 1),
 }
 
-CHATS = ("chat", "chat-streams")
+CHATS = tuple(name for name in BENCHMARKS if name.startswith("chat"))
 # The tables of docs/performance.md.
 CONSOLE = ("console",)
 BLOCKS = {

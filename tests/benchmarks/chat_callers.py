@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,11 +13,9 @@ from typing import Any
 import aiohttp
 from websockets.asyncio.client import connect
 
-from chat.protocol import sydney
-from chat.protocol.catalogue import MODELS
 from chat.protocol.events import Finished, Prompt, TextDelta
+from tests.benchmarks.back_ends import BackEnd
 
-MODEL = "balanced"
 PATIENCE_SECONDS = 60.0
 _FIRST_TEXT = re.compile(rb'"content":"[^"]')
 _LINE = re.compile(rb"data: (\{.*\})\n")
@@ -97,9 +94,9 @@ class Target:
         return "\r\n".join([*lines, "", ""]).encode() + content
 
 
-def question(prompt: str, past: Sequence[dict[str, str]] = (), **more: Any) -> dict[str, Any]:
+def question(model: str, prompt: str, past: Sequence[dict[str, str]] = (), **more: Any) -> dict[str, Any]:
     """The body that asks for a stream."""
-    return {"model": MODEL, "stream": True, "messages": [*past, {"role": "user", "content": prompt}], **more}
+    return {"model": model, "stream": True, "messages": [*past, {"role": "user", "content": prompt}], **more}
 
 
 async def ask(target: Target, body: dict[str, Any], *, leave_after: float | None = None) -> Call:
@@ -119,17 +116,13 @@ async def ask(target: Target, body: dict[str, Any], *, leave_after: float | None
     return call
 
 
-async def ask_directly(bing_url: str, http: aiohttp.ClientSession, prompt: str) -> Call:
-    """The same turn held with Bing's end itself: create, socket, answer."""
+async def ask_directly(back_end: BackEnd, sandbox_url: str, http: aiohttp.ClientSession, prompt: str) -> Call:
+    """The same turn held with the sandbox itself: conversation, socket, answer."""
     call = Call(prompt, time.time())
-    request = sydney.build_create_request()
-    cookie = {"Cookie": "_U=rig-account-0000"}
-    async with http.get(bing_url + request.path, headers=request.headers | cookie) as answer:
-        credentials = sydney.parse_create_response(answer.status, dict(answer.headers), await answer.text())
-    newest, model = Prompt("", (), prompt), MODELS[MODEL]
-    reply = sydney.Reply(credentials, newest, model, turn=0, request_id=str(uuid.uuid4()), trace_id=uuid.uuid4().hex)
-    url = sydney.build_socket_url(bing_url.replace("http", "ws", 1) + "/sydney/ChatHub", credentials)
-    async with connect(url, additional_headers=sydney.SOCKET_HEADERS | cookie, compression=None) as socket:
+    session = await back_end.open(http, sandbox_url)
+    reply = back_end.reply(session, Prompt("", (), prompt))
+    url, headers = back_end.address(sandbox_url, session)
+    async with connect(url, additional_headers=headers, compression=None) as socket:
         for frame in reply.start():
             await socket.send(frame)
         while not reply.finished:

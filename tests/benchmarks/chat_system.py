@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from tests.benchmarks.back_ends import BackEnd
 from tests.benchmarks.chat_callers import Target
 from tests.rig.parts import Part
 from tests.rig.processes import exact_cpu_seconds, pss_bytes
@@ -9,13 +12,19 @@ from tests.rig.servers import free_port, is_listening, wait_for
 from tests.rig.system import Plan, System
 
 GAP_SECONDS = 0.02
+# Where the sandbox shows the chats with accounts of a kind.
+SANDBOX_NAMES = {"bing": "chat", "copilot": "copilot", "m365": "m365"}
 
 
-def chat_plan(database: str, *, accounts: int, limit: int, gap: float = GAP_SECONDS) -> Plan:
+def chat_plan(database: str, back_end: BackEnd, *, accounts: int = 0, gap: float = GAP_SECONDS) -> Plan:
     """A system for streams; with keys, since looking one up is part of the cost."""
     sandbox = ("--chat-gap", f"{gap:g}", "--chat-open-seconds", "60")
     settings = (("ACCESS", "keys"), ("LOG_LEVEL", "ERROR"))
-    return Plan(database, sandbox=sandbox, accounts=accounts, account_limit=limit, settings=settings)
+    count = accounts or back_end.accounts
+    return Plan(
+        database, sandbox=sandbox, accounts=count, account_kind=back_end.kind, account_limit=back_end.limit,
+        settings=settings,
+    )  # fmt: skip
 
 
 class ChatSystem(System):
@@ -26,8 +35,12 @@ class ChatSystem(System):
         super().__init__(plan)
 
     def _environment(self) -> dict[str, str]:
-        socket_url = self.sandbox_url.replace("http", "ws", 1) + "/sydney/ChatHub"
-        return super()._environment() | {"SYDNEY_URL": socket_url}
+        sockets_url = self.sandbox_url.replace("http", "ws", 1)
+        return super()._environment() | {
+            "SYDNEY_URL": f"{sockets_url}/sydney/ChatHub",
+            "COPILOT_URL": self.sandbox_url,
+            "M365_URL": f"{sockets_url}/m365Copilot/Chathub",
+        }
 
     def _parts(self) -> list[Part]:
         self._ports = {f"server-{number}": free_port() for number in range(self._server_count)}
@@ -58,6 +71,10 @@ class ChatSystem(System):
     def bare(self) -> Target:
         """The reference."""
         return Target("bare", self.bare_port)
+
+    def ask_chat(self) -> Any:
+        """What the sandbox counted of the chats with this run's back end."""
+        return self.ask_sandbox("state")[SANDBOX_NAMES[self.plan.account_kind]]
 
     def cpu_of(self, target: Target) -> float:
         """CPU seconds of a target's process."""

@@ -13,7 +13,10 @@ TITLES = {"sqlite": "SQLite", "postgres": "PostgreSQL + Redis"}
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One value of one run. `goal` is in the figure's own unit and means "at most", unless `is_floor`."""
+    """One value of one run. `goal` is in the figure's own unit and means "at most", unless `is_floor`.
+
+    Shape: `of` is what the same figure is taken of besides, side by side, "" where there is nothing else.
+    """
 
     group: str
     name: str
@@ -22,6 +25,7 @@ class Figure:
     unit: str
     goal: float | None = None
     is_floor: bool = False
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Summary:
     unit: str
     goal: float | None
     is_floor: bool
+    of: str
     values: tuple[float, ...]
 
     @property
@@ -51,15 +56,16 @@ class Summary:
 
 def summarise(figures: Iterable[Figure]) -> list[Summary]:
     """Gather the runs of each figure, in the order in which they first came."""
-    runs: dict[tuple[str, str, str], list[Figure]] = {}
+    runs: dict[tuple[str, str, str, str], list[Figure]] = {}
     for figure in figures:
-        runs.setdefault((figure.group, figure.name, figure.database), []).append(figure)
+        runs.setdefault((figure.group, figure.name, figure.of, figure.database), []).append(figure)
     return [
         Summary(
-            group, name, database, found[0].unit, found[0].goal, found[0].is_floor, tuple(one.value for one in found)
+            group, name, database, found[0].unit, found[0].goal, found[0].is_floor, of,
+            tuple(one.value for one in found),
         )
-        for (group, name, database), found in runs.items()
-    ]
+        for (group, name, of, database), found in runs.items()
+    ]  # fmt: skip
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -71,18 +77,24 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def as_markdown(summaries: Sequence[Summary]) -> str:
-    """One row for each figure, one column for each database; the goal, and whether it was met."""
+    """One row for each figure, one column for each thing it is taken of on each database; the goal, whether it was met.
+
+    Shape: both databases have their columns even where one was not measured.
+    """
+    things = list(dict.fromkeys(summary.of for summary in summaries)) or [""]
+    columns = [(of, database) for of in things for database in DATABASES]
+    titles = [f"{of}, {TITLES[database]}".removeprefix(", ") for of, database in columns]
     lines = [
-        "| what | goal | " + " | ".join(TITLES[database] for database in DATABASES) + " | runs |",
-        "|---|---|" + "---:|" * len(DATABASES) + "---:|",
+        "| what | goal | " + " | ".join(titles) + " | runs |",
+        "|---|---|" + "---:|" * len(columns) + "---:|",
     ]
-    by_key: dict[tuple[str, str], dict[str, Summary]] = {}
+    by_key: dict[tuple[str, str], dict[tuple[str, str], Summary]] = {}
     for summary in summaries:
-        by_key.setdefault((summary.group, summary.name), {})[summary.database] = summary
+        by_key.setdefault((summary.group, summary.name), {})[summary.of, summary.database] = summary
     for (group, name), found in by_key.items():
         first = next(iter(found.values()))
-        cells = " | ".join(_cell(found.get(database)) for database in DATABASES)
-        runs = "/".join(str(len(found[database].values)) for database in DATABASES if database in found)
+        cells = " | ".join(_cell(found.get(column)) for column in columns)
+        runs = "/".join(str(len(found[column].values)) for column in columns if column in found)
         lines.append(f"| {group}: {name} | {_goal(first)} | {cells} | {runs} |")
     return "\n".join(lines)
 

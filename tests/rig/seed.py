@@ -13,19 +13,24 @@ from datetime import timedelta
 from django.utils import timezone
 
 from accounts import services as accounts
-from accounts.models import Account, AccountCapability, WhitelistedUser
+from accounts.models import Account, AccountCapability, AccountKind, WhitelistedUser
 from creator.models import Result, State, Task
 from creator.services import Origin, Wish, create_task
+from tests.factories import make_token_account
 
 CHUNK = 2000
 
 
-def add_accounts(count: int, limit: int) -> None:
-    """Accounts that the sandbox takes for signed in, each with the same limit for every kind."""
+def add_accounts(count: int, limit: int, kind: str) -> None:
+    """Accounts that the sandbox takes for signed in, each with the same limit for all it can do, and no other pace."""
     for number in range(count):
-        account = Account.objects.create(name=f"rig-{number:04}")
-        accounts.rotate_cookies(account, {"_U": f"rig-account-{number:04}"}, timezone.now())
-    AccountCapability.objects.update(limit=limit)
+        name = f"rig-{number:04}"
+        if kind == AccountKind.BING:
+            account = Account.objects.create(name=name)
+            accounts.rotate_cookies(account, {"_U": f"rig-account-{number:04}"}, timezone.now())
+        else:
+            make_token_account(kind, name)
+    AccountCapability.objects.update(limit=limit, per_minute=None)
 
 
 def add_keys(count: int) -> list[str]:
@@ -80,12 +85,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     for name in ("accounts", "limit", "keys", "queue", "holders", "finished", "cancel"):
         parser.add_argument(f"--{name}", type=int, default=0)
+    parser.add_argument("--kind", choices=AccountKind.values, default=AccountKind.BING)
     parser.add_argument("--prefix", default="rig")
     parser.add_argument("--holder", default="open")
     wanted = parser.parse_args()
     made: object = None
     if wanted.accounts:
-        add_accounts(wanted.accounts, wanted.limit or 3)
+        add_accounts(wanted.accounts, wanted.limit or 3, wanted.kind)
         made = add_keys(wanted.keys)
     if wanted.queue:
         made = queue_tasks(wanted.queue, wanted.prefix, wanted.holders or 1)

@@ -34,6 +34,7 @@ class Plan:
     upstream_timeout_seconds: float = 30.0
     sandbox: tuple[str, ...] = ()
     accounts: int = 40
+    account_kind: str = "bing"
     account_limit: int = 3
     keys: int = 1
     settings: tuple[tuple[str, str], ...] = ()
@@ -123,7 +124,8 @@ class System:
         command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
         subprocess.run(command, env=self.environment, cwd=ROOT, check=True)
         plan = self.plan
-        self.keys = self.seed(f"--accounts={plan.accounts}", f"--limit={plan.account_limit}", f"--keys={plan.keys}")
+        kind, limit = f"--kind={plan.account_kind}", f"--limit={plan.account_limit}"
+        self.keys = self.seed(f"--accounts={plan.accounts}", kind, limit, f"--keys={plan.keys}")
         self.sandbox.start()
         wait_for(lambda: is_listening(self.sandbox_port), "the sandbox to listen")
         self.keeper = Keeper([*self.parts, self.sandbox])
