@@ -69,10 +69,7 @@ class AccountCapabilityInline(TabularInline):
     model = AccountCapability
     verbose_name_plural = "What it may do at once (0: never), and how it goes"
     hide_title = True
-    readonly_fields = (
-        "capability", "in_flight", "check_shown", "checked_at", "last_success_at", "cooldown_until", "cooldown_reason",
-        "fast_cooldown_until",
-    )  # fmt: skip
+    readonly_fields = ("capability", "in_flight", "check_shown", "last_success_at", "rests_shown")
     fields = ("capability", "in_flight", "limit", "per_minute", "burst", *readonly_fields[2:])
     account: Account | None = None
     extra = 0
@@ -97,6 +94,11 @@ class AccountCapabilityInline(TabularInline):
         """What it found."""
         return columns.show_check(row)
 
+    @display(description="rests")
+    def rests_shown(self, row: AccountCapability) -> str:
+        """Until when it is given no work, and why."""
+        return columns.show_rests(row)
+
 
 @admin.register(Account)
 class AccountAdmin(ChecksAccounts, RecordedAdmin):
@@ -105,8 +107,9 @@ class AccountAdmin(ChecksAccounts, RecordedAdmin):
     form = AccountForm
     inlines = (AccountCapabilityInline,)
     hint = (
-        "Microsoft accounts of three kinds: Bing makes pictures, videos and chats, Copilot and Microsoft 365 chat. Add "
-        "one by pasting its cookies or its token; the service's answers set its state."
+        "Microsoft accounts of three kinds: Bing makes pictures and videos, and chats where Bing Chat still answers; "
+        "Copilot and Microsoft 365 chat. Add one by pasting its cookies or its token; the service's answers set its "
+        "state."
     )
     list_before_template = LIST_HINT
     list_display = ("state_shown", "name_shown", "kind", "reason", "work", "proved")
