@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 from django.contrib import admin, messages
@@ -17,6 +18,7 @@ from unfold.decorators import display
 from accounts import services
 from accounts.admin import columns, credentials
 from accounts.admin.checking import ChecksAccounts
+from accounts.admin.instructions import conditions
 from accounts.admin.kinds import AccountForm
 from accounts.models import USABLE_STATES, Account, AccountCapability, AccountKind, Lease
 from accounts.protocol import describe_cookies
@@ -123,8 +125,11 @@ class AccountAdmin(ChecksAccounts, RecordedAdmin):
         "clearance_shown",
     )  # fmt: skip
     add_fieldsets = (
-        (None, {"fields": ("kind", "name", "new_cookies", "cookies_file", "token_command")}),
-        ("Where it is, and who the browser was", {"fields": ("user_agent", "identity_type", *PLACE)}),
+        (None, {"fields": ("kind", "name")}),
+        (
+            "Credentials",
+            {"fields": ("new_cookies", "cookies_file", "user_agent", "identity_type", *PLACE, "token_command")},
+        ),
         ("Account", {"fields": ("is_enabled", "proxy", "notes")}),
     )
     # For those who may only look. Django would show a form's field by the row's attribute of that name: the proxy's
@@ -230,10 +235,16 @@ class AccountAdmin(ChecksAccounts, RecordedAdmin):
         return inlines
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *arguments: Any, **options: Any) -> Any:
-        """A form that comes back with an error has lost its secrets, and says which."""
-        form: AccountForm = context["adminform"].form
+        """A form that comes back with an error has lost its secrets, and says which; a new account's has rows that
+        follow its kind."""
+        adminform = context["adminform"]
+        form: AccountForm = adminform.form
         if form.is_bound:
             form.say_what_is_gone()
+        if context.get("original") is None:
+            # Not on an account's own page: it has its kind's rows alone, and no choice that they could follow.
+            adminform.model_admin = copy(self)
+            adminform.model_admin.conditional_fields = conditions()
         return super().render_change_form(request, context, *arguments, **options)
 
     def save_model(self, request: HttpRequest, obj: Account, form: AccountForm, change: bool) -> None:
