@@ -15,7 +15,7 @@ from unfold.views import ChangeList
 
 from accounts import services
 from accounts.admin.credentials import show_credentials
-from accounts.models import Account, AccountCapability, AccountState
+from accounts.models import Account, AccountCapability, AccountState, Capability
 from accounts.protocol import mask_proxy
 from bingproject.environment import SettingError
 
@@ -57,7 +57,7 @@ def show_work(account: Account) -> SafeString:
     """`Images 2 of 3 · worked 5 minutes ago`, a line for each capability."""
     loads: Mapping[tuple[int, str], int] = getattr(account, "loads", {})
     rows = account.capabilities.all()
-    return _lines(f"{row.get_capability_display()} {in_flight(row, loads)}{_last_success(row)}" for row in rows)
+    return _lines(f"{_name(row)} {in_flight(row, loads)}{_last_success(row)}" for row in rows)
 
 
 def in_flight(row: AccountCapability, loads: Mapping[tuple[int, str], int]) -> str:
@@ -68,26 +68,29 @@ def in_flight(row: AccountCapability, loads: Mapping[tuple[int, str], int]) -> s
 def show_checks(account: Account) -> SafeString:
     """`Images: works`, a line for each capability that was checked."""
     rows = [row for row in account.capabilities.all() if row.check_state]
-    return _lines(f"{row.get_capability_display()}: {row.get_check_state_display().lower()}" for row in rows)
+    return _lines(f"{_name(row)}: {row.get_check_state_display().lower()}" for row in rows)
 
 
 def show_check(row: AccountCapability) -> str:
-    """`Works: Signed in, 12 boosts left.`"""
-    return f"{row.get_check_state_display()}: {row.check_note}" if row.check_state else "not checked yet"
+    """`Works: Signed in, 12 boosts left.`, and since when that is known."""
+    if not row.check_state:
+        return "not checked yet"
+    said = row.get_check_state_display()
+    words = row.check_note if row.check_note.startswith(said) else f"{said}: {row.check_note}"
+    when = date_format(timezone.localtime(row.checked_at), "DATETIME_FORMAT") if row.checked_at else ""
+    return format_html('<div class="min-w-52">{}<br>{}</div>', words, when)
 
 
 def rests_of(account: Account) -> list[str]:
     """`Videos: rest until 2026-11-24 18:40, 20 minutes (Bing asks to slow down.)`, for each that is not over."""
     now = timezone.now()
-    lines = []
-    for row in account.capabilities.all():
-        if row.cooldown_until is not None and row.cooldown_until > now:
-            why = f" ({row.cooldown_reason})" if row.cooldown_reason else ""
-            lines.append(f"{row.get_capability_display()}: {_until(row.cooldown_until, now)}{why}")
-        if row.fast_cooldown_until is not None and row.fast_cooldown_until > now:
-            lane = f"{row.get_capability_display()}, fast lane"
-            lines.append(f"{lane}: {_until(row.fast_cooldown_until, now)}")
-    return lines
+    return [f"{_name(row)}{lane}: {rest}" for row in account.capabilities.all() for lane, rest in _rests(row, now)]
+
+
+def show_rests(row: AccountCapability) -> str:
+    """`rest until 2026-11-24 18:40, 20 minutes (Bing asks to slow down.)`, and the same of the fast lane."""
+    lines = [(f"{rest}{lane}",) for lane, rest in _rests(row, timezone.now())]
+    return format_html('<div class="min-w-52">{}</div>', format_html_join("", "<p>{}</p>", lines)) if lines else "no"
 
 
 def show_reason(account: Account) -> SafeString:
@@ -117,6 +120,22 @@ def show_proxy(account: Account) -> str:
 def show_notes(account: Account) -> str:
     """The beginning of what operators wrote."""
     return account.notes if len(account.notes) <= SHOWN_NOTE_CHARACTERS else f"{account.notes[:SHOWN_NOTE_CHARACTERS]}…"
+
+
+def _name(row: AccountCapability) -> str:
+    """Of the two Copilots, which have but one, the list's column for the kind says whose chat it is."""
+    return "Chat" if row.capability in (Capability.COPILOT, Capability.M365) else row.get_capability_display()
+
+
+def _rests(row: AccountCapability, now: datetime) -> list[tuple[str, str]]:
+    """What of it rests, "" for all, and until when."""
+    lines = []
+    if row.cooldown_until is not None and row.cooldown_until > now:
+        why = f" ({row.cooldown_reason})" if row.cooldown_reason else ""
+        lines.append(("", f"{_until(row.cooldown_until, now)}{why}"))
+    if row.fast_cooldown_until is not None and row.fast_cooldown_until > now:
+        lines.append((", fast lane", _until(row.fast_cooldown_until, now)))
+    return lines
 
 
 def _last_success(row: AccountCapability) -> str:

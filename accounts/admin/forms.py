@@ -58,25 +58,19 @@ class CookiesForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
         strip=True,
         max_length=PASTE_LIMIT_BYTES,
         widget=WriteOnlyTextarea(attrs={"rows": 4, "autocomplete": "off", "spellcheck": "false"}),
-        help_text=(
-            "Sign in at bing.com in a browser, then paste whatever it gives: the value of the cookie _U, a Cookie "
-            "header, “Copy as cURL”, a cookie editor's JSON export, a cookies.txt, a HAR. "
-            "Kept sealed, never shown again."
-        ),
     )
     cookies_file = forms.FileField(
         label="Or a file",
         required=False,
         allow_empty_file=True,
         widget=UnfoldAdminFileFieldWidget,
-        help_text="A HAR, cookies.txt or JSON export of up to 32 MiB. Read in memory; the file is not kept.",
     )
     proxy = forms.CharField(
         required=False,
         max_length=300,
         widget=ProxyInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
         help_text=(
-            "Optional: the way out to Bing for this account, e.g. http://name:password@proxy.example.org:3128. "
+            "Optional: this account's own way out, e.g. http://name:password@proxy.example.org:3128. "
             "Kept sealed; the password is not shown again."
         ),
     )
@@ -93,7 +87,6 @@ class CookiesForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
         help_texts: ClassVar = {
             "name": "What you call it here.",
             "is_enabled": "Off: it gets no new work; what runs ends.",
-            "user_agent": "Optional: that of the browser which the cookies come from.",
             "notes": "For operators.",
         }
         widgets: ClassVar = {"notes": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
@@ -103,7 +96,7 @@ class CookiesForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
         self.found: FoundCookies | None = None
         self._found_in = "new_cookies"
         if self.instance.pk is None:
-            self.fields["new_cookies"].label = "Cookies or token"
+            self.fields["new_cookies"].label = "From your browser"
         self.initial["proxy"] = mask_proxy(self.instance.proxy)
 
     def clean_cookies_file(self) -> str:

@@ -11,18 +11,15 @@ from django.utils import timezone
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from accounts.admin.forms import GONE, CookiesForm
-from accounts.models import Account
+from accounts.admin.instructions import WORDS, explain, explain_choice, fields_of_others
+from accounts.models import Account, AccountKind
 from accounts.protocol import TIERS, FoundCredentials, describe_credentials, find_credentials
 from accounts.services.credentials import SERVICES
 
 # What a paste may fill in, when the operator typed nothing else.
 FILLED = ("user_agent", "identity_type", "object_id", "tenant_id", "tier")
-PASTE_HELP = (
-    "Bing: sign in at bing.com and paste the value of the cookie _U, or its cookies in any form. Copilot: sign in at "
-    "copilot.microsoft.com, send a message, and paste a HAR or “Copy as cURL” of its requests, or its access token "
-    "alone. Microsoft 365: the same at m365.cloud.microsoft, with the address of its socket. Kept sealed, never shown "
-    "again."
-)
+# What the field for a paste is called on the page of an account; Bing's by its name.
+PASTE_LABELS: dict[str, str] = {AccountKind.COPILOT: "New token or cookies", AccountKind.M365: "New token"}
 NEEDS_AGENT = (
     "Give the User-Agent of the browser that the cookies and the token come from: Cloudflare's clearance is bound to "
     "it. A HAR and “Copy as cURL” have it in them."
@@ -35,17 +32,12 @@ NEEDS_PLACE = (
 class AccountForm(CookiesForm):
     """An account of one of three kinds; its kind is chosen once."""
 
-    token_command = forms.ChoiceField(
-        required=False,
-        widget=UnfoldAdminSelectWidget,
-        help_text="Optional: a program that prints a new token. Only the environment (TOKEN_COMMANDS) says which.",
-    )
+    token_command = forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget)
     tier = forms.ChoiceField(
         label="Licence",
         required=False,
         choices=[("", "—"), *TIERS.items()],
         widget=UnfoldAdminSelectWidget,
-        help_text="Microsoft 365 only: a wrong one shows as answers that are empty at once.",
     )
 
     class Meta:
@@ -54,19 +46,14 @@ class AccountForm(CookiesForm):
             "name", "kind", "is_enabled", "user_agent", "notes", "token_command", "identity_type", "object_id",
             "tenant_id", "tier",
         ]  # fmt: skip
-        help_texts: ClassVar = CookiesForm.Meta.help_texts | {
-            "kind": "Cannot be changed later.",
-            "user_agent": "That of the browser the cookies come from. Copilot: needed, and taken from what you paste.",
-            "identity_type": "Copilot only: how the sign-in was done, e.g. google; nothing for a Microsoft account.",
-            "object_id": "Microsoft 365 only: taken from the token or the socket's address when they say it.",
-            "tenant_id": "Likewise.",
-        }
+        help_texts: ClassVar = CookiesForm.Meta.help_texts
+        labels: ClassVar = {"identity_type": "Signed in with"}
         widgets: ClassVar = {"notes": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.credentials: FoundCredentials | None = None
-        self.fields["new_cookies"].help_text = PASTE_HELP
+        self._explain_fields()
         self.fields["token_command"].choices = _command_choices(self.instance)  # type: ignore[attr-defined]
 
     @property
@@ -78,6 +65,12 @@ class AccountForm(CookiesForm):
     def summary(self) -> str:
         """What was found in the paste, for the operator; "" when nothing was pasted."""
         return describe_credentials(self.credentials, timezone.now().timestamp()) if self.credentials else ""
+
+    def clean(self) -> dict[str, Any]:
+        """A new account has what its kind has, and nothing else that was typed."""
+        if self.instance.pk is None:
+            self._forget_other_kinds()
+        return super().clean()
 
     def read_credentials(self, text: str) -> None:
         """Bing's cookies, or the token and what goes with it, of the kind that the account is."""
@@ -105,6 +98,20 @@ class AccountForm(CookiesForm):
         """The columns that the form writes: what was typed, and what the paste filled in."""
         named = [*self.changed_data, *FILLED] if self.credentials else self.changed_data
         return [name for name in AccountForm.Meta.fields if name in named]
+
+    def _explain_fields(self) -> None:
+        """In the words of its kind, or of the one that is being chosen."""
+        is_new = self.instance.pk is None
+        for name in WORDS.keys() & self.fields.keys():
+            self.fields[name].help_text = explain_choice(name) if is_new else explain(name, self.instance.kind)
+        if not is_new and self.instance.kind in PASTE_LABELS:
+            self.fields["new_cookies"].label = PASTE_LABELS[self.instance.kind]
+
+    def _forget_other_kinds(self) -> None:
+        """What was typed, right or wrong, before another kind was chosen: its fields are not on the page any more."""
+        for name in fields_of_others(self.kind):
+            self.cleaned_data[name] = ""
+            self.errors.pop(name, None)
 
     def _has_token(self) -> bool:
         return bool(self.instance.sealed_token or self.cleaned_data.get("token_command"))

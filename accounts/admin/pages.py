@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 from django.contrib import admin, messages
@@ -17,6 +18,7 @@ from unfold.decorators import display
 from accounts import services
 from accounts.admin import columns, credentials
 from accounts.admin.checking import ChecksAccounts
+from accounts.admin.instructions import conditions
 from accounts.admin.kinds import AccountForm
 from accounts.models import USABLE_STATES, Account, AccountCapability, AccountKind, Lease
 from accounts.protocol import describe_cookies
@@ -69,10 +71,7 @@ class AccountCapabilityInline(TabularInline):
     model = AccountCapability
     verbose_name_plural = "What it may do at once (0: never), and how it goes"
     hide_title = True
-    readonly_fields = (
-        "capability", "in_flight", "check_shown", "checked_at", "last_success_at", "cooldown_until", "cooldown_reason",
-        "fast_cooldown_until",
-    )  # fmt: skip
+    readonly_fields = ("capability", "in_flight", "check_shown", "last_success_at", "rests_shown")
     fields = ("capability", "in_flight", "limit", "per_minute", "burst", *readonly_fields[2:])
     account: Account | None = None
     extra = 0
@@ -97,6 +96,11 @@ class AccountCapabilityInline(TabularInline):
         """What it found."""
         return columns.show_check(row)
 
+    @display(description="rests")
+    def rests_shown(self, row: AccountCapability) -> str:
+        """Until when it is given no work, and why."""
+        return columns.show_rests(row)
+
 
 @admin.register(Account)
 class AccountAdmin(ChecksAccounts, RecordedAdmin):
@@ -105,8 +109,9 @@ class AccountAdmin(ChecksAccounts, RecordedAdmin):
     form = AccountForm
     inlines = (AccountCapabilityInline,)
     hint = (
-        "Microsoft accounts of three kinds: Bing makes pictures, videos and chats, Copilot and Microsoft 365 chat. Add "
-        "one by pasting its cookies or its token; the service's answers set its state."
+        "Microsoft accounts of three kinds: Bing makes pictures and videos, and chats where Bing Chat still answers; "
+        "Copilot and Microsoft 365 chat. Add one by pasting its cookies or its token; the service's answers set its "
+        "state."
     )
     list_before_template = LIST_HINT
     list_display = ("state_shown", "name_shown", "kind", "reason", "work", "proved")
@@ -120,8 +125,11 @@ class AccountAdmin(ChecksAccounts, RecordedAdmin):
         "clearance_shown",
     )  # fmt: skip
     add_fieldsets = (
-        (None, {"fields": ("kind", "name", "new_cookies", "cookies_file", "token_command")}),
-        ("Where it is, and who the browser was", {"fields": ("user_agent", "identity_type", *PLACE)}),
+        (None, {"fields": ("kind", "name")}),
+        (
+            "Credentials",
+            {"fields": ("new_cookies", "cookies_file", "user_agent", "identity_type", *PLACE, "token_command")},
+        ),
         ("Account", {"fields": ("is_enabled", "proxy", "notes")}),
     )
     # For those who may only look. Django would show a form's field by the row's attribute of that name: the proxy's
@@ -227,10 +235,16 @@ class AccountAdmin(ChecksAccounts, RecordedAdmin):
         return inlines
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *arguments: Any, **options: Any) -> Any:
-        """A form that comes back with an error has lost its secrets, and says which."""
-        form: AccountForm = context["adminform"].form
+        """A form that comes back with an error has lost its secrets, and says which; a new account's has rows that
+        follow its kind."""
+        adminform = context["adminform"]
+        form: AccountForm = adminform.form
         if form.is_bound:
             form.say_what_is_gone()
+        if context.get("original") is None:
+            # Not on an account's own page: it has its kind's rows alone, and no choice that they could follow.
+            adminform.model_admin = copy(self)
+            adminform.model_admin.conditional_fields = conditions()
         return super().render_change_form(request, context, *arguments, **options)
 
     def save_model(self, request: HttpRequest, obj: Account, form: AccountForm, change: bool) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from accounts.protocol.cookies import choose_cookies
+from accounts.protocol.pastes import BARE_VALUE
 from accounts.tokens import SERVICE_NAMES, Service, Token, describe_token, find_tokens, parse_token
 from bingproject.errors import InvalidRequestError
 
@@ -26,6 +27,13 @@ TIERS = {
 }
 _TIER_BY_SCENARIO = {"officewebpaidconsumercopilot": "individual", "officewebincludedcopilot": "included",
                      "officeweb": "enterprise"}  # fmt: skip
+
+# What is missing when there are cookies and no token: a page that was opened, and in which nobody has chatted.
+_COOKIES_ALONE = (
+    "Read {}: {}, but no access token, and cookies alone cannot chat. Send a message while the developer tools' "
+    "Network page is open, export the HAR after that and give that one. Or give this once more and after it, in the "
+    "same field, the address of the socket “chat?api-version=2…”, which has the token."
+)
 
 _HEADER = r"""(?:"name"\s*:\s*"{name}"\s*,\s*"value"\s*:\s*"((?:[^"\\]|\\.)+)"|{name}\s*:\s*([^'"\r\n^]+))"""
 _USER_AGENT = re.compile(_HEADER.format(name="user-agent"), re.IGNORECASE)
@@ -67,16 +75,21 @@ def find_credentials(text: str, service: Service, unix_seconds: float) -> FoundC
     Units: `unix_seconds`, the time at which what was pasted must still be valid.
     """
     token, problem = _find_token(text, service, unix_seconds)
-    is_token_alone = find_tokens(text) == (text.strip(),)
-    form, cookies = ("an access token", {}) if is_token_alone else choose_cookies(text, _SITES[service], unix_seconds)
+    tokens = find_tokens(text)
+    is_alone = tokens == (text.strip(),)
+    form, cookies = ("an access token", {}) if is_alone else choose_cookies(text, _SITES[service], unix_seconds)
     place = _PLACE.search(text)
     identity = _IDENTITY.search(text) if service == "copilot" else None
     is_m365 = service == "m365"
+    if is_m365 or form == BARE_VALUE:  # which would be Bing's cookie
+        cookies = {}
+    if cookies and not tokens:
+        problem = _COOKIES_ALONE.format(form, _count(cookies))
     return FoundCredentials(
         form=form,
         token=token,
         token_problem=problem,
-        cookies={} if is_m365 else cookies,
+        cookies=cookies,
         user_agent=_find_user_agent(text),
         identity_type=identity[1].lower() if identity else "",
         object_id=(token and token.object_id) or (place[1] if place and is_m365 else ""),
@@ -92,8 +105,7 @@ def describe_credentials(found: FoundCredentials, unix_seconds: float) -> str:
         words.append(describe_token(found.token, unix_seconds))
     if found.cookies:
         clearance = ", Cloudflare's clearance among them" if found.has_clearance else ", Cloudflare's clearance not"
-        count = len(found.cookies)
-        words.append(f"{count} cookie{'' if count == 1 else 's'} of copilot.microsoft.com{clearance}.")
+        words.append(f"{_count(found.cookies)}{clearance}.")
     seen = [name for name, value in (
         ("the browser's User-Agent", found.user_agent), ("the object id and tenant id", found.object_id),
         ("the licence", found.tier), ("how the sign-in was done", found.identity_type),
@@ -101,6 +113,10 @@ def describe_credentials(found: FoundCredentials, unix_seconds: float) -> str:
     if seen:
         words.append(f"Also taken from it: {', '.join(seen)}.")
     return " ".join(words)
+
+
+def _count(cookies: dict[str, str]) -> str:
+    return f"{len(cookies)} cookie{'' if len(cookies) == 1 else 's'} of copilot.microsoft.com"
 
 
 _SITES: dict[Service, str] = {"copilot": "copilot.microsoft.com", "m365": "substrate.office.com"}

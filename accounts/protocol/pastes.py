@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 COOKIE_NAME = "_U"
+BARE_VALUE = "a bare value"  # taken for that cookie's
 
 # Base64's padding is long; a short word before "=" is a cookie's name without a value.
 _BARE_VALUE = re.compile(r"""[^\s=;<>{}\[\]"'\\]{1,4096}|[^\s=;<>{}\[\]"'\\]{16,4096}={1,2}""")
@@ -83,7 +84,7 @@ def read_paste(text: str) -> Paste:
     if text.casefold().startswith(("curl ", "curl.exe ")):
         return _read_curl(text)
     if _BARE_VALUE.fullmatch(text) and "://" not in text:
-        return Paste("a bare value", (PastedCookie(COOKIE_NAME, text),))
+        return Paste(BARE_VALUE, (PastedCookie(COOKIE_NAME, text),))
     cookies = tuple(_cookies_txt(text))
     return Paste("a cookies.txt", cookies) if cookies else _read_headers(text)
 

@@ -14,10 +14,10 @@ ARGUMENTS = (
 
 
 class Tab:
-    """A page in a profile of its own: no cookie of another tab."""
+    """A page in a profile of its own: no cookie of another tab; one that runs no scripts if it is told so."""
 
-    def __init__(self, browser: Browser) -> None:
-        self._context = browser.new_context(locale="en-US", timezone_id="UTC")
+    def __init__(self, browser: Browser, *, has_scripts: bool = True) -> None:
+        self._context = browser.new_context(locale="en-US", timezone_id="UTC", java_script_enabled=has_scripts)
         self.requests: list[str] = []
         self.failures: list[str] = []
         self.faults: list[str] = []

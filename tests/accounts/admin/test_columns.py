@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.admin import AccountAdmin, columns
 from accounts.leases import take_lease
-from accounts.models import Account, AccountCapability, AccountState, Capability, CheckState
+from accounts.models import Account, AccountCapability, AccountKind, AccountState, Capability, CheckState
 from creator.models import State
 from tests.accounts.admin.operating import page
 from tests.factories import make_account, make_task, set_capability
@@ -70,6 +70,28 @@ def test_the_change_page_shows_the_same_of_one_account(operator: Client) -> None
     text = page(operator, "account_change", anna.pk)
     assert "1 of 3" in text and "0 of 3" in text and "0 of 4" in text
     assert "Works: Signed in, 12 boosts left." in text and "not checked yet" in text
+
+
+def test_the_change_page_says_what_rests_and_what_a_check_found(operator: Client) -> None:
+    """Until when and why, for the whole of it and for the fast lane; what cannot be told is not said twice."""
+    anna, now = make_account("anna"), timezone.now()
+    rest = {"cooldown_until": now + timedelta(hours=2), "cooldown_reason": "Bing asks to slow down."}
+    set_capability(anna, Capability.IMAGE, fast_cooldown_until=now + timedelta(hours=3), **rest)
+    set_capability(anna, Capability.VIDEO, cooldown_until=now - timedelta(hours=1))
+    AccountCapability.note_check(anna, "chat", CheckState.UNKNOWN, "Cannot tell without a question.", now)
+    images, videos, chat = anna.capabilities.order_by("pk")
+    assert "(Bing asks to slow down.)" in columns.show_rests(images) and ", fast lane" in columns.show_rests(images)
+    assert (columns.show_rests(videos), columns.show_rests(chat)) == ("no", "no")
+    assert ">Cannot tell without a question.<br>" in columns.show_check(chat)
+    assert columns.show_rests(images) in page(operator, "account_change", anna.pk)
+
+
+def test_a_copilots_one_capability_is_its_chat(operator: Client) -> None:
+    """Whose it is, the column for the kind says."""
+    for kind in (AccountKind.COPILOT, AccountKind.M365):
+        set_capability(make_account(kind, kind=kind), Capability(kind), check_state="failed")
+    text = page(operator, "account_changelist")
+    assert text.count("Chat 0 of 1") == text.count("Chat: does not work") == 2
 
 
 def test_an_account_that_nothing_is_known_of() -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from html import unescape
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
 from pytest_django import Settings
 
+from accounts.admin.instructions import conditions, explain, fields_of_others
 from accounts.models import Account, AccountKind, AccountState, Capability
 from tests.accounts.admin.operating import Commit, form, page, send
 from tests.accounts.jwts import M365_AUDIENCE, make_jwt
-from tests.accounts.pastes import AGENT, OBJECT_ID, TENANT_ID, chathub, curl
+from tests.accounts.pastes import AGENT, OBJECT_ID, TENANT_ID, chathub, curl, har
+from tests.factories import make_account
 from tests.waiting_jobs import waiting_jobs
 
 pytestmark = pytest.mark.django_db
@@ -57,7 +62,8 @@ def test_a_consumer_account_needs_its_browser(operator: Client) -> None:
     ("changed", "words"),
     [
         ({"kind": "copilot"}, "An account needs its access token, or a token command."),
-        ({"kind": "copilot", "new_cookies": curl()}, "No access token found."),
+        ({"kind": "copilot", "new_cookies": "hello"}, "No access token found."),
+        ({"kind": "copilot", "new_cookies": curl()}, "export the HAR after that"),
         ({"kind": "copilot", "new_cookies": make_jwt(exp=1000)}, "copy a new one."),
         (
             {"kind": "copilot", "new_cookies": make_jwt(aud="https://graph.microsoft.com")},
@@ -76,6 +82,82 @@ def test_what_is_refused(operator: Client, changed: dict[str, Any], words: str) 
     assert words in text
     assert not Account.objects.exists()
     assert ".eyJ" not in text
+
+
+def test_cookies_without_a_token(operator: Client, settings: Settings) -> None:
+    """Of a page on which nobody has chatted: the form says what there is, what is missing and where that comes from.
+
+    A token command brings it as well.
+    """
+    settings.TOKEN_COMMANDS = {"work": ("/opt/tool",)}
+    paste = har("https://copilot.microsoft.com/", {"User-Agent": AGENT, "Cookie": "cf_clearance=clear; MUID=1"})
+    text = unescape(send(operator, "account_add", **form(kind="copilot", new_cookies=paste)))
+    assert "Read a HAR: 2 cookies of copilot.microsoft.com, but no access token" in text
+    assert "Send a message" in text and "chat?api-version=2…" in text
+    assert not Account.objects.exists()
+    send(operator, "account_add", **form(kind="copilot", new_cookies=paste, token_command="work"))
+    account = Account.objects.get()
+    assert (account.token_command, account.cookies) == ("work", {"cf_clearance": "clear", "MUID": "1"})
+
+
+# What an operator may have typed before the kind was changed.
+TYPED = {
+    "token_command": "work",
+    "identity_type": "google",
+    "object_id": OBJECT_ID,
+    "tenant_id": TENANT_ID,
+    "tier": "edu",
+    "user_agent": "Mine/1.0",
+}
+WRONG = {"token_command": "unnamed", "identity_type": "x" * 13, "object_id": "x" * 41, "tier": "none"}
+
+
+@pytest.mark.parametrize("is_wrong", [False, True], ids=["right", "wrong"])
+@pytest.mark.parametrize(
+    ("kind", "pasted", "kept"),
+    [
+        ("bing", "0123456789abcdef", ()),
+        ("copilot", make_jwt(), ("token_command", "identity_type")),
+        ("m365", ENCRYPTED, ("token_command", "object_id", "tenant_id", "tier")),
+    ],
+)
+def test_what_was_typed_for_another_kind_does_not_count(
+    operator: Client, settings: Settings, kind: str, pasted: str, kept: tuple[str, ...], is_wrong: bool
+) -> None:
+    """Its fields are hidden: right values are not stored, and wrong ones are no error that nobody could see."""
+    settings.TOKEN_COMMANDS = {"work": ("/opt/tool",)}
+    own = {name: value for name, value in TYPED.items() if name in (*kept, "user_agent")}
+    typed = (TYPED | WRONG if is_wrong else TYPED) | own
+    text = send(operator, "account_add", **form(kind=kind, new_cookies=pasted, **typed))
+    assert "was added successfully" in text
+    account = Account.objects.get()
+    assert {name: getattr(account, name) for name in TYPED} == dict.fromkeys(TYPED, "") | own
+
+
+def test_the_add_page_shows_what_the_chosen_kind_needs(operator: Client) -> None:
+    """The theme is told when to show which row; nothing is hidden from a browser without scripts."""
+    text = page(operator, "account_add")
+    for name, when in conditions().items():
+        assert f'x-show="{escape(when)}"' in text and f'name="{name}"' in text
+    assert "display: none" not in text and "display:none" not in text
+
+
+@pytest.mark.parametrize("chosen", AccountKind)
+def test_a_form_that_comes_back_shows_its_kind(operator: Client, chosen: AccountKind) -> None:
+    """It stays chosen, and no error is at a field which that kind has not."""
+    answer = operator.post(reverse("admin:accounts_account_add"), form(kind=chosen.value, name="", tier="x" * 13))
+    shown = answer.context["adminform"].form
+    assert re.findall(r'<option value="(\w+)" selected>', answer.content.decode())[0] == chosen.value
+    assert "name" in shown.errors and not set(fields_of_others(chosen.value)) & set(shown.errors)
+
+
+@pytest.mark.parametrize("kind", AccountKind)
+def test_an_accounts_page_speaks_of_its_own_kind(operator: Client, kind: AccountKind) -> None:
+    """It says how credentials of this kind are had and of no other, and no row waits for a kind to be chosen."""
+    account = make_account("anna", kind=kind)
+    text = unescape(page(operator, "account_change", account.pk))
+    assert [other for other in AccountKind if explain("new_cookies", other.value) in text] == [kind]
+    assert "kind ==" not in text and "<noscript>" not in text
 
 
 def test_a_microsoft_365_account_from_its_sockets_address(operator: Client) -> None:

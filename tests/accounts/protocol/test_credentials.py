@@ -52,6 +52,12 @@ def test_a_token_alone_is_no_cookie() -> None:
     assert (found.form, found.cookies, found.user_agent) == ("an access token", {}, "")
 
 
+def test_a_word_alone_is_no_cookie_either() -> None:
+    """It could only be the value of Bing's."""
+    found = find("hello")
+    assert (found.cookies, found.token_problem.split(".")[0]) == ({}, "No access token found")
+
+
 def test_only_cookies_that_the_site_is_sent_count() -> None:
     """Not those of other hosts, those of Bing among them, nor what has ended; the closest domain goes first."""
     cookies = [
@@ -63,7 +69,11 @@ def test_only_cookies_that_the_site_is_sent_count() -> None:
     ]
     found = find(har("https://copilot.microsoft.com/", {}, cookies=cookies))
     assert found.cookies == {"MUID": "close"}
-    assert found.token is None and found.token_problem.startswith("No access token found.")
+    assert found.token is None
+    assert found.token_problem.startswith("Read a HAR: 1 cookie of copilot.microsoft.com, but no access token, and")
+    assert find(har("https://copilot.microsoft.com/", {}, cookies=cookies), "m365").token_problem.startswith(
+        "No access"
+    )
 
 
 @pytest.mark.parametrize(
