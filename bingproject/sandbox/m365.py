@@ -89,8 +89,9 @@ class M365Hub(ChatSite):
             return
         options = self.state.options
         socket = M365Socket(
-            self, self.chat, Line(scope, receive, send), account=account.name, query=query, handshake=decided,
-            open_seconds=options.chat_open_seconds, leave_seconds=options.chat_leave_seconds,
+            self, self.chat, Line(scope, receive, send), account=account.name, origin=request.origin,
+            query=query, handshake=decided, open_seconds=options.chat_open_seconds,
+            leave_seconds=options.chat_leave_seconds,
         )  # fmt: skip
         await socket.serve()
 
@@ -130,7 +131,7 @@ class M365Hub(ChatSite):
         self.chat.begin(turn, conversation)
         if outcome == "token-dies":
             self.state.set_alive(self.state.account(turn.account), False)
-        return self._script(turn, conversation, knobs, outcome).steps()
+        return self._script(turn, conversation, knobs, outcome, socket.origin).steps()
 
     def _note(self, asked: dict[str, Any], conversation: Conversation, account: str) -> Turn:
         options = [] if asked["has_search"] else ["nosearchall"]
@@ -152,7 +153,7 @@ class M365Hub(ChatSite):
         return ANSWERED
 
     def _script(
-        self, turn: Turn, conversation: Conversation, knobs: dict[str, float | None], outcome: str
+        self, turn: Turn, conversation: Conversation, knobs: dict[str, float | None], outcome: str, origin: str
     ) -> M365Script:
         options = self.state.options
         records = Records(
@@ -164,7 +165,7 @@ class M365Hub(ChatSite):
         records.used, records.limit = conversation.turns, options.m365_max_turns
         answer = chathub_answers.compose(turn, conversation, knobs, options.chat_words, mark=mark)
         turn.answer = answer.text
-        return M365Script(records, turn, answer, knobs, outcome=outcome, gap=options.chat_gap)
+        return M365Script(records, turn, answer, knobs, origin=origin, outcome=outcome, gap=options.chat_gap)
 
 
 def address_faults(request: Request, query: dict[str, str]) -> list[str]:

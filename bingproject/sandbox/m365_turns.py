@@ -9,8 +9,9 @@ import json
 from collections.abc import Iterator
 from itertools import cycle
 
-from bingproject.sandbox.chathub_answers import THOUGHTS
-from bingproject.sandbox.chathub_records import SOURCES, Values, encode
+from bingproject.sandbox.chathub_answers import THOUGHTS, Answer, Knobs, picture_url
+from bingproject.sandbox.chathub_records import SOURCES, Records, Values, encode
+from bingproject.sandbox.chathub_state import Turn
 from bingproject.sandbox.record_script import BREAKS, REFUSALS, RecordScript
 from bingproject.sandbox.steps import Echo, End, Step
 from bingproject.sandbox.turn_words import ANSWERED
@@ -40,7 +41,14 @@ def mark(number: int) -> str:
 
 
 class M365Script(RecordScript):
-    """Plays one turn of Microsoft 365's."""
+    """Plays one turn of Microsoft 365's; `origin` is where its pictures are."""
+
+    def __init__(
+        self, records: Records, turn: Turn, answer: Answer, knobs: Knobs,
+        *, origin: str, outcome: str = ANSWERED, gap: float = 0.0,
+    ) -> None:  # fmt: skip
+        super().__init__(records, turn, answer, knobs, outcome=outcome, gap=gap)
+        self.origin = origin
 
     def _play(self) -> Iterator[Step]:
         yield from self._delay()
@@ -107,8 +115,19 @@ class M365Script(RecordScript):
             found = {"contentType": "SearchResults", "searchQueries": [self.query]}
             yield self.records.update(self.records.message(text="Searching", **found, **progress | {"messageId": "p2"}))
         if "image" in self.knobs:
-            art = {"contentType": "GraphicArt", "text": self.query}
-            yield self.records.update(self.records.message(**art, **progress | {"messageId": "p3"}))
+            yield from self._picture()
+
+    def _picture(self) -> Iterator[Step]:
+        """Announce a picture without an address, then tell its address, and once more."""
+        made = [picture_url(self.origin, self.turn)]
+        for urls in ([], made, made):
+            listed = {"contentType": "image", "pollUrl": "", "ImageReferenceUrls": urls}
+            yield self.records.update(
+                self.records.message(
+                    messageType="Progress", messageId="p3", contentType="GraphicArt", contentOrigin="ImageGeneration",
+                    text="Generating image", contentGenerationProgressList=[listed],
+                )
+            )  # fmt: skip
 
     def _texts(self, chunks: int) -> Iterator[Step]:
         """Send the first `chunks` chunks: every other one as a delta, the next as a snapshot of all so far."""

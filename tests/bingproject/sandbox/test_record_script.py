@@ -26,7 +26,7 @@ def _bing(records: Records, turn: Turn, wanted: dict[str, float | None], outcome
 
 def _m365(records: Records, turn: Turn, wanted: dict[str, float | None], outcome: str) -> RecordScript:
     answer = compose(turn, Conversation("c1", "", "alice", 0.0), wanted, 0)
-    return M365Script(records, turn, answer, wanted, outcome=outcome)
+    return M365Script(records, turn, answer, wanted, origin="http://sandbox.test", outcome=outcome)
 
 
 @pytest.fixture(params=[_bing, _m365], ids=["bing", "m365"])
