@@ -8,8 +8,9 @@ from typing import Any
 import httpx
 import pytest
 from asgiref.sync import SyncToAsync
+from django.contrib.auth.models import User
 from django.db import connection, connections
-from django.test import AsyncClient
+from django.test import AsyncClient, Client
 from rest_framework.test import APIClient
 
 from accounts.models import Account
@@ -122,6 +123,13 @@ def api() -> APIClient:
 def async_api() -> AsyncClient:
     """Django's asynchronous client: straight into the views, past the gate."""
     return AsyncClient()
+
+
+@pytest.fixture
+def operator(client: Client, db: None) -> Client:
+    """A browser with an operator logged in."""
+    client.force_login(User.objects.create_superuser("admin", password="x"))
+    return client
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
@@ -21,6 +19,7 @@ from bingproject.errors import (
     UpstreamRefusedError,
     UpstreamUnavailableError,
 )
+from bingproject.response_headers import find_header, parse_retry_after
 
 # A clean path: with a creation's query, Bing takes the mere GET for a creation.
 SESSION_PATH = "/images/create"
@@ -31,7 +30,6 @@ _IG = re.compile(r"""\bIG\s*[:=]\s*["']([0-9A-Za-z]{10,64})["']""")
 _IG_FIELD = re.compile(r"[?&]IG=([0-9A-Fa-f]{32})(?![0-9A-Za-z])")
 # Goes into a cookie as it is, so only what a cookie can carry.
 _SALT = re.compile(r"""\bSalt\s*[:=]\s*["']([0-9A-Za-z+/=_-]{1,200})["']""")
-_DECIMAL = re.compile(r"[0-9]{1,9}")
 _DETAIL_CHARACTERS = 500
 
 _HEADINGS = '.gil_err_mt, .gil_err_sbt, [role="heading"], h1, h2, h3'
@@ -95,16 +93,16 @@ def build_search_cookie(session: Session, unix_seconds: int) -> str:
 def _check_status(status: int, headers: Mapping[str, str]) -> None:
     if status >= 500:
         raise UpstreamUnavailableError(
-            code="upstream_unreachable", detail=f"status {status}", retry_after=_parse_retry_after(headers)
+            code="upstream_unreachable", detail=f"status {status}", retry_after=parse_retry_after(headers)
         )
     if status == 429:
-        raise AccountThrottledError(code="throttled", detail="status 429", retry_after=_parse_retry_after(headers))
+        raise AccountThrottledError(code="throttled", detail="status 429", retry_after=parse_retry_after(headers))
     if status == 403:
         raise UpstreamRefusedError(detail="status 403")
 
 
 def _parse_redirect(status: int, headers: Mapping[str, str]) -> Session:
-    location = _header(headers, "location")
+    location = find_header(headers, "location").strip()
     try:
         parts = urlsplit(location)
         host = parts.hostname or ""
@@ -156,30 +154,6 @@ def _check_refused(tree: LexborHTMLParser) -> None:
 
 def _fold(text: str) -> str:
     return " ".join(html.unescape(text).translate(_FOLDED).split()).casefold()
-
-
-def _header(headers: Mapping[str, str], name: str) -> str:
-    for key, value in headers.items():
-        if key.lower() == name:
-            return value.strip()
-    return ""
-
-
-def _parse_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds; a date is measured against the response's own Date, so no clock is read."""
-    value = _header(headers, "retry-after")
-    if _DECIMAL.fullmatch(value):
-        return float(value)
-    until, now = _unix_seconds(value), _unix_seconds(_header(headers, "date"))
-    return None if until is None or now is None else max(0.0, until - now)
-
-
-def _unix_seconds(http_date: str) -> float | None:
-    try:
-        moment = parsedate_to_datetime(http_date)
-        return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None
 
 
 def _unexpected(what: str, text: str) -> UnexpectedResponseError:

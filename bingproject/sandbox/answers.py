@@ -67,6 +67,11 @@ def scenario_page(scenario: Scenario, account: Account | None) -> str:
     return text[: len(text) // 2] if scenario.name.endswith("truncated") else text
 
 
+def refused_upgrade(scenario: Scenario) -> Reply:
+    """What a scenario says to a socket instead of letting it in."""
+    return Reply(b"", status=scenario.status, headers=scenario.headers, fault=scenario.fault)
+
+
 def answer(scenario: Scenario, account: Account | None) -> Reply:
     """What a scenario says instead of the usual answer."""
     if scenario.name.removeprefix("poll-").removeprefix("home-") == "signin":

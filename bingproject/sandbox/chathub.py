@@ -9,22 +9,22 @@ from urllib.parse import parse_qsl
 
 from bingproject.sandbox import answers, chathub_answers, chathub_scenarios
 from bingproject.sandbox.catalogue import Stage
+from bingproject.sandbox.chat_site import ChatSite
 from bingproject.sandbox.chathub_invocation import Invocation, check_place, parse_invocation
 from bingproject.sandbox.chathub_records import Records
-from bingproject.sandbox.chathub_scenarios import SYNONYMS
 from bingproject.sandbox.chathub_socket import ChatSocket
-from bingproject.sandbox.chathub_state import ANONYMOUS, SIGNED_IN, Conversation, Turn, read_token
+from bingproject.sandbox.chathub_state import ANONYMOUS, SIGNED_IN, ChatState, Conversation, Turn, read_token
 from bingproject.sandbox.chathub_turns import DISENGAGING, UNCOUNTED, Script
 from bingproject.sandbox.exchange import JSON, Header, Receive, Reply, Request, Scope, Send
 from bingproject.sandbox.sockets import Line, refuse
 from bingproject.sandbox.state import Account, State
 from bingproject.sandbox.steps import Step
-from bingproject.sandbox.turn_words import ANSWERED, choose
+from bingproject.sandbox.turn_words import ANSWERED
 
 CREATE_PATHS = frozenset({"/turing/conversation/create", "/edgesvc/turing/conversation/create"})
 CHATS_PATH = "/turing/conversation/chats"
 SOCKET_PATH = "/sydney/ChatHub"
-AT_CREATE, AT_SOCKET = frozenset({Stage.CREATE}), frozenset({Stage.SOCKET})
+AT_CREATE = frozenset({Stage.CREATE})
 KNOWN = frozenset({*chathub_scenarios.TURN, *chathub_scenarios.ANSWER})
 SIGN_IN_FIRST = "Sorry, you need to login first to access this service."
 REFUSED_CREATES = {
@@ -39,16 +39,19 @@ CHANGING_COOKIE = b"SANDBOX_CHANGING"
 Identify = Callable[[Request], Account | None]
 
 
-class ChatHub:
+class ChatHub(ChatSite):
     """The emulated chat; one object per sandbox."""
 
+    name, path, known = "chat", SOCKET_PATH, KNOWN
+
     def __init__(self, state: State, identify: Identify) -> None:
-        self.state = state
+        super().__init__(state)
         self.identify = identify
 
-    def now(self) -> float:
-        """The sandbox's clock."""
-        return self.state.now()
+    @property
+    def chat(self) -> ChatState:
+        """Its conversations and turns."""
+        return self.state.chat
 
     # -- conversations -------------------------------------------------------------------------------------------
 
@@ -144,20 +147,11 @@ class ChatHub:
             if b"sec_access_token=" not in request.query_string:
                 return self._turn_away(request, "chat-token", "the upgrade has no sec_access_token", 401)
             return self._turn_away(request, "chat-token", "sec_access_token is not what was issued", 200)
-        chosen = self.state.scenarios.choose(AT_SOCKET, account)
-        if chosen is None or chosen.scenario.name.startswith("handshake-"):
-            return chosen.scenario.name if chosen else ""
-        scenario = chosen.scenario
-        return Reply(b"", status=scenario.status, headers=scenario.headers, fault=scenario.fault)
+        return self.meet_upgrade(account)
 
     def _turn_away(self, request: Request, kind: str, detail: str, status: int) -> Reply:
         self.state.violation(kind, detail, path=request.path)
         return Reply(f"sandbox: {detail}", status=status, content_type="text/plain", page=False)
-
-    def violation(self, socket: ChatSocket, kind: str, detail: str) -> None:
-        """Write down what a client should not do on a socket."""
-        account = self.state.account(socket.account) if socket.account else None
-        self.state.violation(f"chat-{kind}", detail, path=SOCKET_PATH, account=account)
 
     # -- turns ---------------------------------------------------------------------------------------------------
 
@@ -173,13 +167,7 @@ class ChatHub:
             asked.faults.append("the picture was never uploaded")
         owner = conversation.owner if conversation else socket.account
         socket.turn = turn = self._note(asked, conversation, owner)
-        try:
-            knobs, outcome = choose(self.state.scenarios, turn.text, turn.account, SYNONYMS, KNOWN)
-        except ValueError as error:
-            asked.faults.append(str(error))
-            knobs, outcome = {}, ANSWERED
-        for fault in asked.faults:
-            self.violation(socket, "invocation", fault)
+        knobs, outcome = self.choose(socket, turn, "invocation", asked.faults)
         if conversation is None:
             conversation, outcome = Conversation(asked.conversation_id, "", owner, self.now()), "invalid-session"
         elif outcome == ANSWERED:
@@ -202,10 +190,8 @@ class ChatHub:
             return "invalid-session"
         if self.now() - conversation.created_at >= options.chat_expiry:
             return "invalid-session"
-        if account.chat_turns is not None:
-            if account.chat_turns <= 0:
-                return "throttled"
-            account.chat_turns -= 1
+        if not account.take_chat_turn():
+            return "throttled"
         if conversation.turns >= options.chat_max_turns:
             return "turn-limit"
         if max(len(asked.text), len(asked.system or "")) > options.chat_limit:
@@ -234,13 +220,6 @@ class ChatHub:
         answer = chathub_answers.compose(turn, conversation, knobs, options.chat_words)
         turn.answer = answer.text
         return Script(records, turn, answer, knobs, outcome=turn.outcome, gap=options.chat_gap).steps()
-
-    def end_turn(self, socket: ChatSocket, turn: Turn) -> None:
-        """Take note that a turn is over; what was answered belongs to the conversation."""
-        conversation = socket.chat.conversations.get(turn.conversation)
-        if conversation is not None and turn.outcome == ANSWERED and not turn.left:
-            conversation.said.append(("bot", turn.answer))
-        socket.chat.end(turn, conversation)
 
 
 def token_conversation(request: Request) -> str | None:

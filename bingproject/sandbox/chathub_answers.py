@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate, cycle, islice
+from urllib.parse import quote
 
 from bingproject.sandbox.chathub_records import escape
 from bingproject.sandbox.chathub_state import Conversation, Turn
@@ -17,7 +18,9 @@ TOKEN = re.compile(r"\s*\S+\s*|\s+")
 SANDBOX_WORD = re.compile(r"sandbox:[^\s]+\s*")
 WANTS_SEARCH = re.compile(r"\b(?:sources?|search|news|latest|today)\b", re.IGNORECASE)
 LONGEST_ECHO = 4000
+PICTURE_PATH = "/th/id/BCO."
 MOST_CHUNKS = 40
+THOUGHTS = ("The caller wants an answer. ", "It will be made of sand.")
 FILLER = (
     "and", "so", "the", "answer", "goes", "on,", "naïvely,", "größer", "than", "before,", "“quoted”", "here", "and",
     "there,", "made", "of", "sand", "…", "word", "after", "word.",
@@ -47,6 +50,11 @@ def wants_search(turn: Turn, knobs: Knobs) -> bool:
 def query(turn: Turn) -> str:
     """Return what is searched for, or drawn: the message without words of the sandbox's, cut short."""
     return SANDBOX_WORD.sub("", turn.text).strip()[:80] or "sandbox"
+
+
+def picture_url(origin: str, turn: Turn) -> str:
+    """Return where the picture that a turn makes is served: it is drawn from what stands in its address."""
+    return f"{origin}{PICTURE_PATH}{quote(query(turn), safe='')}.jpg"
 
 
 def footnote(number: int) -> str:

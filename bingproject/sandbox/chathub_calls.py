@@ -52,7 +52,7 @@ class SideCalls:
         parts = self._parts(request, body, account)
         wanted = self._knowledge(parts.get("knowledgeRequest", b""), request, account)
         content = _decoded(parts.get("imageBase64", b""))
-        kind = next((kind for magic, kind in KINDS.items() if content.startswith(magic)), "")
+        kind = picture_kind(content)
         url = wanted.get("imageInfo", {}).get("url", "") if isinstance(wanted.get("imageInfo"), dict) else ""
         if chosen is not None or not (kind or url):
             return Reply.json({"blobId": "", "processedBlobId": ""})
@@ -119,8 +119,7 @@ class SideCalls:
         """Show what was said."""
         query = request.query()
         conversation = self._conversation(query.get("conversationId", ""))
-        bearer = (request.header(b"authorization") or b"").decode("latin-1").removeprefix("Bearer ")
-        if conversation is None or not _is_signed(conversation, query.get("conversationSignature", bearer)):
+        if conversation is None or not _is_signed(conversation, query.get("conversationSignature", request.bearer)):
             return Reply.json({"result": {"value": "InvalidSession", "message": "There is no such conversation."}})
         messages = [{"author": author, "text": text} for author, text in conversation.said]
         return Reply.json({"conversationId": conversation.id, "messages": messages, "result": SUCCESS})
@@ -164,6 +163,11 @@ class SideCalls:
     def _blame(self, detail: str, request: Request, account: Account | None) -> dict[str, Any]:
         self.state.violation("chat-call", detail, path=request.path, account=account)
         return {}
+
+
+def picture_kind(content: bytes) -> str:
+    """The media type by how a file begins; "" for what is no picture."""
+    return next((kind for magic, kind in KINDS.items() if content.startswith(magic)), "")
 
 
 def _decoded(text: bytes) -> bytes:

@@ -43,6 +43,12 @@ class Conversation:
         """What becomes `sec_access_token`."""
         return make_token(self.id, self.renewals)
 
+    def take(self, text: str) -> None:
+        """Note a question that will be answered."""
+        self.turns += 1
+        self.said.append(("user", text))
+        self.name = self.name or text[:40]
+
 
 @dataclass
 class Turn:
@@ -125,6 +131,12 @@ class ChatState:
         conversation = Conversation(conversation_id, "914" + digits[:12], owner, now)
         self.conversations[conversation_id] = conversation
         return conversation
+
+    def keep(self, account: str, content: bytes, media_type: str, conversation: str = "") -> str:
+        """Keep a picture that was sent; its id."""
+        name = hashlib.sha256(content).hexdigest()[:24]
+        self.uploads[name] = Upload(name, account, content, media_type, conversation)
+        return name
 
     def begin(self, turn: Turn, conversation: Conversation | None) -> None:
         """Note that a turn is being played."""

@@ -5,76 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import cycle
 
-from bingproject.sandbox.chathub_answers import Answer, Knobs, query, wants_search
-from bingproject.sandbox.chathub_records import PING, SEPARATOR, Records, Values, encode
+from bingproject.sandbox.chathub_answers import Answer, Knobs
+from bingproject.sandbox.chathub_records import PING, Records, Values, encode
 from bingproject.sandbox.chathub_state import ANONYMOUS, SIGNED_IN, Turn
-from bingproject.sandbox.steps import (
-    PINGS_A_SECOND,
-    Close,
-    End,
-    Step,
-    cut_anywhere,
-    fragmented,
-    in_one_frame,
-)
+from bingproject.sandbox.record_script import BREAKS, REFUSALS, RecordScript
+from bingproject.sandbox.steps import PINGS_A_SECOND, Close, End, Step
 from bingproject.sandbox.turn_words import ANSWERED
 
-IDX = (
-    "Token issued by https://sydney.bing.com/sydney is invalid (IDX10223: Lifetime validation failed. "
-    "The token is expired.)"
-)
-NO_SIGNATURE = "The conversationSignature is not set. IsAuthenticated=False"
-GONE = "Conversation '{}' doesn't exist or has expired. Conversations expire after 06:00:00."
-# name → value, message, whether the key `error` comes along
-REFUSALS: dict[str, tuple[str, str, bool]] = {
-    "throttled": ("Throttled", "Request is throttled.", True),
-    "captcha": ("CaptchaChallenge", "User needs to solve CAPTCHA to continue.", True),
-    "captcha-anonymous": ("CaptchaChallenge", "User needs to solve CAPTCHA to continue.", True),
-    "invalid-session": ("InvalidSession", GONE, False),
-    "token-expired": ("UnauthorizedRequest", IDX, True),
-    "signature-not-set": ("UnauthorizedRequest", NO_SIGNATURE, True),
-    "unknown-result": ("SandWasBlown", "Nobody has seen this value before.", True),
-}
-BREAKS = frozenset({"cut", "close", "fail", "type7", "error3"})
 # Such turns do not count against a conversation's limit.
 UNCOUNTED = frozenset({*REFUSALS, "turn-limit", "too-long", "no-result", "bare-type3", "silent", "pings-only"})
 DISENGAGING = frozenset({"disengaged", "disengaged-only", "disengaged-after"})
-GARBAGE = ('{"type":1,"target":"upd', "nothing like JSON", "null", "[1]", '"a text"', "{}", '{"type":"1"}', "")
 
 
-class Script:
-    """Plays one turn: `outcome` says what becomes of it, `knobs` how its records come."""
+class Script(RecordScript):
+    """Plays one turn of Bing Chat's."""
 
     def __init__(
         self, records: Records, turn: Turn, answer: Answer, knobs: Knobs, *, outcome: str = ANSWERED, gap: float = 0.0
     ) -> None:
-        self.records = records
-        self.turn = turn
-        self.answer = answer
-        self.outcome = outcome
-        self.knobs = knobs
-        self.gap = float(knobs.get("gap") or gap)
-        self.is_searching = wants_search(turn, knobs)
-        self.query = query(turn)
-        self.message_id = f"b-{turn.request_id}"
+        super().__init__(records, turn, answer, knobs, outcome=outcome, gap=gap)
         # What came before the answer, for the final record.
         self.before: list[Values] = []
-
-    def steps(self) -> Iterator[Step]:
-        """Yield the turn's steps."""
-        steps = self._play()
-        if "many-records" in self.knobs:
-            steps = in_one_frame(steps)
-        if "split-records" in self.knobs:
-            steps = cut_anywhere(steps)
-        if "split-utf8" in self.knobs:
-            steps = fragmented(steps)
-        return steps
 
     def _play(self) -> Iterator[Step]:
         yield from self._opening()
         if self.outcome in REFUSALS:
-            yield self._refusal() + self.records.completion()
+            yield self._refusal(self._shown_id())
         elif self.outcome in _AT_ONCE:
             yield self._at_once()
         else:
@@ -89,8 +45,7 @@ class Script:
                 yield from self._answer()
 
     def _opening(self) -> Iterator[Step]:
-        if "delay" in self.knobs:
-            yield float(self.knobs["delay"] or 0)
+        yield from self._delay()
         for _ in range(int((self.knobs.get("pings") or 0) * PINGS_A_SECOND)):
             yield PING
             yield 1 / PINGS_A_SECOND
@@ -105,23 +60,10 @@ class Script:
         shown = self.records.without_result() if self.outcome == "no-result" else ""
         return shown + self.records.completion()
 
-    def _refusal(self) -> str:
-        value, message, with_error = REFUSALS[self.outcome]
+    def _shown_id(self) -> str:
+        """The conversation's id as a refusal names it."""
         shown = self.records.conversation_id
-        if self.outcome == "captcha-anonymous":
-            shown = shown.replace(f"|{SIGNED_IN}|", f"|{ANONYMOUS}|")
-        return self.records.refusal(value, message.format(shown), with_error=with_error, conversation_id=shown)
-
-    def _break(self, kind: str) -> Iterator[Step]:
-        if kind == "cut":
-            yield End.CUT
-        elif kind == "error3":
-            yield self.records.completion("The sandbox failed.")
-        elif kind == "type7":
-            yield self.records.close()
-            yield Close(1000)
-        else:
-            yield Close(1011 if kind == "fail" else 1000)
+        return shown.replace(f"|{SIGNED_IN}|", f"|{ANONYMOUS}|") if self.outcome == "captcha-anonymous" else shown
 
     # -- turns without an answer ---------------------------------------------------------------------------------
 
@@ -203,20 +145,13 @@ class Script:
     def _second_id(self) -> str:
         return self.message_id.replace("b-", "b2-", 1)
 
-    def _noise(self) -> list[str]:
-        noise = []
-        if "garbage" in self.knobs:
-            noise += [line + SEPARATOR for line in GARBAGE]
-        if "unknown-type" in self.knobs:
-            strange = self.records.message(messageType="SandCastle", text="not the answer", messageId="x")
-            noise += [
-                self.records.update(strange),
-                encode({"type": 42, "arguments": [{"messages": [strange]}]}),
-                encode({"type": 1, "target": "castle", "arguments": [{"messages": [strange]}]}),
-                encode({"type": 1, "target": "update", "arguments": []}),
-                encode({"type": 1, "target": "update", "arguments": [{"messages": None}]}),
-            ]
-        return noise
+    def _strange(self, message: Values) -> list[str]:
+        return [
+            encode({"type": 42, "arguments": [{"messages": [message]}]}),
+            encode({"type": 1, "target": "castle", "arguments": [{"messages": [message]}]}),
+            encode({"type": 1, "target": "update", "arguments": []}),
+            encode({"type": 1, "target": "update", "arguments": [{"messages": None}]}),
+        ]
 
     def _withdraw(self) -> Iterator[Step]:
         """Take back what was shown, or stop, as the outcome says."""
@@ -242,7 +177,7 @@ class Script:
         if self.outcome == "no-type2":
             yield records.completion()
             return
-        final = records.final([records.user(self.turn.text), *self._padding(), *self.before, *messages])
+        final = records.final([records.user(self.turn.text), *self._search_results(), *self.before, *messages])
         if "no-type3" in self.knobs:
             yield final
         elif "late-type3" in self.knobs:
@@ -258,9 +193,7 @@ class Script:
 
     def _final_messages(self) -> list[Values]:
         """The answer as it finally stands, after a changed messageId in two messages."""
-        text, message_id, messages = self.answer.text, self.message_id, []
-        if "shrink" in self.knobs:
-            text = "In short: " + text[: max(1, len(text) // 3)].rstrip()
+        text, message_id, messages = self._last_words(), self.message_id, []
         if len(self.answer.ends) > 1 and {"id-change", "id-repeat"} & self.knobs.keys():
             message_id = self._second_id()
             if "id-change" in self.knobs:
@@ -275,12 +208,8 @@ class Script:
         with_picture = "image-card" in self.knobs
         return [*messages, self.records.answer(text, message_id, with_picture=with_picture, **extras)]
 
-    def _padding(self) -> list[Values]:
-        """What makes a final record big: in life these are search results."""
-        if "big" not in self.knobs:
-            return []
-        text = "sand " * int((self.knobs["big"] or 0) * (1 << 20) / 5)
-        return [self.records.message(messageType="InternalSearchResult", text=text, messageId="big", hiddenText="")]
+    def _search_results(self) -> list[Values]:
+        return self._padding(messageType="InternalSearchResult", hiddenText="")
 
 
 _AT_ONCE = frozenset({"silent", "pings-only", "too-long", "bare-type3", "no-result"})

@@ -5,29 +5,27 @@ Source: docs/wire/copilot.md.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
 
 from bingproject.sandbox import answers, chathub_answers
 from bingproject.sandbox.catalogue import Stage
-from bingproject.sandbox.chathub_calls import KINDS
+from bingproject.sandbox.chat_site import AT_SOCKET, ChatSite, is_uuid
+from bingproject.sandbox.chathub_calls import picture_kind
 from bingproject.sandbox.chathub_records import iso
-from bingproject.sandbox.chathub_scenarios import SYNONYMS
-from bingproject.sandbox.chathub_state import ChatState, Conversation, Turn, Upload
+from bingproject.sandbox.chathub_state import ChatState, Conversation, Turn
 from bingproject.sandbox.copilot_scenarios import ANSWER, SHARED_ANSWER, SHARED_TURN, TURN
 from bingproject.sandbox.copilot_socket import CopilotSocket
 from bingproject.sandbox.copilot_turns import UNCOUNTED, CopilotScript
 from bingproject.sandbox.exchange import HTML, Receive, Reply, Request, Scope, Send
 from bingproject.sandbox.sockets import Line, refuse
-from bingproject.sandbox.state import Account, State, account_name
+from bingproject.sandbox.state import Account, account_name
 from bingproject.sandbox.steps import Step
 from bingproject.sandbox.templates import read_page
 from bingproject.sandbox.tokens import COPILOT, read_token
-from bingproject.sandbox.turn_words import ANSWERED, choose
+from bingproject.sandbox.turn_words import ANSWERED
 
 PREFIX, SOCKET_PATH = "/c/api/", "/c/api/chat"
 KNOWN = frozenset({*TURN, *ANSWER, *SHARED_TURN, *SHARED_ANSWER})
@@ -37,34 +35,28 @@ SESSION_COOKIE, ANONYMOUS_COOKIE = b"_C_Auth", b"__Host-copilot-anon"
 TOKEN_AUTH, COOKIE_AUTH = 1, 2
 # Turns at once of one account: more fail in life.
 MOST_AT_ONCE = 4
-AT_CREATE, AT_SOCKET, AT_UPLOAD = frozenset({Stage.CREATE}), frozenset({Stage.SOCKET}), frozenset({Stage.UPLOAD})
+AT_CREATE = frozenset({Stage.CREATE})
 
 
-class Copilot:
+class Copilot(ChatSite):
     """The emulated service; one object per sandbox."""
 
-    def __init__(self, state: State) -> None:
-        self.state = state
+    name, path, known = "copilot", SOCKET_PATH, KNOWN
 
     @property
     def chat(self) -> ChatState:
         """Its conversations and turns."""
         return self.state.copilot
 
-    def now(self) -> float:
-        """The sandbox's clock."""
-        return self.state.now()
-
     # -- who asks ------------------------------------------------------------------------------------------------
 
     def identify(self, request: Request) -> Account | None:
         """The account of a REST call; None for nobody, a dead one, or credentials of the wrong kind."""
-        bearer = (request.header(b"authorization") or b"").decode("latin-1").removeprefix("Bearer ")
         cookie = next(iter(request.cookies(SESSION_COOKIE)), b"")
         if self.state.options.copilot_auth == COOKIE_AUTH:
-            name = "" if bearer or not cookie else account_name(cookie)
+            name = "" if request.bearer or not cookie else account_name(cookie)
         else:
-            token = read_token(bearer)
+            token = read_token(request.bearer)
             name = token.account if token is not None and token.fits(COPILOT, self.now()) else ""
             if name and cookie and account_name(cookie) != name:
                 self.state.violation("copilot-cookie", "token and cookie are of two accounts", path=request.path)
@@ -73,11 +65,7 @@ class Copilot:
 
     def _holder(self, request: Request) -> Account | None:
         """The account of a socket: its token stands in the address."""
-        token = read_token(request.query().get("accessToken", ""))
-        if token is None or not token.fits(COPILOT, self.now()):
-            return None
-        account = self.state.account(token.account)
-        return account if account.is_alive else None
+        return self.holder(request.query().get("accessToken", ""), COPILOT)
 
     # -- REST ----------------------------------------------------------------------------------------------------
 
@@ -131,21 +119,16 @@ class Copilot:
         return Reply(json.dumps(answer), content_type="application/json", headers=(cookie,), page=False)
 
     def _attach(self, request: Request, account: Account, body: bytes) -> Reply:
-        self.chat.uploads_asked += 1
-        chosen = self.state.scenarios.choose(AT_UPLOAD, account.name)
-        if chosen is not None and chosen.scenario.name in ("kblob-refused", "kblob-no-id"):
-            return Reply.json({})
-        if chosen is not None:
-            return answers.answer(chosen.scenario, account)
-        kind = next((kind for magic, kind in KINDS.items() if body.startswith(magic)), "")
+        met = self.meet_upload(account, {})
+        if met is not None:
+            return met
+        kind = picture_kind(body)
         told = (request.header(b"content-type") or b"").decode("latin-1")
         if kind not in ("image/png", "image/jpeg"):
             return Reply.json({"error": "unsupported"}, status=400)
         if told != kind:
             self.state.violation("copilot-upload", f"content-type {told} for {kind}", path=request.path)
-        name = hashlib.sha256(body).hexdigest()[:24]
-        self.chat.uploads[name] = Upload(name, account.name, body, kind, "")
-        return Reply.json({"url": f"{PREFIX}attachments/{name}"})
+        return Reply.json({"url": f"{PREFIX}attachments/{self.chat.keep(account.name, body, kind)}"})
 
     # -- sockets -------------------------------------------------------------------------------------------------
 
@@ -161,7 +144,7 @@ class Copilot:
             return
         options = self.state.options
         socket = CopilotSocket(
-            self, self.chat, Line(scope, receive, send), account=account.name, origin=_origin(request),
+            self, self.chat, Line(scope, receive, send), account=account.name, origin=request.origin,
             open_seconds=options.chat_open_seconds, leave_seconds=options.chat_leave_seconds,
         )  # fmt: skip
         await socket.serve()
@@ -172,7 +155,7 @@ class Copilot:
         if request.header(b"origin") is None:
             self.state.violation("copilot-origin", "the upgrade has no Origin", path=request.path)
             return Reply(status=403, page=False)
-        if query.get("api-version") != "2" or not _is_uuid(query.get("clientSessionId", "")):
+        if query.get("api-version") != "2" or not is_uuid(query.get("clientSessionId", "")):
             self.state.violation("copilot-query", "api-version or clientSessionId is wrong", path=request.path)
             return Reply(status=400, page=False)
         chosen = self.state.scenarios.choose(AT_SOCKET, account.name if account else "")
@@ -182,12 +165,7 @@ class Copilot:
             return clearance_page()
         if chosen.scenario.name == "socket-region":
             return Reply("Copilot is not available in your region.", status=403, content_type="text/plain", page=False)
-        scenario = chosen.scenario
-        return Reply(b"", status=scenario.status, headers=scenario.headers, fault=scenario.fault)
-
-    def violation(self, socket: CopilotSocket, kind: str, detail: str) -> None:
-        """Write down what a client should not do on a socket."""
-        self.state.violation(f"copilot-{kind}", detail, path=SOCKET_PATH, account=self.state.account(socket.account))
+        return answers.refused_upgrade(chosen.scenario)
 
     # -- turns ---------------------------------------------------------------------------------------------------
 
@@ -196,13 +174,7 @@ class Copilot:
         faults: list[str] = []
         turn, conversation = self._read(socket, record, faults)
         socket.turn = turn
-        try:
-            knobs, outcome = choose(self.state.scenarios, turn.text, turn.account, SYNONYMS, KNOWN)
-        except ValueError as error:
-            faults.append(str(error))
-            knobs, outcome = {}, ANSWERED
-        for fault in faults:
-            self.violation(socket, "send", fault)
+        knobs, outcome = self.choose(socket, turn, "send", faults)
         if faults or conversation is None:
             outcome = "invalid-event"
         elif outcome == ANSWERED:
@@ -211,9 +183,7 @@ class Copilot:
         self.chat.begin(turn, conversation)
         known = conversation or Conversation(turn.conversation, "", turn.account, self.now())
         if outcome not in UNCOUNTED:
-            known.turns += 1
-            known.said.append(("user", turn.text))
-            known.name = known.name or turn.text[:40]
+            known.take(turn.text)
         answer = chathub_answers.compose(turn, known, knobs, self.state.options.chat_words, mark=_no_mark)
         turn.answer = answer.text
         gap = self.state.options.chat_gap
@@ -255,28 +225,12 @@ class Copilot:
         if self.chat.in_flight[turn.account] >= MOST_AT_ONCE:
             self.state.violation("copilot-pace", "too many turns of one account at once", path=SOCKET_PATH)
             return "unavailable"
-        if account.chat_turns is not None:
-            if account.chat_turns <= 0:
-                return "unavailable"
-            account.chat_turns -= 1
-        return ANSWERED
-
-    def end_turn(self, socket: CopilotSocket, turn: Turn) -> None:
-        """Take note that a turn is over; what was answered belongs to the conversation."""
-        conversation = self.chat.conversations.get(turn.conversation)
-        if conversation is not None and turn.outcome == ANSWERED and not turn.left:
-            conversation.said.append(("bot", turn.answer))
-        self.chat.end(turn, conversation)
+        return ANSWERED if account.take_chat_turn() else "unavailable"
 
 
 def clearance_page() -> Reply:
     """What Cloudflare shows to whom it does not know."""
     return Reply(read_page("chat/clearance.html"), status=403, content_type=HTML, page=False)
-
-
-def _origin(request: Request) -> str:
-    """Where this sandbox is, as the client sees it."""
-    return "http://" + (request.header(b"host") or b"").decode("latin-1")
 
 
 def _no_mark(_number: int) -> str:
@@ -296,12 +250,5 @@ def _history(conversation: Conversation, now: float) -> list[dict[str, Any]]:
 def _is_object(body: bytes) -> bool:
     try:
         return isinstance(json.loads(body), dict)
-    except ValueError:
-        return False
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        return str(UUID(text)) == text
     except ValueError:
         return False

@@ -33,7 +33,7 @@ ANSWER: dict[str, tuple[str, str, float | None]] = {
     "think": ("2.4", "thinks aloud first", None),
     "replace": ("2.4", "replaceText repeats the text so far and goes on", None),
     "replace-other": ("2.4", "replaceText puts another wording in the text's place", None),
-    "image": ("T10", "makes a picture: generating, two previews, the picture", None),
+    "image": ("T10", "makes a picture: announced, with two previews (Microsoft 365: none), then there", None),
     "image-empty": ("2.4", "the picture's address is empty", None),
     "image-failed": ("2.4", "the picture fails", None),
     "marks": ("3.3", "citation marks of private-use characters, cut in two", None),

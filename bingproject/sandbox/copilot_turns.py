@@ -9,9 +9,8 @@ import json
 from collections.abc import Iterator
 from itertools import count, cycle
 from typing import Any
-from urllib.parse import quote
 
-from bingproject.sandbox.chathub_answers import Answer, Knobs, query, wants_search
+from bingproject.sandbox.chathub_answers import THOUGHTS, Answer, Knobs, picture_url, query, wants_search
 from bingproject.sandbox.chathub_records import SOURCES, SUGGESTIONS
 from bingproject.sandbox.chathub_state import Turn
 from bingproject.sandbox.steps import Close, End, Step
@@ -32,11 +31,8 @@ CHALLENGES: dict[str, tuple[str | None, str | None]] = {
 # Such turns are not part of the conversation afterwards.
 UNCOUNTED = frozenset({*ERRORS, *CHALLENGES, "banned", "message-error", "disconnecting", "silent"})
 BREAKS = frozenset({"cut", "close", "fail"})
-THOUGHTS = ("The caller wants an answer. ", "It will be made of sand.")
 GARBAGE = ('{"event":"appendT', "nothing like JSON", "null", "[1]", '"a text"', "{}", '{"event":7}')
 MARK = "\ue200cite\ue202turn0search1\ue201"
-# Drawn from what stands in the address.
-PICTURE_PATH = "/th/id/BCO."
 PREVIEW = "/9j/4AAQSkZJRgABAQ=="
 
 
@@ -147,9 +143,7 @@ class CopilotScript:
         if "image-failed" in self.knobs:
             yield self.event("imageGenerationFailed", **part)
             return
-        url = (
-            "" if "image-empty" in self.knobs else f"{self.origin}{PICTURE_PATH}{quote(query(self.turn), safe='')}.jpg"
-        )
+        url = "" if "image-empty" in self.knobs else picture_url(self.origin, self.turn)
         yield self.event("imageGenerated", url=url, thumbnailUrl=f"{url}?w=270", nextAvailableAt=None, **part)
 
     def _texts(self, chunks: int) -> Iterator[Step]:

@@ -99,6 +99,16 @@ class Request:
                 found += [part[len(prefix) :] for part in parts if part.startswith(prefix)]
         return found
 
+    @property
+    def origin(self) -> str:
+        """Where this sandbox is, as the client sees it."""
+        return "http://" + (self.header(b"host") or b"").decode("latin-1")
+
+    @property
+    def bearer(self) -> str:
+        """The token of the Authorization header; "" when it has none."""
+        return (self.header(b"authorization") or b"").decode("latin-1").removeprefix("Bearer ")
+
     def query(self) -> dict[str, str]:
         """Return the query's fields; of a repeated one, the first."""
         return parse_fields(self.query_string)

@@ -7,26 +7,23 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
 
-from bingproject.sandbox import answers, chathub_answers
-from bingproject.sandbox.catalogue import Stage
-from bingproject.sandbox.chathub_calls import KINDS
+from bingproject.sandbox import chathub_answers
+from bingproject.sandbox.chat_site import ChatSite, is_uuid
+from bingproject.sandbox.chathub_calls import picture_kind
 from bingproject.sandbox.chathub_records import Records
-from bingproject.sandbox.chathub_scenarios import SYNONYMS
-from bingproject.sandbox.chathub_state import ChatState, Conversation, Turn, Upload
+from bingproject.sandbox.chathub_state import ChatState, Conversation, Turn
 from bingproject.sandbox.exchange import Receive, Reply, Request, Scope, Send, parse_fields
 from bingproject.sandbox.m365_scenarios import ANSWER, SHARED_ANSWER, SHARED_TURN, TURN
 from bingproject.sandbox.m365_socket import HAS_METRICS, M365Socket
 from bingproject.sandbox.m365_turns import UNCOUNTED, M365Script, mark
 from bingproject.sandbox.sockets import Line, refuse
-from bingproject.sandbox.state import Account, State
+from bingproject.sandbox.state import Account
 from bingproject.sandbox.steps import Step
 from bingproject.sandbox.tokens import M365, read_token
-from bingproject.sandbox.turn_words import ANSWERED, choose
+from bingproject.sandbox.turn_words import ANSWERED
 
 SOCKET_PREFIX, UPLOAD_PATH = "/m365Copilot/Chathub/", "/m365Copilot/UploadFile"
 KNOWN = frozenset({*TURN, *ANSWER, *SHARED_TURN, *SHARED_ANSWER})
@@ -41,55 +38,38 @@ TIERS = frozenset(
 )
 TONES = ("Magic", "magic", "Gpt_", "Precise", "Balanced", "Creative")
 UPLOAD_VARIANT = b"feature.EnableImageSupportInUploadFile"
-AT_SOCKET, AT_UPLOAD = frozenset({Stage.SOCKET}), frozenset({Stage.UPLOAD})
 ONE_AT_A_TIME = 1
 
 
-class M365Hub:
+class M365Hub(ChatSite):
     """The emulated service; one object per sandbox."""
 
-    def __init__(self, state: State) -> None:
-        self.state = state
+    name, path, known = "m365", SOCKET_PREFIX, KNOWN
 
     @property
     def chat(self) -> ChatState:
         """Its conversations and turns."""
         return self.state.m365
 
-    def now(self) -> float:
-        """The sandbox's clock."""
-        return self.state.now()
-
-    def _account(self, text: str) -> Account | None:
-        token = read_token(text)
-        if token is None or not token.fits(M365, self.now()):
-            return None
-        account = self.state.account(token.account)
-        return account if account.is_alive else None
-
     # -- pictures ------------------------------------------------------------------------------------------------
 
     def upload(self, request: Request, body: bytes) -> Reply:
         """Take a picture as a data URL in a form; other forms are refused as in life."""
-        account = self._account((request.header(b"authorization") or b"").decode("latin-1").removeprefix("Bearer "))
+        account = self.holder(request.bearer, M365)
         if account is None:
             return Reply(status=401, page=False)
-        self.chat.uploads_asked += 1
-        chosen = self.state.scenarios.choose(AT_UPLOAD, account.name)
-        if chosen is not None and chosen.scenario.name in ("kblob-refused", "kblob-no-id"):
-            return Reply.json({"result": {"value": "Failed"}})
-        if chosen is not None:
-            return answers.answer(chosen.scenario, account)
+        met = self.meet_upload(account, {"result": {"value": "Failed"}})
+        if met is not None:
+            return met
         fields = parse_fields(body)
         content = _data_url(fields.get("FileBase64", ""))
-        kind = next((kind for magic, kind in KINDS.items() if content.startswith(magic)), "")
+        kind = picture_kind(content)
         if (request.header(b"x-variants") or b"") != UPLOAD_VARIANT or fields.get("scenario") != "UploadImage":
             self.state.violation("m365-upload", "scenario or X-Variants is wrong", path=request.path)
             return Reply(status=400, page=False)
         if not kind:
             return Reply.json({"result": {"value": "Failed"}})
-        name = hashlib.sha256(content).hexdigest()[:24]
-        self.chat.uploads[name] = Upload(name, account.name, content, kind, fields.get("conversationId", ""))
+        name = self.chat.keep(account.name, content, kind, fields.get("conversationId", ""))
         shown = {"docId": name, "fileName": f"{name}.{kind.partition('/')[2]}", "fileType": kind.partition("/")[2]}
         return Reply.json(shown | {"result": {"value": "Success"}})
 
@@ -100,7 +80,7 @@ class M365Hub:
         request = Request({**scope, "method": "GET"})
         await receive()
         query = request.query()
-        account = self._account(query.get("access_token", ""))
+        account = self.holder(query.get("access_token", ""), M365)
         decided = self._upgrade(request, query, account)
         if isinstance(decided, Reply) or account is None:
             self.chat.sockets.refused += 1
@@ -109,8 +89,9 @@ class M365Hub:
             return
         options = self.state.options
         socket = M365Socket(
-            self, self.chat, Line(scope, receive, send), account=account.name, query=query, handshake=decided,
-            open_seconds=options.chat_open_seconds, leave_seconds=options.chat_leave_seconds,
+            self, self.chat, Line(scope, receive, send), account=account.name, origin=request.origin,
+            query=query, handshake=decided, open_seconds=options.chat_open_seconds,
+            leave_seconds=options.chat_leave_seconds,
         )  # fmt: skip
         await socket.serve()
 
@@ -121,15 +102,7 @@ class M365Hub:
             self.state.violation("m365-address", fault, path=SOCKET_PREFIX)
         if faults:
             return Reply(f"sandbox: {'; '.join(faults)}", status=400, content_type="text/plain", page=False)
-        chosen = self.state.scenarios.choose(AT_SOCKET, account.name if account else "")
-        if chosen is None or chosen.scenario.name.startswith("handshake-"):
-            return chosen.scenario.name if chosen else ""
-        scenario = chosen.scenario
-        return Reply(b"", status=scenario.status, headers=scenario.headers, fault=scenario.fault)
-
-    def violation(self, socket: M365Socket, kind: str, detail: str) -> None:
-        """Write down what a client should not do on a socket."""
-        self.state.violation(f"m365-{kind}", detail, path=SOCKET_PREFIX, account=self.state.account(socket.account))
+        return self.meet_upgrade(account.name if account else "")
 
     # -- turns ---------------------------------------------------------------------------------------------------
 
@@ -148,13 +121,7 @@ class M365Hub:
             faults.append("the picture was never uploaded")
         turn = self._note(asked, conversation, socket.account)
         socket.turn = turn
-        try:
-            knobs, outcome = choose(self.state.scenarios, turn.text, turn.account, SYNONYMS, KNOWN)
-        except ValueError as error:
-            faults.append(str(error))
-            knobs, outcome = {}, ANSWERED
-        for fault in faults:
-            self.violation(socket, "invocation", fault)
+        knobs, outcome = self.choose(socket, turn, "invocation", faults)
         if faults or not record[HAS_METRICS]:
             # In life such a question is dropped without a word.
             outcome = "bare-type3"
@@ -164,7 +131,7 @@ class M365Hub:
         self.chat.begin(turn, conversation)
         if outcome == "token-dies":
             self.state.set_alive(self.state.account(turn.account), False)
-        return self._steps(turn, conversation, knobs, outcome)
+        return self._script(turn, conversation, knobs, outcome, socket.origin).steps()
 
     def _note(self, asked: dict[str, Any], conversation: Conversation, account: str) -> Turn:
         options = [] if asked["has_search"] else ["nosearchall"]
@@ -179,37 +146,26 @@ class M365Hub:
             self.state.violation("m365-pace", "two turns of one account at once", path=SOCKET_PREFIX)
         if not turn.tone.startswith(TONES):
             return "empty-answer"
-        if account.chat_turns is not None:
-            if account.chat_turns <= 0:
-                return "no-allowance"
-            account.chat_turns -= 1
+        if not account.take_chat_turn():
+            return "no-allowance"
         if self.now() - conversation.created_at >= self.state.options.chat_expiry:
             return "invalid-session"
         return ANSWERED
 
-    def _steps(
-        self, turn: Turn, conversation: Conversation, knobs: dict[str, float | None], outcome: str
-    ) -> Iterator[Step]:
+    def _script(
+        self, turn: Turn, conversation: Conversation, knobs: dict[str, float | None], outcome: str, origin: str
+    ) -> M365Script:
         options = self.state.options
         records = Records(
             conversation_id=conversation.id, invocation_id="0", request_id=turn.request_id, now=self.now(),
             expires=conversation.created_at + options.chat_expiry,
         )  # fmt: skip
         if outcome not in UNCOUNTED:
-            conversation.turns += 1
-            conversation.said.append(("user", turn.text))
-            conversation.name = conversation.name or turn.text[:40]
+            conversation.take(turn.text)
         records.used, records.limit = conversation.turns, options.m365_max_turns
         answer = chathub_answers.compose(turn, conversation, knobs, options.chat_words, mark=mark)
         turn.answer = answer.text
-        return M365Script(records, turn, answer, knobs, outcome=outcome, gap=options.chat_gap).steps()
-
-    def end_turn(self, socket: M365Socket, turn: Turn) -> None:
-        """Take note that a turn is over; what was answered belongs to the conversation."""
-        conversation = self.chat.conversations.get(turn.conversation)
-        if conversation is not None and turn.outcome == ANSWERED and not turn.left:
-            conversation.said.append(("bot", turn.answer))
-        self.chat.end(turn, conversation)
+        return M365Script(records, turn, answer, knobs, origin=origin, outcome=outcome, gap=options.chat_gap)
 
 
 def address_faults(request: Request, query: dict[str, str]) -> list[str]:
@@ -222,7 +178,7 @@ def address_faults(request: Request, query: dict[str, str]) -> list[str]:
     session = query.get("chatsessionid", "")
     if not session or {query.get("XRoutingParameterSessionKey"), query.get("clientrequestid")} != {session}:
         faults.append("chatsessionid, XRoutingParameterSessionKey and clientrequestid are not one value")
-    faults += [f"{name} is no uuid" for name in ("X-SessionId", "ConversationId") if not _is_uuid(query.get(name, ""))]
+    faults += [f"{name} is no uuid" for name in ("X-SessionId", "ConversationId") if not is_uuid(query.get(name, ""))]
     if query.get("source") not in ('"officeweb"', "officeweb"):
         faults.append("source is not officeweb")
     if query.get("product") != "Office" or query.get("agentHost") != "Bizchat.FullScreen":
@@ -272,10 +228,3 @@ def _data_url(text: str) -> bytes:
         return base64.b64decode(encoded, validate=True) if head.startswith("data:image/") else b""
     except binascii.Error:
         return b""
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False

@@ -13,16 +13,17 @@ HAS_METRICS = "sandbox.has_metrics"
 
 
 class M365Socket(ChatSocket):
-    """A socket that was let in; `query` is what its address says."""
+    """A socket that was let in; `query` is what its address says, `origin` where its pictures are."""
 
     def __init__(
         self, hub: Hub, chat: ChatState, line: Line,
-        *, account: str, query: dict[str, str], handshake: str, open_seconds: float, leave_seconds: float,
+        *, account: str, origin: str, query: dict[str, str], handshake: str, open_seconds: float, leave_seconds: float,
     ) -> None:  # fmt: skip
         super().__init__(
             hub, chat, line, account=account, token_for=None, handshake=handshake,
             open_seconds=open_seconds, leave_seconds=leave_seconds,
         )  # fmt: skip
+        self.origin = origin
         self.query = query
         self._asked: dict[str, Any] | None = None
 

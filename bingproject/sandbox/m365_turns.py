@@ -9,15 +9,14 @@ import json
 from collections.abc import Iterator
 from itertools import cycle
 
-from bingproject.sandbox.chathub_answers import Answer, Knobs, query, wants_search
-from bingproject.sandbox.chathub_records import SEPARATOR, SOURCES, Records, Values, encode
+from bingproject.sandbox.chathub_answers import THOUGHTS, Answer, Knobs, picture_url
+from bingproject.sandbox.chathub_records import SOURCES, Records, Values, encode
 from bingproject.sandbox.chathub_state import Turn
-from bingproject.sandbox.chathub_turns import BREAKS, GARBAGE, REFUSALS
-from bingproject.sandbox.steps import Close, Echo, End, Step, cut_anywhere, fragmented, in_one_frame
+from bingproject.sandbox.record_script import BREAKS, REFUSALS, RecordScript
+from bingproject.sandbox.steps import Echo, End, Step
 from bingproject.sandbox.turn_words import ANSWERED
 
 RATE_TEXT = "We are temporarily unable to respond to this many requests. Please try again later."
-THOUGHTS = ("The caller wants an answer. ", "It will be made of sand.")
 ECHO_SECONDS = 2.0
 # Such turns do not count against a conversation's limit.
 UNCOUNTED = frozenset(
@@ -41,42 +40,24 @@ def mark(number: int) -> str:
     return MARK.format(number)
 
 
-class M365Script:
-    """Plays one turn: `outcome` says what becomes of it, `knobs` how its records come."""
+class M365Script(RecordScript):
+    """Plays one turn of Microsoft 365's; `origin` is where its pictures are."""
 
     def __init__(
-        self, records: Records, turn: Turn, answer: Answer, knobs: Knobs, *, outcome: str = ANSWERED, gap: float = 0.0
-    ) -> None:
-        self.records = records
-        self.turn = turn
-        self.answer = answer
-        self.outcome = outcome
-        self.knobs = knobs
-        self.gap = float(knobs.get("gap") or gap)
-        self.message_id = f"b-{turn.request_id}"
-
-    def steps(self) -> Iterator[Step]:
-        """Yield the turn's steps."""
-        steps = self._play()
-        if "many-records" in self.knobs:
-            steps = in_one_frame(steps)
-        if "split-records" in self.knobs:
-            steps = cut_anywhere(steps)
-        if "split-utf8" in self.knobs:
-            steps = fragmented(steps)
-        return steps
+        self, records: Records, turn: Turn, answer: Answer, knobs: Knobs,
+        *, origin: str, outcome: str = ANSWERED, gap: float = 0.0,
+    ) -> None:  # fmt: skip
+        super().__init__(records, turn, answer, knobs, outcome=outcome, gap=gap)
+        self.origin = origin
 
     def _play(self) -> Iterator[Step]:
-        if "delay" in self.knobs:
-            yield float(self.knobs["delay"] or 0)
+        yield from self._delay()
         if self.outcome == "bare-type3":
             yield self.records.completion()
         elif self.outcome in ("silent", "pings-only"):
             yield End.SILENCE if self.outcome == "silent" else End.PINGS
         elif self.outcome in REFUSALS:
-            value, message, with_error = REFUSALS[self.outcome]
-            shown = message.format(self.records.conversation_id)
-            yield self.records.refusal(value, shown, with_error=with_error) + self.records.completion()
+            yield self._refusal(self.records.conversation_id)
         else:
             yield from self._begun()
 
@@ -107,17 +88,6 @@ class M365Script:
         left = 0 if self.outcome == "no-allowance" else 100
         return self.records.throttling | {"metering": {"LLMOnly": {"remainingAllowance": left}}}
 
-    def _break(self, kind: str) -> Iterator[Step]:
-        if kind == "cut":
-            yield End.CUT
-        elif kind == "error3":
-            yield self.records.completion("The sandbox failed.")
-        elif kind == "type7":
-            yield self.records.close()
-            yield Close(1000)
-        else:
-            yield Close(1011 if kind == "fail" else 1000)
-
     # -- turns with an answer ------------------------------------------------------------------------------------
 
     def _answer(self, kind: str, when: str) -> Iterator[Step]:
@@ -141,16 +111,23 @@ class M365Script:
                 yield self.records.update(
                     self.records.message(text=shown, contentOrigin="ChainOfThoughtSummary", **progress)
                 )
-        if self._is_searching:
-            found = {"contentType": "SearchResults", "searchQueries": [query(self.turn)]}
+        if self.is_searching:
+            found = {"contentType": "SearchResults", "searchQueries": [self.query]}
             yield self.records.update(self.records.message(text="Searching", **found, **progress | {"messageId": "p2"}))
         if "image" in self.knobs:
-            art = {"contentType": "GraphicArt", "text": query(self.turn)}
-            yield self.records.update(self.records.message(**art, **progress | {"messageId": "p3"}))
+            yield from self._picture()
 
-    @property
-    def _is_searching(self) -> bool:
-        return wants_search(self.turn, self.knobs)
+    def _picture(self) -> Iterator[Step]:
+        """Announce a picture without an address, then tell its address, and once more."""
+        made = [picture_url(self.origin, self.turn)]
+        for urls in ([], made, made):
+            listed = {"contentType": "image", "pollUrl": "", "ImageReferenceUrls": urls}
+            yield self.records.update(
+                self.records.message(
+                    messageType="Progress", messageId="p3", contentType="GraphicArt", contentOrigin="ImageGeneration",
+                    text="Generating image", contentGenerationProgressList=[listed],
+                )
+            )  # fmt: skip
 
     def _texts(self, chunks: int) -> Iterator[Step]:
         """Send the first `chunks` chunks: every other one as a delta, the next as a snapshot of all so far."""
@@ -180,28 +157,24 @@ class M365Script:
         return self.records.message(text=text, messageId=self.message_id, contentOrigin="DeepLeo", **fields)
 
     def _noise(self) -> list[str]:
-        noise = []
-        if "garbage" in self.knobs:
-            noise += [line + SEPARATOR for line in GARBAGE]
-        if "unknown-type" in self.knobs:
-            strange = self.records.message(messageType="SandCastle", text="not the answer", messageId="x")
-            noise += [self.records.update(strange), encode({"type": 42})]
+        noise = super()._noise()
         if "tool-delta" in self.knobs:
             tool = self.records.message(messageType="Progress", contentType="image", text="…", messageId="p9")
             noise.append(self.records.update(tool, writeAtCursor="not the answer"))
         return noise
 
+    def _strange(self, message: Values) -> list[str]:
+        return [encode({"type": 42})]
+
     def _ending(self) -> Iterator[Step]:
-        text = self.answer.text
-        if "shrink" in self.knobs:
-            text = f"In short: {text[: max(1, len(text) // 3)].rstrip()}"
+        text = self._last_words()
         if "final-only" not in self.knobs:
             yield self.records.update(isLastUpdate=True)
             yield self.records.update(patches=[{"op": "replace", "path": "/spokenText", "value": ""}])
         extras: Values = {"sourceAttributions": []}
-        if "suggestions" in self.knobs or self._is_searching:
+        if "suggestions" in self.knobs or self.is_searching:
             extras["suggestedResponses"] = self.records.suggestions()
-        if self._is_searching:
+        if self.is_searching:
             extras["references"] = _references()
         message = self._message(text, **extras)
         if extras != {"sourceAttributions": []}:
@@ -209,7 +182,7 @@ class M365Script:
             yield self.records.update(
                 self.records.message(messageType="ReferencesListComplete", text="", messageId="r1")
             )
-        final = self._final(text, messages=[*self._padding(), message])
+        final = self._final(text, messages=[*self._search_results(), message])
         yield final if "no-type3" in self.knobs else final + self.records.completion()
 
     def _final(self, text: str, *, messages: list[Values] | None = None) -> str:
@@ -217,11 +190,8 @@ class M365Script:
         said = [self._message(text)] if messages is None else messages
         return self.records.final([self.records.user(self.turn.text), *said], message=text)
 
-    def _padding(self) -> list[Values]:
-        if "big" not in self.knobs:
-            return []
-        text = "sand " * int((self.knobs["big"] or 0) * (1 << 20) / 5)
-        return [self.records.message(messageType="Progress", contentType="SearchResults", text=text, messageId="big")]
+    def _search_results(self) -> list[Values]:
+        return self._padding(messageType="Progress", contentType="SearchResults")
 
 
 def _references() -> Values:

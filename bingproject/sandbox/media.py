@@ -65,7 +65,7 @@ class Media:
         return Reply(jpeg, content_type="image/jpeg", page=False, headers=_public())
 
     async def _chat_picture(self, media_id: str) -> Reply:
-        """A picture of the consumer Copilot's: what it shows stands in its address."""
+        """A picture that was made in a chat: what it shows stands in its address."""
         prompt = media_id.removeprefix(CHAT_PREFIX).rpartition(".")[0]
         draw = partial(draw_picture, prompt, 0, CHAT_SIZE)
         jpeg = await asyncio.get_running_loop().run_in_executor(self._threads, draw)

@@ -49,6 +49,14 @@ class Account:
         """The IG of this account's pages: 32 upper-case hex digits, the same after a restart."""
         return hashlib.md5(self.name.encode(), usedforsecurity=False).hexdigest().upper()
 
+    def take_chat_turn(self) -> bool:
+        """Count a turn of a chat; False when the account has none left."""
+        if self.chat_turns is not None:
+            if self.chat_turns <= 0:
+                return False
+            self.chat_turns -= 1
+        return True
+
 
 @dataclass
 class Generation:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from bingproject.errors import MESSAGES, OWNER, ServiceError, UnexpectedResponseError
+from bingproject.response_headers import parse_retry_after
 
 _DETAIL_CHARACTERS = 500
-_DECIMAL = re.compile(r"\d{1,9}(?:\.\d+)?", re.ASCII)
 # The tree's words for these speak of tasks; a chat's caller sends a message again.
 _CHAT_MESSAGES = {
     "upstream_interrupted": "Bing stopped answering before the answer was complete. Send the message again.",
@@ -153,28 +150,3 @@ def is_refusal(status: int) -> bool:
 def is_page(text: str) -> bool:
     """Whether an answer is markup where something else was asked for."""
     return text.lstrip("\ufeff \t\r\n").startswith("<")
-
-
-def header(headers: Mapping[str, str], name: str) -> str:
-    """A header's value in whatever letter case it came; "" when absent."""
-    found = headers.get(name)
-    if found is None:
-        found = next((value for key, value in headers.items() if key.lower() == name), "")
-    return found
-
-
-def parse_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds Bing asks to wait; a date is measured against the response's own Date, so no clock is read."""
-    value = header(headers, "retry-after").strip()
-    if _DECIMAL.fullmatch(value):
-        return float(value)
-    until, now = _unix_seconds(value), _unix_seconds(header(headers, "date"))
-    return None if until is None or now is None else max(0.0, until - now)
-
-
-def _unix_seconds(http_date: str) -> float | None:
-    try:
-        moment = parsedate_to_datetime(http_date)
-        return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None

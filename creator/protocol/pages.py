@@ -9,8 +9,6 @@ import html
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
@@ -23,6 +21,7 @@ from bingproject.errors import (
     UpstreamRefusedError,
     UpstreamUnavailableError,
 )
+from bingproject.response_headers import find_header, parse_retry_after
 from creator.protocol.catalogue import Paths
 from creator.protocol.media import is_bing_host
 
@@ -41,7 +40,6 @@ _ECHOES = ["script", "style", "noscript", "title", "textarea", "option", "button
 _SEPARATOR = "\x1e"
 # Curly and modifier apostrophes, acute and grave accents; em and en dash.
 _FOLDED = str.maketrans("\u2019\u2018\u02bc\u00b4`\u2014\u2013", "'" * 5 + "--")
-_DECIMAL = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +64,6 @@ class Redirect:
     location: str
 
 
-def header(headers: Mapping[str, str], name: str) -> str:
-    """One header in any letter case, "" when it is absent."""
-    for key, value in headers.items():
-        if key.lower() == name:
-            return value
-    return ""
-
-
-def parse_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that Bing asks to wait; a date is measured against the response's own Date, so no clock is read."""
-    value = header(headers, "retry-after").strip()
-    if _DECIMAL.fullmatch(value):
-        return float(value)
-    until, now = _unix_seconds(value), _unix_seconds(header(headers, "date"))
-    return None if until is None or now is None else max(0.0, until - now)
-
-
-def _unix_seconds(http_date: str) -> float | None:
-    try:
-        moment = parsedate_to_datetime(http_date)
-        return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
 def check_status(status: int, headers: Mapping[str, str]) -> None:
     """Raise for the statuses that mean the same everywhere: 5xx, 429, 403."""
     if status >= 500:
@@ -109,7 +82,7 @@ def parse_redirect(status: int, headers: Mapping[str, str], paths: Paths) -> Red
     Raises: CookieExpiredError when it leads anywhere but to the creator, as a sign-in does;
     UnexpectedResponseError when it leads nowhere.
     """
-    location = header(headers, "location").strip()
+    location = find_header(headers, "location").strip()
     if not location:
         raise UnexpectedResponseError(code="upstream_protocol_error", detail=f"status {status} without Location")
     try:

@@ -16,16 +16,10 @@ from django_q.models import Task as Job
 from django_q.tasks import async_task
 from unfold.admin import ModelAdmin
 
+from tests.operating import page
 from tests.waiting_jobs import IS_IN_DATABASE, forget_jobs, waiting_jobs
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def operator(client: Client) -> Client:
-    """A browser with an operator logged in."""
-    client.force_login(User.objects.create_superuser("admin", password="x"))
-    return client
 
 
 def make_job(name: str, *, success: bool) -> Job:
@@ -40,13 +34,6 @@ def make_job(name: str, *, success: bool) -> Job:
         result="2 ok" if success else "Traceback: it failed",
         success=success,
     )
-
-
-def page(operator: Client, name: str, *arguments: object) -> str:
-    """The text of one page, which must open."""
-    answer = operator.get(reverse(f"admin:{name}", args=arguments))
-    assert answer.status_code == 200
-    return answer.content.decode()
 
 
 def test_finished_jobs_can_be_looked_at(operator: Client) -> None:

@@ -30,6 +30,9 @@ PICTURE = (
 )
 PATH = "/v1/chat/completions"
 NEAR_SECONDS = 15
+HOUR = 3600
+REFUSED, PROTOCOL, LOST = "upstream_refused", "upstream_protocol_error", "upstream_interrupted"
+UNREACHABLE, EXPIRED, THROTTLED = "upstream_unreachable", "cookie_expired", "throttled"
 _numbers = itertools.count(1)
 
 # What each code looks like on OpenAI's routes.
@@ -76,6 +79,55 @@ class Row:
 
     def __str__(self) -> str:
         return self.scenario
+
+
+# What every service meets alike: opening a conversation, opening the socket, sending a picture.
+EVERY_CREATE = [
+    Row("1", "create-cut", UNREACHABLE),
+    Row("1", "create-500", UNREACHABLE),
+    Row("1", "create-503", UNREACHABLE),
+    Row("2", "create-429", THROTTLED, rest_seconds=HOUR),
+    Row("2", "create-429-retry-after", THROTTLED, rest_seconds=7, retry_after=7),
+    Row("3", "create-html", REFUSED),
+    Row("3", "create-redirect", REFUSED),
+    Row("4", "create-401", EXPIRED, account="expired"),
+    Row("6", "create-garbage", PROTOCOL),
+    Row("6", "create-list", PROTOCOL),
+]
+EVERY_SOCKET = [
+    Row("1", "socket-cut", UNREACHABLE),
+    Row("1", "socket-502", UNREACHABLE),
+    Row("4", "socket-401", EXPIRED, account="expired"),
+    Row("7", "socket-404", REFUSED),
+    Row("8", "socket-429", THROTTLED, rest_seconds=HOUR),
+    Row("8", "socket-429-retry-after", THROTTLED, rest_seconds=7, retry_after=7),
+]
+EVERY_UPLOAD = [
+    Row("28", "kblob-refused", "image_rejected", has_picture=True, param="messages"),
+    Row("4", "kblob-401", EXPIRED, has_picture=True, account="expired"),
+    Row("8", "kblob-429", THROTTLED, has_picture=True, rest_seconds=HOUR),
+    Row("1", "kblob-503", UNREACHABLE, has_picture=True),
+]
+# What the two that speak SignalR meet alike: greeting, breaking off, silence. Before the first text it is tried again.
+HUB_SOCKET = [
+    *EVERY_SOCKET,
+    Row("7", "socket-403", REFUSED),
+    Row("9", "handshake-error", PROTOCOL),
+    Row("17", "handshake-cut", LOST),
+]
+_HUB_BREAKS = ("cut", "close", "fail", "type7", "error3")
+HUB_TURN = [
+    Row("12", "invalid-session", LOST, tries=2),
+    *(Row("17", f"{kind}-before", LOST, tries=2) for kind in _HUB_BREAKS),
+    *(Row("18", f"{kind}-after", LOST, is_late=True) for kind in _HUB_BREAKS),
+    Row("19", "empty-answer", LOST, tries=2),
+]
+HUB_SILENCE = [
+    Row("20", "silent", "timeout"),
+    Row("20", "pings-only", "timeout"),
+    Row("20", "silent-after", "timeout", is_late=True),
+    Row("20", "pings-after", "timeout", is_late=True),
+]
 
 
 @dataclass
@@ -166,6 +218,15 @@ class ChatScene:
                 self.check_tries(row, asked)
                 self.check_rest(asked)
         self.check_account(Row("", "", ""))
+
+    def check_takeover(self, row: Row, other: Account) -> None:
+        """Another account answers in the place of the one at fault; the caller notices nothing."""
+        set_capability(other, other.kind, per_minute=None, served_at=self.account.created_at)
+        self.play(row.scenario, account="alice")
+        asked = self.ask("hello", stream=True, rule=True)
+        assert (asked.status, asked.finish_reason) == (200, "stop")
+        assert Turn.objects.get().account == other
+        self.check_rest(asked)
 
     def check_account(self, row: Row) -> None:
         """State and cool-down; its pictures go on whatever its chat does."""

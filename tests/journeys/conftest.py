@@ -35,27 +35,29 @@ def chats(site: LiveServer, hub: SandboxServer, http: httpx.Client, settings: Se
 
 
 @pytest.fixture
-def chat_scene(http: httpx.Client, hub: SandboxServer, settings: Settings) -> ChatScene:
-    """The same for chats: an account that is signed in, and patience for a busy machine."""
+def patient_hub(hub: SandboxServer, settings: Settings) -> SandboxServer:
+    """The sandbox for chats, with patience for a busy machine."""
     settings.UPSTREAM_TIMEOUT_SECONDS = 5.0
     settings.CHAT_FIRST_RECORD_SECONDS = settings.CHAT_GAP_SECONDS = 10.0
-    return make_chat_scene(http, hub)
+    return hub
 
 
 @pytest.fixture
-def copilot_scene(http: httpx.Client, hub: SandboxServer, settings: Settings) -> ChatScene:
+def chat_scene(http: httpx.Client, patient_hub: SandboxServer) -> ChatScene:
+    """The same for chats, with an account of Bing's that is signed in."""
+    return make_chat_scene(http, patient_hub)
+
+
+@pytest.fixture
+def copilot_scene(http: httpx.Client, patient_hub: SandboxServer) -> ChatScene:
     """The same over the consumer Copilot."""
-    settings.UPSTREAM_TIMEOUT_SECONDS = 5.0
-    settings.CHAT_FIRST_RECORD_SECONDS = settings.CHAT_GAP_SECONDS = 10.0
-    return make_token_scene(http, hub, "copilot")
+    return make_token_scene(http, patient_hub, "copilot")
 
 
 @pytest.fixture
-def m365_scene(http: httpx.Client, hub: SandboxServer, settings: Settings) -> ChatScene:
+def m365_scene(http: httpx.Client, patient_hub: SandboxServer) -> ChatScene:
     """The same over Microsoft 365 Copilot."""
-    settings.UPSTREAM_TIMEOUT_SECONDS = 5.0
-    settings.CHAT_FIRST_RECORD_SECONDS = settings.CHAT_GAP_SECONDS = 10.0
-    return make_token_scene(http, hub, "m365")
+    return make_token_scene(http, patient_hub, "m365")
 
 
 @pytest.fixture

@@ -116,15 +116,21 @@ def test_thoughts_sources_and_suggestions(living: Chats, kind: str, stream: bool
 @both
 @ways
 def test_a_picture_that_is_made(living: Chats, kind: str, stream: bool) -> None:
-    """As Markdown and as an annotation over it; the chat is recognised with the picture in it."""
+    """Once, as Markdown and as an annotation over it, and it is there; the chat is recognised with it in it."""
     set_capability(make_token_account(kind), kind, per_minute=None)
     words = "draw a fox sandbox:image"
     asked = ask(living, words, model=kind, stream=stream)
-    if kind == "copilot":
-        (note,) = asked.message["annotations"]
-        cited = note["url_citation"]
-        shown = asked.content[cited["start_index"] : cited["end_index"]]
-        assert shown == f"![{cited['title']}]({cited['url']})"
+    (note,) = asked.message["annotations"]
+    cited = note["url_citation"]
+    shown = asked.content[cited["start_index"] : cited["end_index"]]
+    # Only the consumer Copilot says what its picture shows.
+    title, alt = {"copilot": ("draw a fox", "draw a fox"), "m365": ("Generated image", "")}[kind]
+    assert (cited["title"], shown) == (title, f"![{alt}]({cited['url']})")
+    assert asked.content.count("![") == 1
+    assert f"You wrote: “{words}”" in asked.content
+    picture = httpx.get(cited["url"])
+    assert cited["url"].startswith(living.hub.url)
+    assert (picture.status_code, picture.headers["content-type"]) == (200, "image/jpeg")
     past = [{"role": "user", "content": words}, {"role": "assistant", "content": asked.content}]
     ask(living, "and now", past, model=kind, stream=stream)
     assert Conversation.objects.get().turn_count == 2
@@ -223,7 +229,7 @@ def test_two_calls_over_the_living(living: Chats, kind: str, settings: Settings)
         assert answer.headers["x-bing-served-by"] == kind
         messages.append(answer.json()["message"])
         assert words in messages[-1]
-    assert ["![" in message for message in messages] == [False, kind == "copilot"]
+    assert ["![" in message for message in messages] == [False, True]
     assert Conversation.objects.get().create_count == 1
     at_rest(living)
 

@@ -9,38 +9,33 @@ import pytest
 from pytest_django import Settings
 
 from accounts.models import AccountState
-from chat.models import Conversation, Turn
-from tests.factories import make_token_account, set_capability
-from tests.journeys.chat_refusals import ChatScene, Row, check_failure
+from chat.models import Conversation
+from tests.factories import make_token_account
+from tests.journeys.chat_refusals import (
+    EVERY_CREATE,
+    EVERY_SOCKET,
+    EVERY_UPLOAD,
+    EXPIRED,
+    LOST,
+    PROTOCOL,
+    REFUSED,
+    UNREACHABLE,
+    ChatScene,
+    Row,
+    check_failure,
+)
 from tests.journeys.refusals import free_port
 
-HOUR = 3600
-REFUSED, PROTOCOL, LOST = "upstream_refused", "upstream_protocol_error", "upstream_interrupted"
-UNREACHABLE, EXPIRED, THROTTLED = "upstream_unreachable", "cookie_expired", "throttled"
 CHALLENGED = "challenge_required"
 
 CREATE = [
-    Row("1", "create-cut", UNREACHABLE),
-    Row("1", "create-500", UNREACHABLE),
-    Row("1", "create-503", UNREACHABLE),
-    Row("2", "create-429", THROTTLED, rest_seconds=HOUR),
-    Row("2", "create-429-retry-after", THROTTLED, rest_seconds=7, retry_after=7),
-    Row("3", "create-html", REFUSED),
-    Row("3", "create-redirect", REFUSED),
-    Row("4", "create-401", EXPIRED, account="expired"),
+    *EVERY_CREATE,
     Row("5", "create-blocked", "account_blocked", account="blocked"),
-    Row("6", "create-garbage", PROTOCOL),
-    Row("6", "create-list", PROTOCOL),
     Row("6", "create-404", PROTOCOL),
     Row("22", "create-clearance", CHALLENGED, account="challenged"),
 ]
 SOCKET = [
-    Row("1", "socket-cut", UNREACHABLE),
-    Row("1", "socket-502", UNREACHABLE),
-    Row("4", "socket-401", EXPIRED, account="expired"),
-    Row("7", "socket-404", REFUSED),
-    Row("8", "socket-429", THROTTLED, rest_seconds=HOUR),
-    Row("8", "socket-429-retry-after", THROTTLED, rest_seconds=7, retry_after=7),
+    *EVERY_SOCKET,
     Row("22", "socket-clearance", CHALLENGED, account="challenged"),
     Row("25", "socket-region", REFUSED),
 ]
@@ -71,13 +66,7 @@ ACCOUNT = [
     Row("23", "challenge-copilot", CHALLENGED, account="challenged"),
     Row("23", "challenge-strange", CHALLENGED, account="challenged"),
 ]
-UPLOAD = [
-    Row("28", "kblob-refused", "image_rejected", has_picture=True, param="messages"),
-    Row("28", "kblob-no-id", "image_rejected", has_picture=True, param="messages"),
-    Row("4", "kblob-401", EXPIRED, has_picture=True, account="expired"),
-    Row("8", "kblob-429", THROTTLED, has_picture=True, rest_seconds=HOUR),
-    Row("1", "kblob-503", UNREACHABLE, has_picture=True),
-]
+UPLOAD = [*EVERY_UPLOAD, Row("28", "kblob-no-id", "image_rejected", has_picture=True, param="messages")]
 SILENCE = [Row("20", "silent", "timeout"), Row("20", "silent-after", "timeout", is_late=True)]
 
 
@@ -115,13 +104,7 @@ def test_silence(copilot_scene: ChatScene, settings: Settings, subtests: pytest.
 @pytest.mark.parametrize("row", ACCOUNT[:3], ids=str)
 def test_another_account_takes_over(copilot_scene: ChatScene, row: Row) -> None:
     """The caller notices nothing."""
-    other = make_token_account("copilot", "bob")
-    set_capability(other, "copilot", per_minute=None, served_at=copilot_scene.account.created_at)
-    copilot_scene.play(row.scenario, account="alice")
-    asked = copilot_scene.ask("hello", stream=True, rule=True)
-    assert (asked.status, asked.finish_reason) == (200, "stop")
-    assert Turn.objects.get().account == other
-    copilot_scene.check_rest(asked)
+    copilot_scene.check_takeover(row, make_token_account("copilot", "bob"))
 
 
 def test_a_clearance_that_goes_between_two_turns(copilot_scene: ChatScene) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from bingproject.errors import ServiceError
-from chat.protocol.failures import BackEnd, header, is_page, is_refusal
+from bingproject.response_headers import find_header
+from chat.protocol.failures import BackEnd, is_page, is_refusal
 
 COPILOT = BackEnd(
     "Copilot",
@@ -45,8 +46,8 @@ def parse_refusal(status: int, headers: Mapping[str, str], text: str, what: str)
     """
     if _REGION_WORDS in text.casefold():
         return COPILOT.fail("upstream_refused", f"{what} answered with status {status}: not in this region")
-    is_html = "text/html" in header(headers, "content-type").lower() or is_page(text)
-    if header(headers, _CLOUDFLARE_HEADER) == "challenge" or (status == 403 and is_html):
+    is_html = "text/html" in find_header(headers, "content-type").lower() or is_page(text)
+    if find_header(headers, _CLOUDFLARE_HEADER) == "challenge" or (status == 403 and is_html):
         return COPILOT.fail(
             "challenge_required", f"{what} answered with status {status} and a page", message=_CLEARANCE_MESSAGE
         )

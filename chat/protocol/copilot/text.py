@@ -6,6 +6,7 @@ Source: docs/wire/copilot.md, section 4.2.
 
 from __future__ import annotations
 
+from chat.protocol.answers import Answer
 from chat.protocol.marks import Stripper, strip_marks
 from chat.protocol.mending import Halves
 
@@ -20,37 +21,22 @@ class _Part:
         self.sent = self.pieces
 
 
-class AnswerText:
+class AnswerText(Answer):
     """The answer of one turn, gathered over its parts."""
 
-    __slots__ = ("_deltas", "_halves", "_parts", "_stripper")
+    __slots__ = ("_halves", "_parts", "_stripper")
 
     def __init__(self) -> None:
+        super().__init__()
         self._parts: dict[str, _Part] = {}
-        self._deltas: list[str] = []
         self._halves = Halves()
         self._stripper = Stripper()
-
-    @property
-    def streamed(self) -> str:
-        """All deltas joined."""
-        return "".join(self._deltas)
 
     @property
     def final(self) -> str:
         """The answer as it last stood."""
         text = strip_marks("".join(piece for part in self._parts.values() for piece in part.pieces))
         return text if text.strip() else self.streamed
-
-    @property
-    def has_started(self) -> bool:
-        """Whether anything is out."""
-        return bool(self._deltas)
-
-    @property
-    def is_blank(self) -> bool:
-        """Whether nothing but white space is out."""
-        return not any(delta.strip() for delta in self._deltas)
 
     def append(self, part_id: str, text: str) -> str:
         """Take more of a part; what of it may go out now, "" when nothing may."""

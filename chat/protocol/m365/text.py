@@ -8,43 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from chat.protocol.answers import Answer
 from chat.protocol.m365.notice import NoticeGate
 from chat.protocol.marks import Stripper, strip_marks
 from chat.protocol.mending import Halves
 
 
-class AnswerText:
+class AnswerText(Answer):
     """The answer of one turn."""
 
-    __slots__ = ("_deltas", "_final", "_gate", "_halves", "_pieces", "_stripper")
+    __slots__ = ("_final", "_gate", "_halves", "_pieces", "_stripper")
 
     def __init__(self) -> None:
+        super().__init__()
         self._pieces = [""]
         self._final: str | None = None
-        self._deltas: list[str] = []
         self._halves = Halves()
         self._gate = NoticeGate()
         self._stripper = Stripper()
 
     @property
-    def streamed(self) -> str:
-        """All deltas joined."""
-        return "".join(self._deltas)
-
-    @property
     def final(self) -> str:
         """The answer as it last stood."""
         return strip_marks(self._known() if self._final is None else self._final)
-
-    @property
-    def has_started(self) -> bool:
-        """Whether anything is out."""
-        return bool(self._deltas)
-
-    @property
-    def is_blank(self) -> bool:
-        """Whether nothing but white space is out."""
-        return not any(delta.strip() for delta in self._deltas)
 
     @property
     def is_notice(self) -> bool:

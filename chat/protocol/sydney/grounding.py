@@ -1,4 +1,4 @@
-"""What stands around an answer: searches, their results, citations, suggestions, and how many turns are used.
+"""What stands around an answer: searches, their results, citations.
 
 Source: docs/wire/chathub.md, section 5.
 """
@@ -8,11 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from chat.protocol.chathub import parse_suggestions, parse_throttling
 from chat.protocol.events import Source
 from chat.protocol.sydney.records import Message
-
-__all__ = ["parse_citations", "parse_query", "parse_results", "parse_suggestions", "parse_throttling"]
 
 _QUERY = re.compile(r'\(query="(.*)"\)', re.DOTALL)
 

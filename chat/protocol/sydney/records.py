@@ -1,7 +1,6 @@
 """Bing's records as values: the keys that are needed, from text that may be damaged.
 
-The quick way reads a record straight into the few fields below and skips the rest (cards repeat the whole text). A
-record that it refuses is read the slow way, which bears wrong types and half characters.
+The quick way reads a record straight into the few fields below and skips the rest (cards repeat the whole text).
 Source: docs/wire/chathub.md, section 5.
 """
 
@@ -11,22 +10,17 @@ from typing import Any
 
 import msgspec
 
-from chat.protocol.mending import load_object, mend
+from chat.protocol import chathub
+from chat.protocol.mending import mend
 
 
-class Message(msgspec.Struct, rename="camel", gc=False):
-    """One message of a record; every field may be absent or of another type than it should be."""
+class Message(chathub.Message, rename="camel", gc=False):
+    """One of Bing's messages."""
 
-    text: Any = None
-    author: Any = None
-    message_id: Any = None
-    message_type: Any = None
-    content_origin: Any = None
     hidden_text: Any = None
     invocation: Any = None
     grounding_info: Any = None
     source_attributions: Any = None
-    suggested_responses: Any = None
 
 
 class Update(msgspec.Struct, rename="camel", gc=False):
@@ -36,24 +30,8 @@ class Update(msgspec.Struct, rename="camel", gc=False):
     throttling: Any = None
 
 
-class Item(msgspec.Struct, rename="camel", gc=False):
-    """The end of a turn. A failed one has neither messages nor throttling."""
-
-    messages: list[Message] | None = None
-    throttling: Any = None
-    result: Any = None
-
-
-class Record(msgspec.Struct, rename="camel", gc=False):
-    """Any record; `type` is None in the answer to the handshake."""
-
-    type: Any = None
-    target: Any = None
-    arguments: list[Update] | None = None
-    item: Item | None = None
-    error: Any = None
-
-
+Item = chathub.Item[Message]
+Record = chathub.Record[Update, Message]
 _decode = msgspec.json.Decoder(Record).decode
 
 
@@ -64,32 +42,10 @@ def parse_record(raw: bytes) -> Record | None:
     """
     try:
         return _decode(raw)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return _parse_damaged(raw)
+    except chathub.UNREADABLE:
+        return chathub.parse_damaged(raw, Message, _parse_update)
 
 
-def _parse_damaged(raw: bytes) -> Record | None:
-    damaged = load_object(raw)
-    if damaged is None:
-        return None
-    record = mend(damaged)
-    arguments, item = record.get("arguments"), record.get("item")
-    return Record(
-        type=record.get("type"),
-        target=record.get("target"),
-        arguments=[_update(element) for element in _dicts(arguments)],
-        item=Item(_messages(item), item.get("throttling"), item.get("result")) if isinstance(item, dict) else None,
-        error=record.get("error"),
-    )
-
-
-def _update(element: dict[str, Any]) -> Update:
-    return Update(_messages(element), element.get("throttling"))
-
-
-def _messages(holder: dict[str, Any]) -> list[Message]:
-    return [msgspec.convert(message, Message) for message in _dicts(holder.get("messages"))]
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [element for element in value if isinstance(element, dict)] if isinstance(value, list) else []
+def _parse_update(argument: dict[str, Any]) -> Update:
+    mended = mend(argument)
+    return Update(chathub.parse_messages(mended, Message), mended.get("throttling"))

@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import quote
 
 from bingproject.errors import ServiceError
-from chat.protocol.failures import BING, header, parse_result, parse_retry_after, unexpected
+from bingproject.response_headers import find_header, parse_retry_after
+from chat.protocol.failures import BING, parse_result, unexpected
 from chat.protocol.requests import HttpRequest
 
 CREATE_PATH = "/turing/conversation/create?bundleVersion=1.1809.0"
@@ -56,8 +57,8 @@ def parse_create_response(status: int, headers: Mapping[str, str], text: str) ->
     """
     _check_status(status, headers)
     answer = _read_success(text, "create")
-    token = header(headers, TOKEN_HEADER)
-    signature = header(headers, SIGNATURE_HEADER) or _string(answer, "conversationSignature")
+    token = find_header(headers, TOKEN_HEADER)
+    signature = find_header(headers, SIGNATURE_HEADER) or _string(answer, "conversationSignature")
     conversation_id, client_id = _string(answer, "conversationId"), _string(answer, "clientId")
     if not conversation_id or not client_id:
         raise unexpected("create answered without ids", ", ".join(sorted(answer)))

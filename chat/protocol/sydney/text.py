@@ -6,6 +6,8 @@ Source: docs/wire/chathub.md, section 5.4.
 
 from __future__ import annotations
 
+from chat.protocol.answers import Answer
+
 
 class _Block:
     """One message of the answer: what of it is out, and how it last stood."""
@@ -17,37 +19,22 @@ class _Block:
         self.latest = latest
 
 
-class AnswerText:
+class AnswerText(Answer):
     """The answer of one turn, gathered over its messages."""
 
-    __slots__ = ("_blocks", "_deltas", "_held")
+    __slots__ = ("_blocks", "_held")
 
     def __init__(self) -> None:
+        super().__init__()
         self._blocks: dict[str, _Block] = {}
-        self._deltas: list[str] = []
         # Messages that so far only repeat the beginning of what is out: the same answer under a new id, or a new one.
         self._held: dict[str, str] = {}
-
-    @property
-    def streamed(self) -> str:
-        """All deltas joined."""
-        return "".join(self._deltas)
 
     @property
     def final(self) -> str:
         """The answer as it last stood."""
         text = "".join(block.latest for block in self._blocks.values())
         return text if text.strip() else self.streamed
-
-    @property
-    def has_started(self) -> bool:
-        """Whether anything is out."""
-        return bool(self._deltas)
-
-    @property
-    def is_blank(self) -> bool:
-        """Whether nothing but white space is out."""
-        return not any(delta.strip() for delta in self._deltas)
 
     def update(self, message_id: str, text: str) -> str:
         """Take a message's whole text; the part that may go out now, "" when there is none.

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from django.test import Client
-from django.urls import reverse
 
 from accounts.models import SCOPES, Account, WhitelistedUser
+from tests import operating
 
 SECRET = "the-secret-cookie-value-of-anna-wxyz"
 Commit = Callable[..., Any]
@@ -16,9 +16,7 @@ Commit = Callable[..., Any]
 
 def page(operator: Client, name: str, *arguments: Any) -> str:
     """The text of one admin page, which must open."""
-    answer = operator.get(reverse(f"admin:accounts_{name}", args=arguments))
-    assert answer.status_code == 200
-    return answer.content.decode()
+    return operating.page(operator, f"accounts_{name}", *arguments)
 
 
 def form(account: Account | None = None, /, **changed: Any) -> dict[str, Any]:
@@ -43,15 +41,12 @@ def form(account: Account | None = None, /, **changed: Any) -> dict[str, Any]:
 
 def send(operator: Client, page_name: str, /, *arguments: Any, **fields: Any) -> str:
     """Send a form and follow to the page that comes of it."""
-    answer = operator.post(reverse(f"admin:accounts_{page_name}", args=arguments), fields, follow=True)
-    assert answer.status_code == 200
-    return answer.content.decode()
+    return operating.send(operator, f"accounts_{page_name}", *arguments, **fields)
 
 
 def act(operator: Client, model: str, action: str, *rows: Any) -> str:
     """Choose an action for some rows of a list."""
-    chosen = [row.pk for row in rows]
-    return send(operator, f"{model}_changelist", action=action, _selected_action=chosen)
+    return operating.act(operator, f"accounts_{model}", action, *rows)
 
 
 def user_form(user_id: str, **changed: str) -> dict[str, str]:

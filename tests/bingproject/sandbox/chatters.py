@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +21,19 @@ HANDSHAKE = '{"protocol":"json","version":1}' + SEPARATOR
 ORIGIN: Any = "https://www.bing.com"
 
 
+def read_objects(texts: Iterable[str]) -> list[dict[str, Any]]:
+    """Those of some texts that are JSON objects."""
+    found = []
+    for text in texts:
+        try:
+            value = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            found.append(value)
+    return found
+
+
 @dataclass
 class Heard:
     """What came over one socket: text messages, the good records in them, and how it ended (None: still open)."""
@@ -31,15 +44,8 @@ class Heard:
     @property
     def records(self) -> list[dict[str, Any]]:
         """The records that are JSON objects, pings and the handshake's answer left out."""
-        found = []
-        for text in "".join(self.frames).split(SEPARATOR):
-            try:
-                record = json.loads(text)
-            except ValueError:
-                continue
-            if isinstance(record, dict) and record.get("type") not in (None, 6):
-                found.append(record)
-        return found
+        records = read_objects("".join(self.frames).split(SEPARATOR))
+        return [record for record in records if record.get("type") not in (None, 6)]
 
     @property
     def messages(self) -> list[dict[str, Any]]:

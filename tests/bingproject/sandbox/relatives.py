@@ -13,7 +13,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from bingproject.sandbox.server import SandboxServer
 from bingproject.sandbox.tokens import COPILOT, M365, TENANT, make_token, object_id
-from tests.bingproject.sandbox.chatters import HANDSHAKE, SEPARATOR, Heard, listen
+from tests.bingproject.sandbox.chatters import HANDSHAKE, SEPARATOR, Heard, listen, read_objects
 
 COPILOT_ORIGIN: Any = "https://copilot.microsoft.com"
 M365_ORIGIN: Any = "https://m365.cloud.microsoft"
@@ -34,15 +34,7 @@ class Events:
     @property
     def events(self) -> list[dict[str, Any]]:
         """The frames that are events."""
-        found = []
-        for frame in self.frames:
-            try:
-                one = json.loads(frame)
-            except ValueError:
-                continue
-            if isinstance(one, dict) and isinstance(one.get("event"), str):
-                found.append(one)
-        return found
+        return [one for one in read_objects(self.frames) if isinstance(one.get("event"), str)]
 
     @property
     def kinds(self) -> list[str]:

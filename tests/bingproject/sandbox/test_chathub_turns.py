@@ -11,7 +11,8 @@ from bingproject.sandbox.catalogue import CATALOGUE, Stage
 from bingproject.sandbox.chathub_answers import compose
 from bingproject.sandbox.chathub_records import PING, SEPARATOR, Records
 from bingproject.sandbox.chathub_state import Conversation, Turn
-from bingproject.sandbox.chathub_turns import BREAKS, Script
+from bingproject.sandbox.chathub_turns import Script
+from bingproject.sandbox.record_script import BREAKS
 from bingproject.sandbox.steps import Close, End, Fragments, Step
 from bingproject.sandbox.turn_words import ANSWERED
 from tests.bingproject.sandbox.chatters import Heard

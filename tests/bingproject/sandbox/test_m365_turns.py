@@ -22,7 +22,7 @@ def play(outcome: str = ANSWERED, *knobs: str) -> list[Step]:
     records = Records(conversation_id="c1", invocation_id="0", request_id="r1", now=0.0, expires=21600.0)
     wanted: dict[str, float | None] = dict.fromkeys(knobs)
     answer = compose(turn, Conversation("c1", "", "alice", 0.0), wanted, 0, mark=mark)
-    return list(M365Script(records, turn, answer, wanted, outcome=outcome).steps())
+    return list(M365Script(records, turn, answer, wanted, origin="http://sandbox.test", outcome=outcome).steps())
 
 
 def heard(steps: list[Step]) -> Heard:
@@ -70,11 +70,21 @@ def test_sources_are_references_and_marks() -> None:
 
 def test_thoughts_and_tools() -> None:
     """Reasoning grows by snapshots; a tool's writeAtCursor is no part of the answer."""
-    steps = play(ANSWERED, "think", "tool-delta", "image")
+    steps = play(ANSWERED, "think", "tool-delta")
     thoughts = [one["text"] for one in heard(steps).messages if one.get("contentOrigin") == "ChainOfThoughtSummary"]
     assert thoughts[1].startswith(thoughts[0])
     assert pieces(steps) == PLAIN
-    assert any(one.get("contentType") == "GraphicArt" for one in heard(steps).messages)
+
+
+def test_a_picture() -> None:
+    """It is announced without an address, and then told twice; the words of the answer are as ever."""
+    steps = play(ANSWERED, "image")
+    told = [one for one in heard(steps).messages if one.get("contentOrigin") == "ImageGeneration"]
+    assert {(one["messageType"], one["contentType"]) for one in told} == {("Progress", "GraphicArt")}
+    listed = [one["contentGenerationProgressList"][0]["ImageReferenceUrls"] for one in told]
+    made = ["http://sandbox.test/th/id/BCO.How%20high%20%E2%80%9Cis%E2%80%9D%20the%20tide%2C%20na%C3%AFvely%3F.jpg"]
+    assert listed == [[], made, made]
+    assert pieces(steps) == PLAIN
 
 
 @pytest.mark.parametrize(

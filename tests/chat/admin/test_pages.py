@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -15,40 +13,18 @@ from django.urls import reverse
 from django.utils import timezone
 
 from chat.models import Conversation, Origin, Turn, TurnState
+from tests import operating
 from tests.chat.turns import make_conversation, make_turn
 from tests.factories import make_account
+from tests.operating import act, log_in_viewer, page
 
 pytestmark = pytest.mark.django_db
 OPEN = {"token": "a-secret-token"}
 
 
-@pytest.fixture
-def operator(client: Client) -> Client:
-    """A browser with an operator logged in."""
-    client.force_login(User.objects.create_superuser("admin", password="x"))
-    return client
-
-
-def page(operator: Client, name: str, *arguments: Any, **query: str) -> str:
-    """The text of one page, which must open."""
-    answer = operator.get(reverse(f"admin:chat_conversation_{name}", args=arguments), query)
-    assert answer.status_code == 200
-    return answer.content.decode()
-
-
-def act(operator: Client, action: str, *rows: Conversation) -> str:
-    """Choose an action for some conversations, and follow to the page that comes of it."""
-    fields = {"action": action, "_selected_action": [row.pk for row in rows]}
-    answer = operator.post(reverse("admin:chat_conversation_changelist"), fields, follow=True)
-    assert answer.status_code == 200
-    return answer.content.decode()
-
-
 def listed(operator: Client, **query: str) -> set[uuid.UUID]:
     """Which conversations the list shows for a query."""
-    text = page(operator, "changelist", **query)
-    rows = Conversation.objects.values_list("pk", flat=True)
-    return {pk for pk in rows if reverse("admin:chat_conversation_change", args=[pk]) in text}
+    return operating.listed(operator, Conversation, **query)
 
 
 # --- the list -------------------------------------------------------------------------------------------------------
@@ -59,12 +35,12 @@ def test_the_list_shows_what_matters(operator: Client) -> None:
     account = make_account("anna")
     make_conversation(holder="user:bert", account=account, origin=Origin.TWO_CALL, last_error="throttled")
     with CaptureQueriesContext(connection) as first:
-        text = page(operator, "changelist")
+        text = page(operator, "chat_conversation_changelist")
     assert all(word in text for word in ("Closed at Bing", "bert", "balanced", "anna", "Two calls", "throttled"))
     for _ in range(5):
         make_conversation(account=account)
     with CaptureQueriesContext(connection) as second:
-        page(operator, "changelist")
+        page(operator, "chat_conversation_changelist")
     assert len(second) == len(first)
     counts = [query["sql"] for query in second if "COUNT(" in query["sql"] and "chat_conversation" in query["sql"]]
     assert counts
@@ -123,7 +99,7 @@ def test_the_transcript_is_read_as_a_chat(operator: Client) -> None:
     make_turn(
         row, index=1, prompt="two", answer="", state=TurnState.FAILED, error_code="timeout", error_detail="silence"
     )
-    text = page(operator, "change", row.pk)
+    text = page(operator, "chat_conversation_change", row.pk)
     words = ("Be &lt;kind&gt;.", "&lt;script&gt;one", "first answer", "two", "Failed", "timeout", "silence", "anna")
     assert all(word in text for word in words)
     assert text.index("first answer") < text.index("silence")
@@ -138,16 +114,16 @@ def test_a_cut_answer_is_shown_as_far_as_it_went(operator: Client) -> None:
     """With who cut it."""
     row = make_conversation()
     make_turn(row, prompt="count to ten", answer="one, two", state=TurnState.CUT)
-    text = page(operator, "change", row.pk)
+    text = page(operator, "chat_conversation_change", row.pk)
     assert text.index("Cut at the caller") < text.index("count to ten") < text.index("one, two")
 
 
 def test_where_texts_are_not_kept_figures_stand(operator: Client) -> None:
     """How much was said, and that nothing of it is kept."""
     row = make_conversation()
-    assert "Nothing has been said yet." in page(operator, "change", row.pk)
+    assert "Nothing has been said yet." in page(operator, "chat_conversation_change", row.pk)
     make_turn(row, prompt="", answer="", sent_characters=12, received_characters=345)
-    text = page(operator, "change", row.pk)
+    text = page(operator, "chat_conversation_change", row.pk)
     assert "12 characters asked, 345 answered; texts are not kept." in text
 
 
@@ -157,7 +133,7 @@ def test_of_a_very_long_chat_the_newest_turns_are_shown(operator: Client) -> Non
     Turn.objects.bulk_create(
         Turn(conversation=row, index=number, prompt=f"question {number}.", started_at=now) for number in range(103)
     )
-    text = page(operator, "change", row.pk)
+    text = page(operator, "chat_conversation_change", row.pk)
     assert "3 earlier turns not shown." in text
     assert "question 2." not in text
     assert text.index("question 3.") < text.index("question 102.")
@@ -182,7 +158,7 @@ def test_closing_bings_end(operator: Client) -> None:
     rows = [make_conversation(credentials=OPEN, account=account, upstream_turn_count=3) for _ in range(2)]
     answering = make_conversation(credentials=OPEN, account=account)
     assert answering.take("somebody", timezone.now())
-    assert "2 closed." in act(operator, "close_upstream", *rows, answering, make_conversation())
+    assert "2 closed." in act(operator, "chat_conversation", "close_upstream", *rows, answering, make_conversation())
     for row in rows:
         row.refresh_from_db()
         assert (row.credentials, row.account, row.opened_at, row.upstream_turn_count) == ({}, None, None, 0)
@@ -196,19 +172,17 @@ def test_deleting_takes_the_texts_along(operator: Client) -> None:
     for row in (gone, kept):
         make_turn(row)
     assert answering.take("somebody", timezone.now())
-    assert "1 deleted." in act(operator, "delete_selected_conversations", gone, answering)
+    assert "1 deleted." in act(operator, "chat_conversation", "delete_selected_conversations", gone, answering)
     assert set(Conversation.objects.all()) == {kept, answering}
     assert Turn.objects.get().conversation == kept
 
 
 def test_an_operator_who_may_only_look_cannot_act(client: Client) -> None:
     """The actions need the permission to delete conversations."""
-    user = User.objects.create_user("viewer", password="x", is_staff=True)
-    user.user_permissions.add(Permission.objects.get(content_type__app_label="chat", codename="view_conversation"))
-    client.force_login(user)
+    viewer = log_in_viewer(client, "chat", "view_conversation")
     row = make_conversation(credentials=OPEN)
-    assert "Open at Bing" in page(client, "changelist")
+    assert "Open at Bing" in page(viewer, "chat_conversation_changelist")
     for action in ("close_upstream", "delete_selected_conversations"):
-        act(client, action, row)
+        act(viewer, "chat_conversation", action, row)
     row.refresh_from_db()
     assert row.credentials == OPEN

@@ -9,11 +9,9 @@ from chat.protocol.failures import (
     BING,
     BackEnd,
     SessionEndedError,
-    header,
     interrupted,
     is_page,
     parse_result,
-    parse_retry_after,
     unexpected,
 )
 
@@ -62,31 +60,6 @@ def test_pages_are_known_by_their_markup() -> None:
     """Whatever stands before it that cannot be seen."""
     assert all(is_page(text) for text in ("<html>", " \r\n<p>", "\ufeff<!doctype html>"))
     assert not any(is_page(text) for text in ("", "{}", "Bad <b>Request</b>"))
-
-
-def test_headers_in_any_case() -> None:
-    """Found as they are, found in another case, or empty."""
-    found = [header(headers, "retry-after") for headers in ({"retry-after": "1"}, {"Retry-After": "2"}, {"x": "3"})]
-    assert found == ["1", "2", ""]
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"Retry-After": "7"}, 7),
-        ({"Retry-After": " 1.5 "}, 1.5),
-        ({"Retry-After": "-1"}, None),
-        ({"Retry-After": "9" * 20}, None),
-        ({"Retry-After": "soon"}, None),
-        ({}, None),
-        ({"Retry-After": "Sun, 22 Nov 2026 10:01:00 GMT", "Date": "Sun, 22 Nov 2026 10:00:00 GMT"}, 60),
-        ({"Retry-After": "Sun, 22 Nov 2026 09:00:00 GMT", "Date": "Sun, 22 Nov 2026 10:00:00 GMT"}, 0),
-        ({"Retry-After": "Sun, 22 Nov 2026 10:01:00 GMT"}, None),
-    ],
-)
-def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
-    """Seconds, or a date against the response's own; anything else is not known."""
-    assert parse_retry_after(headers) == seconds
 
 
 def test_each_back_end_is_named_in_its_failures() -> None:

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.contrib.messages import get_messages
 from django.db import connection
 from django.test import Client
@@ -19,39 +18,18 @@ from django.utils.html import escape
 
 from bingproject.pages import NewestPaginator
 from creator.models import FINISHED, OPEN, State, Task
+from tests import operating
 from tests.creator.engine import reload
 from tests.factories import make_account, make_runner, make_task
+from tests.operating import act, log_in_viewer, page
 
 pytestmark = pytest.mark.django_db
 URL = "https://th.bing.com/th/id/OIG1.a?pid=ImgGn"
 
 
-@pytest.fixture
-def operator(client: Client) -> Client:
-    """A browser with an operator logged in."""
-    client.force_login(User.objects.create_superuser("admin", password="x"))
-    return client
-
-
-def page(operator: Client, name: str, *arguments: Any, **query: str) -> str:
-    """The text of one page, which must open."""
-    answer = operator.get(reverse(f"admin:creator_{name}", args=arguments), query)
-    assert answer.status_code == 200
-    return answer.content.decode()
-
-
-def act(operator: Client, action: str, *tasks: Task) -> str:
-    """Choose an action for some tasks, and follow to the page that comes of it."""
-    fields = {"action": action, "_selected_action": [task.pk for task in tasks]}
-    answer = operator.post(reverse("admin:creator_task_changelist"), fields, follow=True)
-    assert answer.status_code == 200
-    return answer.content.decode()
-
-
 def listed(operator: Client, **query: str) -> set[uuid.UUID]:
     """Which tasks the list shows for a query."""
-    text = page(operator, "task_changelist", **query)
-    return {task.pk for task in Task.objects.all() if reverse("admin:creator_task_change", args=[task.pk]) in text}
+    return operating.listed(operator, Task, **query)
 
 
 # --- the list -------------------------------------------------------------------------------------------------------
@@ -64,14 +42,14 @@ def test_the_list_shows_what_matters_with_the_prompt_shortened_and_escaped(opera
     with CaptureQueriesContext(
         connection,
     ) as first:
-        text = page(operator, "task_changelist")
+        text = page(operator, "creator_task_changelist")
     assert all(word in text for word in ("Failed", "&lt;script&gt;xxx", "x…", "anna", "open", "blocked"))
     assert "<script>xxx" not in text
     assert "x" * 71 not in text
     for _ in range(5):
         make_task(account=account)
     with CaptureQueriesContext(connection) as second:
-        page(operator, "task_changelist")
+        page(operator, "creator_task_changelist")
     assert len(second) == len(first)
 
 
@@ -79,8 +57,8 @@ def test_the_list_never_counts_all_rows(operator: Client) -> None:
     """Every count in the list has a limit: a million rows are not read to say how many there are."""
     make_task()
     with CaptureQueriesContext(connection) as queries:
-        page(operator, "task_changelist")
-        page(operator, "task_changelist", state="queued", q="a red")
+        page(operator, "creator_task_changelist")
+        page(operator, "creator_task_changelist", state="queued", q="a red")
     counts = [query["sql"] for query in queries if "COUNT(" in query["sql"] and "creator_task" in query["sql"]]
     assert counts
     assert all("LIMIT" in sql for sql in counts)
@@ -122,19 +100,19 @@ def test_filters(operator: Client) -> None:
 def test_no_order_is_offered_that_would_sort_all_rows(operator: Client) -> None:
     """By time alone, either way: it has an index."""
     old, new = make_task(created_at=timezone.now() - timedelta(hours=1)), make_task()
-    oldest_first = page(operator, "task_changelist", o="8")
+    oldest_first = page(operator, "creator_task_changelist", o="8")
     assert oldest_first.index(str(old.pk)) < oldest_first.index(str(new.pk))
-    assert set(re.findall(r"[?&;]o=-?(\d+)", page(operator, "task_changelist"))) == {"8"}
+    assert set(re.findall(r"[?&;]o=-?(\d+)", page(operator, "creator_task_changelist"))) == {"8"}
 
 
 def test_pictures_stand_small_in_the_list(operator: Client) -> None:
     """Fetched when they come into view, without telling Bing where they stand; a video has a sign."""
     make_task(state=State.COMPLETED, images=[URL])
-    text = page(operator, "task_changelist")
+    text = page(operator, "creator_task_changelist")
     assert f'src="{escape(URL)}&amp;w=270&amp;h=270' in text
     assert 'loading="lazy"' in text and 'referrerpolicy="no-referrer"' in text and 'title="video"' not in text
     make_task(kind="video", state=State.COMPLETED, video_url=URL)
-    assert 'title="video"' in page(operator, "task_changelist")
+    assert 'title="video"' in page(operator, "creator_task_changelist")
 
 
 def test_search(operator: Client) -> None:
@@ -155,7 +133,7 @@ def test_a_task_tells_its_story(operator: Client) -> None:
         state=State.COMPLETED, account=account, images=[URL], attempt_count=2, error_detail="throttled: a try before",
         request_id="1-abc", revised_prompt="A fox, painted.", accepted_at=timezone.now(), submit_at=timezone.now(),
     )  # fmt: skip
-    text = page(operator, "task_change", task.pk)
+    text = page(operator, "creator_task_change", task.pk)
     words = (URL, "<img", "no-referrer", "1-abc", "throttled: a try before", "A fox, painted.", "anna")
     assert all(word in text for word in words)
     assert reverse("admin:accounts_account_change", args=[account.pk]) in text
@@ -166,15 +144,15 @@ def test_a_task_tells_its_story(operator: Client) -> None:
 def test_a_video_is_a_link(operator: Client) -> None:
     """And a task without results or account says so."""
     video = make_task(kind="video", state=State.COMPLETED, video_url="https://th.bing.com/th/id/OVP.a?pid=videocreator")
-    assert 'href="https://th.bing.com/th/id/OVP.a?pid=videocreator"' in page(operator, "task_change", video.pk)
-    assert page(operator, "task_change", make_task().pk).count("none") >= 2
+    assert 'href="https://th.bing.com/th/id/OVP.a?pid=videocreator"' in page(operator, "creator_task_change", video.pk)
+    assert page(operator, "creator_task_change", make_task().pk).count("none") >= 2
 
 
 def test_a_tasks_page_leaves_out_what_says_nothing(operator: Client) -> None:
     """No error without a failure, no model for a video; who asked is named."""
-    fine = page(operator, "task_change", make_task(state=State.COMPLETED, holder="user:anna").pk)
+    fine = page(operator, "creator_task_change", make_task(state=State.COMPLETED, holder="user:anna").pk)
     assert "blocked" not in fine and "Request id" not in fine and "anna" in fine and "Aspect" in fine
-    failed = page(operator, "task_change", make_task(kind="video", state=State.FAILED, error_code="blocked").pk)
+    failed = page(operator, "creator_task_change", make_task(kind="video", state=State.FAILED, error_code="blocked").pk)
     assert "blocked" in failed and "no key" in failed and "Aspect" not in failed
 
 
@@ -194,7 +172,7 @@ def test_only_what_has_ended_is_deleted(operator: Client) -> None:
     running = [make_task(state=state) for state in OPEN]
     for task in (held, *running):
         assert operator.post(reverse("admin:creator_task_delete", args=[task.pk]), {"post": "yes"}).status_code == 403
-    act(operator, "delete_selected", running[0])
+    act(operator, "creator_task", "delete_selected", running[0])
     ended = [make_task(state=state, images=[URL]) for state in FINISHED]
     for task in ended:
         operator.post(reverse("admin:creator_task_delete", args=[task.pk]), {"post": "yes"})
@@ -207,7 +185,7 @@ def test_only_what_has_ended_is_deleted(operator: Client) -> None:
 def test_the_action_cancels_and_says_what_came_of_it(operator: Client) -> None:
     """Each in its way: at once, noted, too late."""
     tasks = {state: make_task(state=state, submit_at=timezone.now()) for state in (*OPEN, *FINISHED)}
-    text = act(operator, "cancel", *tasks.values())
+    text = act(operator, "creator_task", "cancel", *tasks.values())
     assert "2 cancelled; 2 will be once Bing has answered; 4 had ended before." in text
     for state in (State.QUEUED, State.POLLING):
         assert reload(tasks[state]).state == State.CANCELLED
@@ -218,12 +196,10 @@ def test_the_action_cancels_and_says_what_came_of_it(operator: Client) -> None:
 
 def test_an_operator_who_may_only_look_cannot_cancel(client: Client) -> None:
     """The action needs the permission to change tasks."""
-    user = User.objects.create_user("viewer", password="x", is_staff=True)
-    user.user_permissions.add(Permission.objects.get(content_type__app_label="creator", codename="view_task"))
-    client.force_login(user)
+    log_in_viewer(client, "creator", "view_task")
     task = make_task()
-    assert "Queued" in page(client, "task_changelist")
-    act(client, "cancel", task)
+    assert "Queued" in page(client, "creator_task_changelist")
+    act(client, "creator_task", "cancel", task)
     assert reload(task).state == State.QUEUED
 
 
@@ -239,21 +215,21 @@ def do(operator: Client, task: Task, name: str, **headers: str) -> Any:
 def test_the_action_tries_again_what_has_ended(operator: Client) -> None:
     """As new tasks; what runs is left alone."""
     failed, running = make_task(state=State.FAILED, prompt="a wish"), make_task()
-    assert "1 tried again. 1 left alone" in act(operator, "retry", failed, running)
+    assert "1 tried again. 1 left alone" in act(operator, "creator_task", "retry", failed, running)
     assert Task.objects.get(retry_of=failed.pk).prompt == "a wish"
-    assert "0 tried again. 1 left alone" in act(operator, "retry", failed)
+    assert "0 tried again. 1 left alone" in act(operator, "creator_task", "retry", failed)
 
 
 def test_a_task_is_tried_again_from_its_page(operator: Client) -> None:
     """Asked first; then the new task's page, and each leads to the other."""
     task = make_task(state=State.FAILED)
-    assert "Try it again" in page(operator, "task_retry_this", task.pk)
+    assert "Try it again" in page(operator, "creator_task_retry_this", task.pk)
     assert Task.objects.count() == 1
     answer = do(operator, task, "retry_this")
     new = Task.objects.get(retry_of=task.pk)
     assert answer.headers["Location"] == reverse("admin:creator_task_change", args=[new.pk])
-    assert str(task.pk) in page(operator, "task_change", new.pk)
-    assert reverse("admin:creator_task_change", args=[new.pk]) in page(operator, "task_change", task.pk)
+    assert str(task.pk) in page(operator, "creator_task_change", new.pk)
+    assert reverse("admin:creator_task_change", args=[new.pk]) in page(operator, "creator_task_change", task.pk)
     again = do(operator, task, "retry_this", **{"HX-Request": "true"})
     assert again.headers["HX-Redirect"] == reverse("admin:creator_task_change", args=[task.pk])
     assert Task.objects.count() == 2
@@ -271,19 +247,19 @@ def test_a_task_is_cancelled_from_its_page(operator: Client) -> None:
 
 def test_a_page_offers_what_makes_sense(operator: Client) -> None:
     """To cancel what runs, to try again what has ended, to copy either."""
-    running, ended = page(operator, "task_change", make_task().pk), make_task(state=State.FAILED)
+    running, ended = page(operator, "creator_task_change", make_task().pk), make_task(state=State.FAILED)
     assert "/cancel/" in running and "/retry/" not in running and "/curl/" in running
-    text = page(operator, "task_change", ended.pk)
+    text = page(operator, "creator_task_change", ended.pk)
     assert "/retry/" in text and "/cancel/" not in text
 
 
 def test_requests_are_copied(operator: Client) -> None:
     """From a page or for several; escaped in the page, with a place for the key."""
     one, two = make_task(prompt="a 'red' <fox>"), make_task(kind="video", prompt="two")
-    text = page(operator, "task_curl_this", one.pk)
+    text = page(operator, "creator_task_curl_this", one.pk)
     assert "http://testserver/create/image" in text and "YOUR_API_KEY" in text and "&lt;fox&gt;" in text
     assert "<fox>" not in text
-    both = act(operator, "copy_as_curl", one, two)
+    both = act(operator, "creator_task", "copy_as_curl", one, two)
     assert "/create/image" in both and "/create/video" in both
 
 
@@ -298,14 +274,12 @@ def test_an_address_of_no_task_breaks_nothing(operator: Client, name: str) -> No
 
 def test_an_operator_who_may_only_look_copies_and_no_more(client: Client) -> None:
     """No action that makes or ends anything, by page or by address."""
-    user = User.objects.create_user("viewer", password="x", is_staff=True)
-    user.user_permissions.add(Permission.objects.get(content_type__app_label="creator", codename="view_task"))
-    client.force_login(user)
+    log_in_viewer(client, "creator", "view_task")
     task = make_task(state=State.FAILED)
-    text = page(client, "task_change", task.pk)
+    text = page(client, "creator_task_change", task.pk)
     assert "/curl/" in text and "/retry/" not in text
-    assert "create/image" in page(client, "task_curl_this", task.pk)
-    act(client, "retry", task)
+    assert "create/image" in page(client, "creator_task_curl_this", task.pk)
+    act(client, "creator_task", "retry", task)
     for name in ("retry_this", "cancel_this"):
         assert do(client, task, name).status_code == 403
     assert Task.objects.count() == 1
@@ -317,9 +291,9 @@ def test_an_operator_who_may_only_look_copies_and_no_more(client: Client) -> Non
 def test_runners_are_listed_and_left_alone(operator: Client) -> None:
     """Machine, lease and load; no adding, changing or deleting."""
     runner = make_runner(machine="machine-one", task_count=17)
-    text = page(operator, "runner_changelist")
+    text = page(operator, "creator_runner_changelist")
     assert all(word in text for word in ("machine-one", runner.pk, "17"))
-    page(operator, "runner_change", runner.pk)
+    page(operator, "creator_runner_change", runner.pk)
     assert operator.get(reverse("admin:creator_runner_add")).status_code == 403
     assert operator.post(reverse("admin:creator_runner_delete", args=[runner.pk]), {"post": "yes"}).status_code == 403
     assert operator.post(reverse("admin:creator_runner_change", args=[runner.pk]), {"machine": "x"}).status_code == 403

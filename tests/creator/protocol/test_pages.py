@@ -20,34 +20,10 @@ from creator.protocol.pages import (
     is_cut,
     is_document,
     parse_redirect,
-    parse_retry_after,
     read_error_message,
     read_json,
 )
 from tests.samples.bing import read_sample
-
-DATE = "Sun, 22 Nov 2026 12:00:00 GMT"
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"Retry-After": "7"}, 7.0),
-        ({"retry-after": " 0 "}, 0.0),
-        ({"retry-after": "Sun, 22 Nov 2026 12:01:30 GMT", "date": DATE}, 90.0),
-        ({"retry-after": "Sun, 22 Nov 2026 12:01:30 -0000", "date": DATE}, 90.0),
-        ({"retry-after": "Sun, 22 Nov 2026 11:00:00 GMT", "date": DATE}, 0.0),
-        ({"retry-after": "Sun, 22 Nov 2026 12:01:30 GMT"}, None),
-        ({"retry-after": "soon", "date": DATE}, None),
-        ({"retry-after": "-5", "date": DATE}, None),
-        ({"retry-after": "9" * 5000, "date": DATE}, None),
-        ({"retry-after": "Sun, 99 Foo 2026 12:01:30 GMT", "date": DATE}, None),
-    ],
-)
-def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
-    """Seconds or a date, measured against the response's own Date; nonsense is nothing known."""
-    assert parse_retry_after(headers) == seconds
 
 
 def test_statuses_that_mean_the_same_everywhere() -> None:

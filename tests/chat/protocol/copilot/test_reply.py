@@ -28,7 +28,8 @@ from chat.protocol.events import (
     Suggestions,
     TextDelta,
 )
-from tests.chat.protocol.copilot.turns import CONNECTED, DONE, event, greeted, play, reply, sample, text, texts
+from tests.chat.protocol.copilot.turns import CONNECTED, DONE, event, greeted, reply, sample, text
+from tests.chat.protocol.playing import play, texts
 
 
 def test_a_reply_is_a_dialect() -> None:

@@ -1,21 +1,18 @@
-"""Turns without a socket: a reply that is asked something, events to feed it, and what comes of them."""
+"""Turns without a socket: a reply that is asked something, and events to feed it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bingproject.errors import ServiceError
 from chat.protocol.copilot import Reply
-from chat.protocol.events import Event, Prompt, TextDelta
+from chat.protocol.events import Prompt
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples" / "copilot"
 CONVERSATION_ID = "dRUXabcdefghijklmnop1"
 CONNECTED = '{"event":"connected","requestId":"68cc","id":"0"}'
 DONE = '{"event":"done","messageId":"m1","id":"7"}'
-Outcome = tuple[list[Event], str]
 
 
 def sample(name: str) -> list[str]:
@@ -45,20 +42,3 @@ def event(kind: Any, **fields: Any) -> str:
 def text(piece: Any, part_id: Any = "0") -> str:
     """A piece of the answer."""
     return event("appendText", partId=part_id, text=piece)
-
-
-def play(turn: Reply, frames: Iterable[str | bytes]) -> Outcome:
-    """All events of some frames, and the code of the error they end in, "" when there is none."""
-    events: list[Event] = []
-    try:
-        for frame in frames:
-            events += turn.receive(frame)
-            turn.to_send()
-    except ServiceError as error:
-        return events, error.code
-    return events, ""
-
-
-def texts(events: Iterable[Event]) -> list[str]:
-    """The deltas among some events."""
-    return [event.text for event in events if isinstance(event, TextDelta)]

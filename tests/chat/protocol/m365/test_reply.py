@@ -10,7 +10,6 @@ import pytest
 from chat.protocol import signalr
 from chat.protocol.events import (
     Citations,
-    Dialect,
     Finished,
     ImageMade,
     ReasoningDelta,
@@ -20,26 +19,9 @@ from chat.protocol.events import (
     TextDelta,
     Throttling,
 )
-from tests.chat.protocol.m365.turns import (
-    ACK,
-    bot,
-    greeted,
-    piece,
-    play,
-    progress,
-    record,
-    reply,
-    sample,
-    success,
-    texts,
-    update,
-)
-
-
-def test_a_reply_is_a_dialect() -> None:
-    """Whoever drives dialects can drive this one."""
-    turn: Dialect = reply()
-    assert (turn.finished, turn.phase, turn.progress, turn.has_text) == (False, "handshake", 0, False)
+from tests.chat.protocol.chathub.records import ACK, bot, record, update
+from tests.chat.protocol.m365.turns import greeted, piece, progress, reply, sample, success
+from tests.chat.protocol.playing import play, texts
 
 
 def test_rule_the_question_and_its_twin_are_one_message() -> None:
@@ -52,13 +34,6 @@ def test_rule_the_question_and_its_twin_are_one_message() -> None:
     assert (json.loads(invocation)["type"], json.loads(invocation)["target"]) == (4, "chat")
     assert (json.loads(metrics)["type"], json.loads(metrics)["target"], rest) == (1, "Metrics", "")
     assert (turn.to_send(), turn.phase) == ([], "waiting")
-
-
-def test_records_before_the_acknowledgement_do_not_count_as_one() -> None:
-    """A ping or garbage ahead of `{}` is passed over and the question waits."""
-    turn = reply()
-    turn.receive('{"type":6}\x1e[1]\x1e')
-    assert (turn.to_send(), turn.phase, turn.skipped) == ([], "handshake", 2)
 
 
 def test_t13_a_short_answer() -> None:
@@ -218,47 +193,6 @@ def test_text_of_another_kind_is_passed_over(value: Any) -> None:
     """In a message, at the cursor, and at the end."""
     events, _ = play(greeted(), [update(bot(value)), piece(value), piece("4"), success(value, bot(value))])
     assert texts(events) == ["4"]
-
-
-def test_rule_pings_are_echoed_and_are_no_progress() -> None:
-    """A long turn ends early without the echo."""
-    turn = greeted()
-    assert turn.receive('{"type":6}\x1e') == []
-    assert turn.to_send() == [signalr.PING]
-    assert (turn.progress, turn.phase) == (0, "waiting")
-    turn.receive(piece("4"))
-    assert (turn.progress, turn.phase) == (1, "answering")
-
-
-def test_keepalive_pings_only_while_the_turn_runs() -> None:
-    """Before the acknowledgement and after the end nothing is sent."""
-    turn = reply()
-    assert turn.keepalive() == []
-    turn.receive(ACK)
-    assert turn.keepalive() == [signalr.PING]
-    turn.receive(success("4"))
-    assert (turn.keepalive(), turn.phase) == ([], "finished")
-
-
-def test_rule_nothing_after_the_end_counts() -> None:
-    """The closing shell, in the same frame or later, changes nothing; neither does the socket's end."""
-    turn = greeted()
-    events = turn.receive(success("4") + record(type=3) + piece("5"))
-    assert [type(event) for event in events] == [TextDelta, Finished]
-    assert (turn.receive(piece("5")), turn.closed(1000), turn.timed_out()) == ([], [], [])
-
-
-def test_a_turn_may_end_by_type_3_alone() -> None:
-    """A stream that is closed in order ends an answer that is there."""
-    assert play(greeted(), [piece("4"), record(type=3)]) == ([TextDelta("4"), Finished("4", "4", retire=False)], "")
-
-
-@pytest.mark.parametrize(("used", "retire"), [(599, False), (600, True)])
-def test_row_13_the_cap_turn_keeps_its_answer(used: int, retire: bool) -> None:
-    """The last turn a conversation has is delivered, and then the conversation is retired."""
-    throttling = {"numUserMessagesInConversation": used, "maxNumUserMessagesInConversation": 600}
-    events, _ = play(greeted(), [success("4", throttling=throttling)])
-    assert events == [Throttling(used, 600), TextDelta("4"), Finished("4", "4", retire=retire)]
 
 
 def test_meters_at_nothing_are_named() -> None:

@@ -1,19 +1,11 @@
-"""Searches, results, citations, suggestions and throttling, in good shape and in bad."""
+"""Searches, results and citations, in good shape and in bad."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from chat.protocol.events import Source, Throttling
-from chat.protocol.sydney.grounding import (
-    parse_citations,
-    parse_query,
-    parse_results,
-    parse_suggestions,
-    parse_throttling,
-)
+from chat.protocol.events import Source
+from chat.protocol.sydney.grounding import parse_citations, parse_query, parse_results
 from chat.protocol.sydney.records import Message
 
 
@@ -57,25 +49,3 @@ def test_citations_keep_their_numbers() -> None:
         Source("A", "https://a.test"), Source("", ""), Source("", ""),
     )  # fmt: skip
     assert parse_citations(Message(source_attributions={"odd": 1})) == ()
-
-
-def test_suggestions() -> None:
-    """Texts only, in order."""
-    listed = [{"text": "Why?"}, {"text": ""}, {"text": 1}, "odd", {"text": "How?"}]
-    assert parse_suggestions(Message(suggested_responses=listed)) == ("Why?", "How?")
-    assert parse_suggestions(Message(suggested_responses="odd")) == ()
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ({"numUserMessagesInConversation": 2, "maxNumUserMessagesInConversation": 30}, Throttling(2, 30)),
-        ({"numUserMessagesInConversation": "2", "maxNumUserMessagesInConversation": 30}, None),
-        ({"numUserMessagesInConversation": 2, "maxNumUserMessagesInConversation": True}, None),
-        ({}, None),
-        (None, None),
-    ],
-)
-def test_throttling(value: Any, expected: Throttling | None) -> None:
-    """Two whole numbers, or nothing is known."""
-    assert parse_throttling(value) == expected

@@ -1,28 +1,16 @@
-"""Refusals: before text, after it, and when the stream ends without an end."""
+"""Refusals: before text and after it, with words and without."""
 
 from __future__ import annotations
 
 import pytest
 
-from chat.protocol.chathub import Refusal
 from chat.protocol.events import Finished, Refused, TextDelta
-from chat.protocol.sydney.records import Message
-from tests.chat.protocol.sydney.turns import bot, greeted, play, record, reply, sample, success, update
+from tests.chat.protocol.chathub.records import bot, success, update
+from tests.chat.protocol.playing import play
+from tests.chat.protocol.sydney.turns import greeted, reply, sample
 
 WORDS = "Sorry, let us change the topic."
 DISENGAGED = bot(None, "d1", messageType="Disengaged", hiddenText="> Conversation disengaged")
-
-
-def test_a_refusal_is_noted_with_its_last_words() -> None:
-    """Other messages are not refusals; of several words the last stand; a closed conversation stays closed."""
-    refusal = Refusal()
-    assert not refusal.note(Message(text="4", content_origin="DeepLeo"))
-    assert not refusal.is_made
-    assert refusal.note(Message(text="Sorry", content_origin="Apology"))
-    assert (refusal.kind, refusal.text) == ("apology", "Sorry")
-    assert refusal.note(Message(message_type="Disengaged"))
-    assert refusal.note(Message(text=" ", content_origin="Apology"))
-    assert (refusal.kind, refusal.text) == ("disengaged", "Sorry")
 
 
 @pytest.mark.parametrize("name", ["apology_after_text", "apology_new_id"])
@@ -62,18 +50,3 @@ def test_text_after_a_refusal_is_not_shown() -> None:
     frames = [update(bot(WORDS, contentOrigin="Apology")), update(bot("More", sourceAttributions=sources)), success()]
     events, _ = play(greeted(), frames)
     assert events == [Refused(WORDS, "apology", after_text=False), Finished("", "", retire=False)]
-
-
-@pytest.mark.parametrize("ending", ["closed", "timed out", record(type=7), record(type=3, error="x"), record(type=3)])
-def test_a_refusal_survives_a_bad_end(ending: str) -> None:
-    """What was refused is refused, however the stream ends."""
-    turn = greeted()
-    events = turn.receive(update(DISENGAGED))
-    if ending == "closed":
-        events += turn.closed(1006)
-    elif ending == "timed out":
-        events += turn.timed_out()
-    else:
-        events += turn.receive(ending)
-    assert events == [Refused("", "disengaged", after_text=False), Finished("", "", retire=True)]
-    assert turn.finished

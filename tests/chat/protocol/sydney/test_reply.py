@@ -6,11 +6,10 @@ import json
 
 import pytest
 
-from bingproject.errors import InvalidRequestError, UnexpectedResponseError, UpstreamTimeoutError
+from bingproject.errors import InvalidRequestError, UnexpectedResponseError
 from chat.protocol import signalr
 from chat.protocol.events import (
     Citations,
-    Dialect,
     Finished,
     Searching,
     Source,
@@ -20,26 +19,9 @@ from chat.protocol.events import (
     Throttling,
 )
 from chat.protocol.failures import SessionEndedError
-from tests.chat.protocol.sydney.turns import (
-    ACK,
-    bot,
-    failure,
-    greeted,
-    play,
-    record,
-    reply,
-    sample,
-    success,
-    texts,
-    throttling,
-    update,
-)
-
-
-def test_a_reply_is_a_dialect() -> None:
-    """Whoever drives dialects can drive this one."""
-    turn: Dialect = reply()
-    assert (turn.finished, turn.phase, turn.progress, turn.has_text) == (False, "handshake", 0, False)
+from tests.chat.protocol.chathub.records import ACK, bot, record, success, update
+from tests.chat.protocol.playing import play, texts
+from tests.chat.protocol.sydney.turns import greeted, reply, sample
 
 
 def test_the_question_follows_the_acknowledgement() -> None:
@@ -53,20 +35,6 @@ def test_the_question_follows_the_acknowledgement() -> None:
     assert json.loads(question.rstrip("\x1e"))["arguments"][0]["message"]["text"] == "2+2?"
     assert turn.to_send() == []
     assert turn.phase == "waiting"
-
-
-def test_records_before_the_acknowledgement_do_not_count_as_one() -> None:
-    """A ping or garbage ahead of `{}` is passed over and the question waits."""
-    turn = reply()
-    turn.receive('{"type":6}\x1e[1]\x1e')
-    assert (turn.to_send(), turn.phase, turn.skipped) == ([], "handshake", 2)
-
-
-def test_a_refused_handshake_is_a_protocol_error() -> None:
-    """`{"error"}` in place of `{}` ends the turn with 502."""
-    with pytest.raises(UnexpectedResponseError) as caught:
-        reply().receive('{"error":"Requested protocol \'json\' is not available."}\x1e')
-    assert caught.value.code == "upstream_protocol_error"
 
 
 def test_a_short_answer() -> None:
@@ -118,14 +86,6 @@ def test_trap_the_second_message_is_the_search_query() -> None:
     events, _ = play(greeted(), [success({"author": "user", "text": "?"}, query, bot("The Moon."))])
     assert events[0] == Searching("tides")
     assert texts(events) == ["The Moon."]
-
-
-def test_trap_the_first_update_has_no_messages() -> None:
-    """An update with throttling only says so and nothing more."""
-    turn = greeted()
-    alone = record(type=1, target="update", arguments=[{"requestId": "r1", "throttling": throttling(3)}])
-    assert turn.receive(alone) == [Throttling(3, 30)]
-    assert turn.receive(alone) == []
 
 
 def test_rule_every_message_of_an_update_counts() -> None:
@@ -236,95 +196,11 @@ def test_rule_unknown_kinds_are_skipped_and_counted() -> None:
     assert events == [TextDelta("4"), Finished("4", "4", retire=False, skipped=6)]
 
 
-@pytest.mark.parametrize("item", [{}, {"result": "odd"}, {"result": {}}, {"messages": [bot("5")], "result": None}])
-def test_rule_an_end_without_a_result_is_none(item: object) -> None:
-    """It is passed over like any record nobody understands; the stream's own end decides."""
-    events, code = play(greeted(), [update(bot("4")), record(type=2, item=item), record(type=3)])
-    assert (events, code) == ([TextDelta("4"), Finished("4", "4", retire=False, skipped=1)], "")
-
-
 @pytest.mark.parametrize("text", [None, 7, ["x"]])
 def test_rule_an_answer_without_text_is_passed_over(text: object) -> None:
     """A missing or wrongly typed text is no text, and no crash."""
     events, _ = play(greeted(), [update(bot(text)), update(bot("4", None)), success(bot("4", None))])
     assert texts(events) == ["4"]
-
-
-def test_rule_pings_are_echoed_and_are_no_progress() -> None:
-    """A ping is answered, and changes neither the progress nor the phase."""
-    turn = greeted()
-    assert turn.receive('{"type":6}\x1e') == []
-    assert turn.to_send() == [signalr.PING]
-    assert (turn.progress, turn.phase) == (0, "waiting")
-    turn.receive(update(bot("4")))
-    assert (turn.progress, turn.phase) == (1, "answering")
-
-
-def test_keepalive_pings_only_while_the_turn_runs() -> None:
-    """Before the acknowledgement and after the end nothing is sent."""
-    turn = reply()
-    assert turn.keepalive() == []
-    turn.receive(ACK)
-    assert turn.keepalive() == [signalr.PING]
-    turn.receive(success(bot("4")))
-    assert (turn.keepalive(), turn.phase) == ([], "finished")
-
-
-def test_rule_nothing_after_the_end_counts() -> None:
-    """The closing shell, in the same frame or later, changes nothing; neither does the socket's end."""
-    turn = greeted()
-    events = turn.receive(success(bot("4")) + record(type=3) + update(bot("456")))
-    assert [type(event) for event in events] == [TextDelta, Finished]
-    assert (turn.receive(update(bot("456"))), turn.closed(1000), turn.timed_out()) == ([], [], [])
-
-
-def test_rule_a_turn_may_end_by_type_3_alone() -> None:
-    """A stream that is closed in order, without a final record, ends an answer that is there."""
-    events, code = play(greeted(), [update(bot("4", sourceAttributions=[])), record(type=3, invocationId="0")])
-    assert (events, code) == ([TextDelta("4"), Finished("4", "4", retire=False)], "")
-
-
-@pytest.mark.parametrize(
-    "frame",
-    [
-        record(type=3),
-        record(type=3, error="boom"),
-        record(type=7, error="Connection closed with an error.", allowReconnect=True),
-        success(),
-        success(bot(" \n")),
-        success(bot("tides", "c1", messageType="RenderCardRequest")),
-    ],
-)
-def test_rows_17_and_19_no_answer_is_an_interruption(frame: str) -> None:
-    """A close, an error and an empty success are failures, never an empty answer."""
-    _, code = play(greeted(), [frame])
-    assert code == "upstream_interrupted"
-
-
-@pytest.mark.parametrize("frame", [record(type=3, error="boom"), record(type=7)])
-def test_row_18_an_error_after_text_is_an_interruption(frame: str) -> None:
-    """Text that is out does not make an error a good end."""
-    turn = greeted()
-    events, code = play(turn, [update(bot("Two")), frame])
-    assert (texts(events), code, turn.has_text, turn.finished) == (["Two"], "upstream_interrupted", True, False)
-
-
-def test_text_goes_out_before_the_error_behind_it() -> None:
-    """With both in one frame, the text is handed out and the error is raised next, once."""
-    turn = greeted()
-    assert texts(turn.receive(update(bot("Two")) + failure("Throttled"))) == ["Two"]
-    with pytest.raises(Exception, match="slow down"):
-        turn.to_send()
-    assert turn.to_send() == []
-
-
-@pytest.mark.parametrize("code", [1000, 1006, 1011])
-def test_rows_17_and_18_a_cut_is_an_interruption(code: int) -> None:
-    """A socket that closes before the end is a failure, whatever its code and phase."""
-    for turn in (reply(), greeted()):
-        with pytest.raises(UnexpectedResponseError) as caught:
-            turn.closed(code)
-        assert caught.value.code == "upstream_interrupted"
 
 
 def test_row_14_a_normal_close_after_a_long_prompt_means_it_was_too_long() -> None:
@@ -342,16 +218,6 @@ def test_row_14_a_normal_close_after_a_long_prompt_means_it_was_too_long() -> No
         turn.closed(1000)
 
 
-def test_row_20_silence_is_a_timeout() -> None:
-    """After the question silence is 504; without even an acknowledgement it is a protocol error (row 9)."""
-    with pytest.raises(UpstreamTimeoutError) as caught:
-        greeted().timed_out()
-    assert caught.value.code == "timeout"
-    with pytest.raises(UnexpectedResponseError) as handshake:
-        reply().timed_out()
-    assert handshake.value.code == "upstream_protocol_error"
-
-
 @pytest.mark.parametrize(
     ("name", "code"),
     [("throttled", "throttled"), ("captcha", "challenge_required"), ("invalid_session", "upstream_interrupted"),
@@ -362,13 +228,6 @@ def test_failed_turns(name: str, code: str) -> None:
     assert play(reply(), [sample(name)]) == ([], code)
 
 
-@pytest.mark.parametrize(("value", "code"), [("Forbidden", "account_blocked"), ("Odd", "upstream_protocol_error")])
-def test_other_results_are_failures(value: str, code: str) -> None:
-    """A result that is not Success never ends a turn well, even with messages."""
-    end = record(type=2, item={"messages": [bot("x")], "result": {"value": value, "error": "e"}})
-    assert play(greeted(), [end]) == ([], code)
-
-
 def test_row_13_the_turn_limiter_asks_for_another_conversation() -> None:
     """Its words are no answer: before text the session has ended, after text it is retired with the answer kept."""
     limiter = bot("You have reached the limit.", "t1", contentOrigin="TurnLimiter")
@@ -376,10 +235,3 @@ def test_row_13_the_turn_limiter_asks_for_another_conversation() -> None:
         greeted().receive(update(limiter))
     events, _ = play(greeted(), [update(bot("4")), update(limiter), success(bot("4"), limiter)])
     assert events == [TextDelta("4"), Finished("4", "4", retire=True)]
-
-
-@pytest.mark.parametrize(("used", "retire"), [(29, False), (30, True), (31, True)])
-def test_row_13_the_cap_turn_keeps_its_answer(used: int, retire: bool) -> None:
-    """The last turn a conversation has is delivered, and then the conversation is retired."""
-    events, _ = play(greeted(), [success(bot("4"), throttling=throttling(used))])
-    assert events == [Throttling(used, 30), TextDelta("4"), Finished("4", "4", retire=retire)]

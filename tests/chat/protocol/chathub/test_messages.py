@@ -1,24 +1,15 @@
-"""What both ChatHubs say in the same way."""
+"""What messages of either ChatHub say."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from chat.protocol.chathub import Refusal, parse_suggestions, parse_throttling
+from chat.protocol.chathub import Message, Refusal, parse_suggestions, parse_throttling
 from chat.protocol.events import Throttling
 
-
-@dataclass
-class Message:
-    """A message of either."""
-
-    text: Any = None
-    message_type: Any = None
-    content_origin: Any = None
-    suggested_responses: Any = None
+_USED, _LIMIT = "numUserMessagesInConversation", "maxNumUserMessagesInConversation"
 
 
 def test_a_refusal_is_noted_with_its_words() -> None:
@@ -37,7 +28,7 @@ def test_suggestions_are_texts() -> None:
     assert parse_suggestions(Message(suggested_responses="Why?")) == ()
 
 
-@pytest.mark.parametrize("value", [None, 7, {}, {"numUserMessagesInConversation": True}])
+@pytest.mark.parametrize("value", [None, 7, {}, {_USED: True, _LIMIT: 30}, {_USED: 2, _LIMIT: "30"}])
 def test_throttling_that_says_nothing(value: Any) -> None:
     """Both figures must be numbers."""
     assert parse_throttling(value) is None
@@ -45,5 +36,5 @@ def test_throttling_that_says_nothing(value: Any) -> None:
 
 def test_throttling() -> None:
     """Turns used, of how many."""
-    figures = {"numUserMessagesInConversation": 1, "maxNumUserMessagesInConversation": 600}
+    figures = {_USED: 1, _LIMIT: 600}
     assert parse_throttling(figures) == Throttling(1, 600)

@@ -1,24 +1,16 @@
-"""What the two ChatHubs, Bing's and Microsoft 365's, say in the same way: refusals, suggestions, turns used.
+"""What messages of either ChatHub say: refusals, suggestions, turns used.
 
 Source: docs/wire/chathub.md, sections 5.3 and 5.5.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
+from chat.protocol.chathub.records import Message
 from chat.protocol.events import RefusalKind, Throttling
 
 _USED, _LIMIT = "numUserMessagesInConversation", "maxNumUserMessagesInConversation"
-
-
-class Message(Protocol):
-    """One message of a record; every field may be absent or of another type than it should be."""
-
-    text: Any
-    message_type: Any
-    content_origin: Any
-    suggested_responses: Any
 
 
 class Refusal:
