@@ -83,7 +83,8 @@ class Reply(HubTurn[Update, Message]):
         """Take whole texts first, then what is written at the end, which may be in them already."""
         if update.throttling is not None:
             self._note_throttling(update.throttling, events)
-        self._references |= parse_references(update.references)
+        if update.references:
+            self._references |= parse_references(update.references)
         messages = [message for message in update.messages or [] if message.author == "bot"]
         for message in messages:
             self._hear(message, events)
@@ -96,8 +97,7 @@ class Reply(HubTurn[Update, Message]):
 
     def _hear(self, message: Message, events: list[Event]) -> None:
         """Take one of the service's messages."""
-        self._references |= parse_references(message.references)
-        self._suggestions = parse_suggestions(message) or self._suggestions
+        self._note_extras(message)
         if self._refusal.note(message):
             return
         if _is_answer(message):
@@ -107,6 +107,13 @@ class Reply(HubTurn[Update, Message]):
             self._follow(message, events)
         elif message.message_type not in IDLE_TYPES:
             self.skipped += 1
+
+    def _note_extras(self, message: Message) -> None:
+        """What stands around the text; nearly every message has none of it."""
+        if message.references:
+            self._references |= parse_references(message.references)
+        if message.suggested_responses:
+            self._suggestions = parse_suggestions(message) or self._suggestions
 
     def _follow(self, message: Message, events: list[Event]) -> None:
         """Take what is told of the work on an answer: thoughts, searches, pictures."""
@@ -153,8 +160,7 @@ class Reply(HubTurn[Update, Message]):
                 self._hear(message, events)
         # Earlier turns may stand here too: only the last message is this turn's answer.
         for message in answers[-1:]:
-            self._references |= parse_references(message.references)
-            self._suggestions = parse_suggestions(message) or self._suggestions
+            self._note_extras(message)
             self._refusal.note(message)
         if not self._refusal.is_made:
             texts = [item.result.get("message"), *(message.text for message in answers[-1:])]
