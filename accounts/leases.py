@@ -1,6 +1,7 @@
 """Leases on accounts for chat turns and single calls: taken under the account's row lock, renewed, let go of.
 
-A lease is a row, dead 30 s after its last renewal, so that a process that dies takes no account along.
+A lease is a row, dead 30 s after its last renewal, so that a process that dies takes no account along; unless Bing goes
+on with what was asked of it, which has an end of its own.
 """
 
 from __future__ import annotations
@@ -148,6 +149,11 @@ def count_leases(account_ids: Collection[int], now: datetime) -> dict[tuple[int,
     held = Lease.objects.filter(account__in=account_ids, until__gt=now).order_by()
     rows = held.values_list("account_id", "capability").annotate(count=Count("pk"))
     return {(account_id, capability): count for account_id, capability, count in rows}
+
+
+def keep_lease(lease_id: int, until: datetime) -> None:
+    """Hold the account until then without renewing it, whatever becomes of this process: Bing goes on all the same."""
+    Lease.objects.filter(pk=lease_id).update(until=until)
 
 
 def drop_lease(lease_id: int) -> None:

@@ -33,6 +33,9 @@ PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)([\"']value[\"']\s*:\s*[\"'])[^\"']{8,}"), rf"\1{MASK}"),
     # Prompts travel as q= in query strings and forms.
     (re.compile(r"(?i)((?:[?&]|%3F|%26|\b)(?:q|prompt|query)(?:=|%3D))[^\s&\"'<>]+"), rf"\1{MASK}"),
+    # The number of Bing's session and its salt, in addresses and in the scripts of its pages.
+    (re.compile(r"(?<![A-Za-z])(IG[\"']?\s*(?:=|:|%3D)\s*[\"']?)[0-9A-Fa-f]{32}(?![0-9A-Za-z])"), rf"\1{MASK}"),
+    (re.compile(r"(\bSalt\s*[:=]\s*[\"'])[^\"'\s]+"), rf"\1{MASK}"),
     # Name and password inside an address.
     (re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://)[^\s/@\"']+@"), rf"\1{MASK}@"),
     # JSON Web Tokens.

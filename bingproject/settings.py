@@ -238,6 +238,11 @@ PROBES = {
     "copilot": "chat.services.probes.probe_chat",
     "m365": "chat.services.probes.probe_chat",
 }
+# capability → with `--spend` this instead, which really makes one: (account, capability, transcript, seconds) → None.
+MAKING_PROBES = {
+    "image": "creator.services.probes.probe_making",
+    "video": "creator.services.probes.probe_making",
+}
 CHECK_WAIT_SECONDS = 10.0  # how long a page waits for a worker to have done the check that it asked for
 # Questions after what accounts are doing, besides the leases on them: (account ids, now) → {(id, capability): count}.
 ACCOUNT_LOADS = ["creator.services.count_in_flight"]

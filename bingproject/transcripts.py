@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
+from urllib.parse import quote
 
 from bingproject.redaction import MASK, redact
 
@@ -20,8 +22,11 @@ class Transcript:
         self._lines: list[str] = []
 
     def hide(self, *secrets: str) -> None:
-        """Mask these values from now on, whatever they look like."""
-        self._secrets.update(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
+        """Mask these values, whatever they look like: when they are shown from now on, and wherever they are kept."""
+        for secret in secrets:
+            if len(secret) >= SHORTEST_SECRET:
+                # As it is, in an address, in JSON.
+                self._secrets |= {secret, quote(secret, safe=""), json.dumps(secret)[1:-1]}
 
     def note(self, text: str) -> None:
         """A step."""
@@ -33,12 +38,15 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        """All of it."""
-        return "\n".join([*self._lines, ""])
+        """All of it; what turned out to be a secret later is masked in what was kept before, too."""
+        return self._mask("\n".join([*self._lines, ""]))
 
     def _add(self, text: str) -> str:
-        for secret in sorted(self._secrets, key=len, reverse=True):
-            text = text.replace(secret, MASK)
-        line = f"{time.monotonic() - self._begun_at:8.3f}  {redact(text)}"
+        line = f"{time.monotonic() - self._begun_at:8.3f}  {redact(self._mask(text))}"
         self._lines.append(line)
         return line
+
+    def _mask(self, text: str) -> str:
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            text = text.replace(secret, MASK)
+        return text

@@ -32,25 +32,26 @@ class ImageCreatorClient:
 
     async def submit(self, order: Order, ig: str) -> Answer:
         """Ask for a generation; redirects are not followed, their address carries the request id."""
-        return await self._send(build_create(order, ig=ig, paths=self._paths))
+        return await self.send(build_create(order, ig=ig, paths=self._paths))
 
     async def visit(self, location: str) -> Answer:
         """Open the page that an accepted request was redirected to, as a browser would."""
-        return await self._send(build_visit(location))
+        return await self.send(build_visit(location))
 
     async def poll(self, order: Order, request_id: str, ig: str) -> Answer:
         """One look at the result."""
-        return await self._send(build_poll(order, request_id, ig=ig, paths=self._paths))
+        return await self.send(build_poll(order, request_id, ig=ig, paths=self._paths))
 
     async def fetch_video_detail(self, request_id: str, card: VideoCard) -> Answer:
         """The address of a finished video that the poll only announced."""
-        return await self._send(build_video_detail(request_id, card))
+        return await self.send(build_video_detail(request_id, card))
 
     async def fetch_video_page(self) -> Answer:
         """The page on which videos are asked for; nothing is asked for."""
-        return await self._send(build_video_page(paths=self._paths))
+        return await self.send(build_video_page(paths=self._paths))
 
-    async def _send(self, request: HttpRequest) -> Answer:
+    async def send(self, request: HttpRequest) -> Answer:
+        """One exchange, which all of the above are."""
         return await exchange(
             self._http, request.method, self._base_url + request.path, headers=request.headers, content=request.body
         )

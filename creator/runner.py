@@ -20,7 +20,6 @@ from django.utils import timezone
 
 from accounts import services as accounts
 from accounts.models import Account
-from bingproject.errors import ServiceError
 from bingproject.stopping import is_stopping
 from bingproject.upstream import Door
 from creator.ledger import Ledger
@@ -263,7 +262,7 @@ class Runner:
         if taken.location:
             seen = await visit_redirect(session, taken.location)
             if isinstance(seen, GivenUp):
-                await self._fail(generation, seen.error)
+                await self._fail(generation, seen)
                 return
         await self._poll(generation, session)
 
@@ -292,7 +291,7 @@ class Runner:
                 continue
             generation.looks.count += 1
             if isinstance(seen, GivenUp):
-                await self._fail(generation, seen.error)
+                await self._fail(generation, seen)
             else:
                 await self._complete(generation, seen)
             return
@@ -319,11 +318,11 @@ class Runner:
         if generation.accepted_at is not None:
             self._plan.learn(_sort(generation), (now - generation.accepted_at).total_seconds())
 
-    async def _fail(self, generation: Generation, error: ServiceError) -> None:
-        # Bing's own "no" ends the job there too; a fault on the way may leave it running.
-        keeps_slot = error.code in ("upstream_interrupted", "upstream_protocol_error", "cookie_expired")
+    async def _fail(self, generation: Generation, end: GivenUp) -> None:
         claim, looks, now = generation.claim, str(generation.looks), timezone.now()
-        await self._ledger.write(lambda: records.record_failed(claim, error, now, keeps_slot=keeps_slot, looks=looks))
+        await self._ledger.write(
+            lambda: records.record_failed(claim, end.error, now, keeps_slot=end.may_run, looks=looks)
+        )
 
     async def _await_grace(self, generation: Generation) -> None:
         """An unknown outcome stays unknown: after the grace the task says so, and is not sent again."""

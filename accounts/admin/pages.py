@@ -299,6 +299,9 @@ class AccountAdmin(ChecksAccounts, RecordedAdmin):
 class LeaseAdmin(MachineRowsAdmin):
     """What holds accounts right now."""
 
-    hint = "Chat turns under way, and the account each one holds. One that nobody renews is over within half a minute."
+    hint = (
+        "Chat turns under way, and the account each one holds. One that nobody renews is over within half a minute; "
+        "what a probe has Bing make holds its account until Bing is done with it."
+    )
     list_display = ("account", "capability", "holder", "until")
     list_select_related = ("account",)

@@ -295,7 +295,7 @@ class AccountCapability(models.Model):
 
 
 class Lease(models.Model):
-    """One chat turn or single call that holds an account; dead 30 s after its last renewal."""
+    """One chat turn or single call that holds an account; dead 30 s after its last renewal, or at an end set for it."""
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="leases")
     capability = models.CharField(max_length=8, choices=Capability)

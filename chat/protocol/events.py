@@ -205,6 +205,10 @@ class Dialect(Protocol):
         """Records so far that were no pings."""
 
     @property
+    def skipped(self) -> int:
+        """How many records so far nobody understood."""
+
+    @property
     def has_text(self) -> bool:
         """Whether some of the answer is out, after which nothing can be tried again."""
 

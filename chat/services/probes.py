@@ -15,7 +15,19 @@ from accounts.models import Account
 from bingproject.errors import ServiceError
 from bingproject.transcripts import Transcript
 from chat import client
-from chat.protocol.events import Dialect, Event, Phase, Prompt, TextDelta
+from chat.protocol.events import (
+    Citations,
+    Dialect,
+    Event,
+    Finished,
+    Phase,
+    Prompt,
+    Refused,
+    Suggestions,
+    TextDelta,
+    Throttling,
+)
+from chat.protocol.outline import Outline
 from chat.services.backends import BACK_ENDS, Asked, Backend
 from chat.services.catalogue import all_models
 
@@ -44,7 +56,7 @@ async def probe_chat(account: Account, capability: str, transcript: Transcript) 
 
 async def _turn(back_end: Backend, account: Account, transcript: Transcript) -> None:
     credentials = await back_end.open_session(account)
-    transcript.hide(account.token, *credentials.values())
+    transcript.hide(account.token, *account.jar.values(), *credentials.values())
     transcript.note(f"A conversation of {back_end.voice.name} is open: {', '.join(sorted(credentials))}.")
     model, route = next(
         (model, route) for model in all_models().values() for route in model.routes if route.back_end == back_end.name
@@ -53,25 +65,69 @@ async def _turn(back_end: Backend, account: Account, transcript: Transcript) -> 
     address = await back_end.address(account, credentials)
     parts = urlsplit(address.url)
     transcript.note(f"Opening the socket {parts.scheme}://{parts.netloc}{parts.path} for the model {model.id}.")
-    kinds: Counter[str] = Counter()
-    texts: list[str] = []
+    recorded = _Recorded(reply, transcript)
+    told = _Told(transcript)
     try:
-        async with aclosing(client.stream(address, _Recorded(reply, transcript), back_end.timers())) as events:
+        async with aclosing(client.stream(address, recorded, back_end.timers())) as events:
             async for event in events:
-                kinds[type(event).__name__] += 1
-                texts += [event.text] if isinstance(event, TextDelta) else []
+                told.hear(event)
     except client.UpgradeRefusedError as refused:
         transcript.note(f"The socket was refused with status {refused.status}: {refused.body[:BODY_CHARACTERS]}")
         raise back_end.refusal(refused.status, refused.headers, refused.body) from refused
-    transcript.note(f"Events: {', '.join(f'{count} {kind}' for kind, count in kinds.items())}.")
-    transcript.note(f"Asked: {QUESTION} Answered: {''.join(texts)[:BODY_CHARACTERS]}")
+    finally:
+        # Of a turn that failed this is what a report is read for.
+        if recorded.has_begun:
+            transcript.note(f"Came: {recorded.outline}.")
+            transcript.note(f"Taken for: {told}. Not understood: {recorded.skipped}.")
+    transcript.note(f"Asked: {QUESTION} Answered: {told.text[:BODY_CHARACTERS]}")
+
+
+class _Told:
+    """The events of a turn: counted, and those that say something of the account or the back end noted."""
+
+    def __init__(self, transcript: Transcript) -> None:
+        self._transcript = transcript
+        self._counts: Counter[str] = Counter()
+        self.text = ""
+
+    def hear(self, event: Event) -> None:
+        """Take in one."""
+        self._counts[type(event).__name__] += 1
+        if isinstance(event, TextDelta):
+            if not self.text:
+                self._transcript.note("The first text is here.")
+            self.text += event.text
+        elif line := _describe(event):
+            self._transcript.note(line)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{count} {kind}" for kind, count in self._counts.items()) or "nothing"
+
+
+def _describe(event: Event) -> str:
+    """What a person compares with docs/wire; the rest is in the frames."""
+    match event:
+        case Throttling(used, limit):
+            return f"Throttling: {used} of {limit} turns are used."
+        case Suggestions(texts):
+            return f"Suggestions: {len(texts)}, the first of them: {texts[0]}"
+        case Citations(items):
+            return f"Sources: {len(items)}, the first of them: {items[0].url}"
+        case Refused(text, kind):
+            return f"Refused ({kind}): {text}"
+        case Finished(text, streamed, retire):
+            rewritten = "" if text == streamed else "; the text was rewritten at the end"
+            return f"Finished; the conversation {'is at its end' if retire else 'can go on'}{rewritten}."
+    return ""
 
 
 class _Recorded:
-    """A dialect whose frames are written down on their way."""
+    """A dialect whose frames are written down on their way, and counted by kind."""
 
     def __init__(self, dialect: Dialect, transcript: Transcript) -> None:
         self._dialect, self._transcript = dialect, transcript
+        self.outline = Outline()
+        self.has_begun = False
 
     @property
     def finished(self) -> bool:
@@ -86,16 +142,28 @@ class _Recorded:
         return self._dialect.progress
 
     @property
+    def skipped(self) -> int:
+        return self._dialect.skipped
+
+    @property
     def has_text(self) -> bool:
         return self._dialect.has_text
 
     def start(self) -> list[str]:
+        self.has_begun = True
+        self._transcript.note("The socket is open: status 101.")
         return self._sent(self._dialect.start())
 
     def receive(self, frame: str | bytes) -> list[Event]:
         text = frame if isinstance(frame, str) else frame.decode("utf-8", "replace")
         self._transcript.record(f"< {text}")
-        return self._dialect.receive(frame)
+        self.outline.add(frame)
+        known = self._dialect.skipped
+        try:
+            return self._dialect.receive(frame)
+        finally:
+            if self._dialect.skipped > known:
+                self._transcript.note(f"Not understood, something in: {text[:BODY_CHARACTERS]}")
 
     def to_send(self) -> list[str]:
         return self._sent(self._dialect.to_send())

@@ -1,6 +1,6 @@
 """Leases of runners and the claims they make: which queued task gets which account, exact over processes and machines.
 
-An account's load is counted from task rows inside the claiming transaction, never kept in a counter that could drift.
+An account's load is counted from rows inside the claiming transaction, never kept in a counter that could drift.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from django.db.models import Count, F, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from accounts.models import Account, AccountCapability
+from accounts.leases import drop_lease, keep_lease, take_lease
+from accounts.models import Account, AccountCapability, Lease
 from bingproject.processes import is_known_dead, process_identity
 from creator.models import AT_BING, FINISHED, EventKind, Kind, Runner, State, Task
 from creator.services.events import Step, tell
@@ -260,15 +261,33 @@ def _seats(kind: str, free: int, now: datetime) -> list[_Seat]:
 
 
 def account_loads(kind: str, now: datetime) -> Counter[int]:
-    """How many requests of the kind may be running at Bing, by account id."""
+    """How many requests of the kind may be running at Bing, by account id: tasks, and what is made without one."""
     running = Task.objects.filter(kind=kind, state__in=AT_BING)
     lingering = Task.objects.filter(kind=kind, slot_until__gt=now, state__in=FINISHED)
+    held = Lease.objects.filter(capability=kind, until__gt=now)
     loads: Counter[int] = Counter()
-    for rows in (running, lingering):
+    for rows in (running, lingering, held):
         for account_id, count in rows.order_by().values_list("account_id").annotate(count=Count("pk")):
             if account_id is not None:
                 loads[account_id] += count
     return loads
+
+
+def take_room(account_id: int, kind: str, holder: str, now: datetime, until: datetime) -> Lease | None:
+    """Hold a place of the account's for something made without a task; None when it has none, or is not usable.
+
+    As exact as a claim: counted under the same row's lock, and from then on by every claim, until `until`.
+    """
+    with transaction.atomic():
+        lease = take_lease(kind, holder, now, only=account_id)
+        if lease is None:
+            return None
+        limit = AccountCapability.objects.values_list("limit", flat=True).get(account=account_id, capability=kind)
+        if account_loads(kind, now)[account_id] > limit:
+            drop_lease(lease.pk)
+            return None
+        keep_lease(lease.pk, until)
+    return lease
 
 
 def _best_seat(seats: Sequence[_Seat], task: Task) -> _Seat | None:

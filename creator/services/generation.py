@@ -154,6 +154,11 @@ class GivenUp:
 
     error: ServiceError
 
+    @property
+    def may_run(self) -> bool:
+        """Whether Bing may still be busy with it: its own "no" ends it there too, a fault on the way does not."""
+        return self.error.code in ("upstream_interrupted", "upstream_protocol_error", "cookie_expired")
+
 
 # --- submit ---
 

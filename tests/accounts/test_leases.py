@@ -14,7 +14,7 @@ from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import connections
 from django.utils import timezone
 
-from accounts.leases import LEASE_SECONDS, Renewer, drop_lease, next_start, prune_leases, take_lease
+from accounts.leases import LEASE_SECONDS, Renewer, drop_lease, keep_lease, next_start, prune_leases, take_lease
 from accounts.models import Account, AccountState, Capability, Lease
 from tests.factories import make_account, set_capability
 
@@ -109,6 +109,17 @@ def test_the_dead_hold_nothing() -> None:
     assert prune_leases(later) == 1
     assert not Lease.objects.filter(pk=first.pk).exists()
     assert Lease.objects.count() == 1
+
+
+def test_one_that_is_kept_lives_until_it_is_told_to_end() -> None:
+    """Bing goes on with what was asked of it, whatever becomes of the process that asked."""
+    chat_account(1)
+    first = take()
+    assert first is not None
+    end = first.until + timedelta(minutes=5)
+    keep_lease(first.pk, end)
+    assert take(end - timedelta(seconds=1)) is None
+    assert take(end + timedelta(seconds=1)) is not None
 
 
 def paced_account(per_minute: int | None = 12, burst: int = 4, name: str = "") -> Account:

@@ -52,6 +52,7 @@ SECRET = "s3cretValue-1234567890"
         f"ALERT_WEBHOOK_SECRET={SECRET}",
         f"otpauth://totp/bingproject:anna?secret={SECRET}&issuer=bingproject",
         f"smtp://name:{SECRET}@mail.example.org:587/?tls=starttls",
+        f'{{Salt:"{SECRET}"}}',
         f"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx{SECRET}.c2ln",
     ],
 )
@@ -60,6 +61,16 @@ def test_no_secret_gets_through(text: str) -> None:
     shown = redact(text)
     assert SECRET not in shown and "1234567890" not in shown
     assert MASK in shown
+
+
+@pytest.mark.parametrize(
+    "text", ["/images/create?FORM=GENCRE&IG={}&rt=3", '_G={{IG:"{}"}}', '"IG": "{}"', "x%26IG%3D{}"]
+)
+def test_the_number_of_a_session_is_no_business_of_a_log(text: str) -> None:
+    """In an address, in a page's script, escaped."""
+    number = "0123456789ABCDEF" * 2
+    assert redact(text.format(number)) == text.format(MASK)
+    assert redact(text.format("1")) == text.format("1")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,14 @@ def test_steps_are_shown_and_all_is_kept() -> None:
     assert all(float(line[:8]) >= 0 for line in lines)
 
 
+def test_what_turns_out_to_be_a_secret_is_masked_in_what_was_kept() -> None:
+    """As it is, in an address and in JSON."""
+    transcript = Transcript(str)
+    transcript.record('found a+b/c"d, a%2Bb%2Fc%22d and a+b/c\\"d')
+    transcript.hide('a+b/c"d')
+    assert transcript.text[10:] == "found [hidden], [hidden] and [hidden]\n"
+
+
 def test_secrets_are_masked_by_value_and_by_name() -> None:
     """What is told to be hidden, longer ones first, and what looks like a secret; what is too short stays."""
     shown: list[str] = []

@@ -25,6 +25,7 @@ class Lines:
     finished: bool = False
     phase: Phase = "handshake"
     progress: int = 0
+    skipped: int = 0
     has_text: bool = False
     codes: list[int] = field(default_factory=list)
     text: str = ""

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from django.db import connection, connections
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import AccountCapability, AccountState
+from accounts.models import AccountCapability, AccountState, Lease
 from creator.models import Runner, State, Task
 from creator.services import claims
 from tests.factories import make_account, make_runner, make_task, set_capability
@@ -169,6 +170,58 @@ def test_limits_are_exact_under_concurrency() -> None:
         thread.join()
     assert len({task.pk for task in claimed}) == len(claimed) == 9
     assert claims.account_loads("image", timezone.now()).most_common()[0][1] == 3
+
+
+def _take_room(account_id: int, minutes: float = 5) -> Lease | None:
+    now = timezone.now()
+    return claims.take_room(account_id, "image", "probe", now, now + timedelta(minutes=minutes))
+
+
+def test_what_is_made_without_a_task_takes_one_of_the_accounts_places() -> None:
+    """Counted with its tasks, both ways, until its end; what it does of another kind is another matter."""
+    make_runner(id=HERE)
+    account = make_account()
+    set_capability(account, "image", limit=2)
+    make_task(state=State.POLLING, account=account, runner=HERE)
+    make_task(kind="video", state=State.POLLING, account=account, runner=HERE)
+    held = _take_room(account.pk)
+    assert held is not None and held.account == account
+    assert claims.account_loads("image", timezone.now()) == {account.pk: 2}
+    assert _take_room(account.pk) is None and Lease.objects.count() == 1
+    make_task()
+    assert _claim() == []
+    Lease.objects.update(until=timezone.now() - timedelta(seconds=1))
+    assert len(_claim()) == 1
+    assert _take_room(account.pk) is None and not Lease.objects.filter(until__gt=timezone.now()).exists()
+
+
+def test_only_an_account_that_may_be_given_work_has_room() -> None:
+    """Neither one that rests nor one that is signed out."""
+    resting, expired = make_account(), make_account(state=AccountState.EXPIRED)
+    set_capability(resting, "image", cooldown_until=timezone.now() + timedelta(minutes=1))
+    assert _take_room(resting.pk) is None and _take_room(expired.pk) is None
+
+
+def test_claims_and_rooms_taken_at_once_keep_to_the_limit() -> None:
+    """Tasks and what is made without one never are more together than the account may make."""
+    make_runner(id=HERE)
+    account = make_account()
+    set_capability(account, "image", limit=5)
+    for number in range(20):
+        make_task(prompt=str(number))
+
+    def work(act: Callable[[], object]) -> None:
+        for _ in range(6):
+            act()
+        connections.close_all()
+
+    acts: list[Callable[[], object]] = [lambda: _claim(1), lambda: _take_room(account.pk)]
+    threads = [threading.Thread(target=work, args=(act,)) for act in acts * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert claims.account_loads("image", timezone.now()) == {account.pk: 5}
 
 
 def test_the_machine_cap_is_counted_in_the_table(settings: Settings) -> None:

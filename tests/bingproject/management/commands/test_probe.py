@@ -7,6 +7,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
@@ -16,7 +17,8 @@ from accounts.services.credentials import keep_token
 from accounts.tokens import read_token
 from bingproject.sandbox.server import SandboxServer
 from bingproject.sandbox.tokens import make_token
-from tests.factories import make_account
+from bingproject.transcripts import Transcript
+from tests.factories import make_account, set_capability
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -61,6 +63,9 @@ def test_each_thing_that_each_account_can_do(services: SandboxServer) -> None:
         assert f"--- {words} ---" in printed
     assert '"event":"send"' in saved.replace(" ", "") and '"target":"Metrics"' in saved.replace(" ", "")
     assert "Answered: " in printed and '"event"' not in printed
+    assert (
+        printed.count("Nothing was made: with --spend ") == 1 and printed.count("The socket is open: status 101.") == 3
+    )
     for account in accounts:
         for secret in filter(None, (account.token, account.object_id, *account.cookies.values())):
             assert secret not in saved + printed
@@ -73,8 +78,103 @@ def test_one_account_and_one_capability(services: SandboxServer) -> None:
     copilots()
     printed, _ = probe(account="anna", capability="image")
     assert printed.count(" ---\n") == 1 and "anna: Images" in printed
+
+
+def test_why_there_is_nothing_to_probe(services: SandboxServer, settings: Any) -> None:
+    """One line says it; no file is made."""
     with pytest.raises(CommandError, match="No account can be probed so"):
-        call_command("probe", account="nobody")
+        call_command("probe")
+    copilots()
+    make_account("anna", is_enabled=False)
+    set_capability(make_account("bert"), "video", limit=0)
+    for options, words in (
+        ({"account": "nobody"}, "There is no account 'nobody'"),
+        ({"account": "anna"}, "The account 'anna' is disabled"),
+        (
+            {"account": "copilot", "capability": "image"},
+            "'copilot' is an account of Copilot: it has no 'image', only copilot",
+        ),
+        ({"account": "bert", "capability": "video"}, "switched off for 'bert'"),
+        ({"minutes": 0}, "--minutes must be"),
+    ):
+        with pytest.raises(CommandError, match=words) as raised:
+            call_command("probe", **options)
+        assert "\n" not in str(raised.value)
+    assert not list(Path(settings.DATA_DIR).glob("probe-*.txt"))
+
+
+def test_with_spend_a_picture_and_a_video_are_made(services: SandboxServer) -> None:
+    """One each, with their addresses; without it nothing is, and that is said."""
+    anna = make_account("anna", cookies={"_U": "secret-cookie-of-anna", "other": "another-secret"})
+    printed, saved = probe(account="anna", spend=True)
+    assert printed.count("Works.") == 3 and "Nothing was made" not in printed
+    assert printed.count("/th/id/OIG") == 5 and "&rt=3&" in saved and "&rt=3&" not in printed.partition("Bing took")[0]
+    submits = httpx.get(f"{services.url}/_sandbox/state").json()["submits"]
+    assert (submits["total"], submits["accepted"]) == (2, 2)
+    anna.refresh_from_db()
+    state = services.state
+    signatures = [conversation.signature for conversation in state.chat.conversations.values()]
+    numbers = [account.ig for account in state.accounts.values()]
+    assert signatures and numbers
+    for secret in (*anna.cookies.values(), *anna.jar.values(), anna.session_ig, *signatures, *numbers):
+        assert secret not in saved + printed
+    printed, _ = probe(account="anna", capability="image")
+    assert printed.count("Nothing was made: with --spend ") == 1
+    assert httpx.get(f"{services.url}/_sandbox/state").json()["submits"]["total"] == 2
+
+
+def test_a_chat_says_only_of_turns(services: SandboxServer) -> None:
+    """Nothing is said of pictures where none could be made."""
+    copilots()
+    printed, _ = probe(capability="copilot")
+    assert "Nothing was made" not in printed
+
+
+def test_a_picture_whose_outcome_is_unknown_fails_the_command(services: SandboxServer, settings: Any) -> None:
+    """It was sent once; what was seen is kept, and the video is tried all the same."""
+    httpx.post(f"{services.url}/_sandbox/scenario", json={"scenario": "cut-accepted", "next": 1}).raise_for_status()
+    make_account("anna", cookie="secret-cookie-of-anna")
+    printed = StringIO()
+    with pytest.raises(CommandError, match="1 of 3 failed"):
+        call_command("probe", account="anna", spend=True, stdout=printed)
+    assert "Failed: submit_outcome_unknown." in printed.getvalue() and printed.getvalue().count("Works.") == 2
+    by_prompt = httpx.get(f"{services.url}/_sandbox/state").json()["submits"]["by_prompt"]
+    assert sorted(by_prompt.values()) == [1, 1]
+    (path,) = Path(settings.DATA_DIR).glob("probe-*.txt")
+    assert "submit_outcome_unknown" in path.read_text()
+
+
+async def stumble(account: Account, capability: str, transcript: Transcript) -> None:
+    """A probe with a bug in it."""
+    raise ValueError(f"about {account.token or account.cookies}")
+
+
+async def interrupt(account: Account, capability: str, transcript: Transcript) -> None:
+    """A probe during which somebody has seen enough."""
+    raise KeyboardInterrupt
+
+
+def test_a_bug_in_one_probe_takes_nothing_from_the_others(services: SandboxServer, settings: Any) -> None:
+    """It is told with where it was, without what it held."""
+    settings.PROBES = settings.PROBES | {"image": f"{__name__}.stumble"}
+    make_account("anna", cookie="secret-cookie-of-anna")
+    printed = StringIO()
+    with pytest.raises(CommandError, match="1 of 3 failed"):
+        call_command("probe", stdout=printed)
+    assert "Failed by a bug of this server: ValueError." in printed.getvalue()
+    (path,) = Path(settings.DATA_DIR).glob("probe-*.txt")
+    saved = path.read_text()
+    assert "in stumble" in saved and "Answered: " in saved and "secret-cookie-of-anna" not in saved
+
+
+def test_what_was_seen_before_an_interrupt_is_kept(services: SandboxServer, settings: Any) -> None:
+    """A video may take longer than anybody's patience."""
+    settings.PROBES = settings.PROBES | {"video": f"{__name__}.interrupt"}
+    make_account("anna", cookie="secret-cookie-of-anna")
+    with pytest.raises(KeyboardInterrupt):
+        call_command("probe", stdout=StringIO())
+    (path,) = Path(settings.DATA_DIR).glob("probe-*.txt")
+    assert "anna: Images" in path.read_text() and path.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_failure_says_what_was_seen(services: SandboxServer, settings: Any) -> None:
