@@ -10,7 +10,7 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from accounts import services as accounts
-from accounts.leases import drop_lease, take_lease
+from accounts.leases import RENEW_SECONDS, Renewer, drop_lease, take_lease
 from accounts.models import Account
 from bingproject.errors import ServiceError
 from bingproject.transcripts import Transcript
@@ -35,15 +35,20 @@ QUESTION = "Say the word ready, and nothing else."
 BODY_CHARACTERS = 500
 
 
-async def probe_chat(account: Account, capability: str, transcript: Transcript) -> None:
-    """Open a conversation and hold one turn as this account; it counts like any other.
+async def probe_chat(
+    account: Account, capability: str, transcript: Transcript, *, renew_seconds: float = RENEW_SECONDS
+) -> None:
+    """Open a conversation and hold one turn as this account, which is held as long; it counts like any other.
 
     Raises: the ServiceError that it came to; the account is settled by it, as after any turn.
     """
     back_end = next(one for one in BACK_ENDS.values() if one.capability == capability)
     lease = await sync_to_async(take_lease)(capability, "probe", timezone.now(), only=account.pk)
+    renewer = Renewer(renew_seconds)
     if lease is None:
         transcript.note("The account is busy, out of its pace or not usable now; it is asked all the same.")
+    else:
+        renewer.hold(lease.pk)
     try:
         await _turn(back_end, account, transcript)
     except ServiceError as error:
@@ -51,6 +56,7 @@ async def probe_chat(account: Account, capability: str, transcript: Transcript) 
         raise
     finally:
         if lease is not None:
+            renewer.release(lease.pk)
             await sync_to_async(drop_lease)(lease.pk)
 
 

@@ -37,6 +37,25 @@ def test_a_turn_is_written_down_record_by_record(hub: SandboxServer) -> None:
     assert not Lease.objects.exists()
 
 
+def test_the_account_is_held_as_long_as_the_turn_takes(hub: SandboxServer) -> None:
+    """Its lease is renewed meanwhile: others would take an account of one turn at a time for free."""
+    httpx.post(f"{hub.url}/_sandbox/scenario", json={"scenario": "delay", "number": 1.5}).raise_for_status()
+    account = make_account("anna")
+
+    async def untils() -> list[Any]:
+        transcript = Transcript(str)
+        probing = asyncio.create_task(probe_chat(account, Capability.CHAT, transcript, renew_seconds=0.05))
+        seen: list[Any] = []
+        while not probing.done():
+            seen += [lease.until async for lease in Lease.objects.all()]
+            await asyncio.sleep(0.1)
+        await probing
+        return seen
+
+    assert len(set(asyncio.run(untils()))) > 2
+    assert not Lease.objects.exists()
+
+
 def test_an_account_that_has_no_room_is_asked_all_the_same(hub: SandboxServer) -> None:
     """And that is said."""
     account = make_account("anna")
