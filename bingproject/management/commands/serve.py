@@ -21,6 +21,7 @@ from bingproject import demo, preparation
 from bingproject.cluster import DrainCluster
 from bingproject.environment import SettingError
 from bingproject.errors import InvalidRequestError
+from bingproject.heads import GuardedHttpProtocol
 from bingproject.installation import verify_installation
 from bingproject.supervisor import Service, Supervisor
 from bingproject.upstream import USER_AGENT
@@ -123,7 +124,7 @@ def _serve_web(listener: socket.socket) -> int:
     config = uvicorn.Config(
         "bingproject.asgi:application",
         loop="uvloop",
-        http="httptools",
+        http=GuardedHttpProtocol,
         ws="none",
         lifespan="on",
         log_config=None,
