@@ -336,5 +336,10 @@ LOGGING = {
         # At DEBUG it logs what a socket is asked for: its address holds a token.
         "websockets": {"level": "WARNING"},
         "django-q": {"level": "WARNING", "handlers": [], "propagate": True},
+        # uvicorn's own command has set these up by now, with a handler that neither masks nor writes JSON.
+        "uvicorn": {"level": LOG_LEVEL, "handlers": [], "propagate": True},
+        "uvicorn.error": {"level": LOG_LEVEL, "handlers": [], "propagate": True},
+        # Ours has the request ids. With a handler above it, it would turn itself on, whatever is asked for.
+        "uvicorn.access": {"handlers": [], "propagate": False},
     },
 }
