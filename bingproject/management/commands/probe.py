@@ -14,6 +14,7 @@ from django.utils.module_loading import import_string
 
 from accounts.models import Account, AccountCapability
 from bingproject.errors import ServiceError
+from bingproject.installation import verify_installation
 from bingproject.transcripts import Transcript
 
 Probe = Callable[[Account, str, Transcript], Awaitable[None]]
@@ -34,6 +35,7 @@ class Command(BaseCommand):
 
     def handle(self, *_arguments: Any, account: str, capability: str | None, **_options: Any) -> None:
         """Probe, save, and fail if one failed."""
+        verify_installation()
         rows = AccountCapability.objects.filter(capability__in=[capability] if capability else settings.PROBES)
         rows = rows.filter(account__name=account) if account else rows.filter(account__is_enabled=True, limit__gt=0)
         found = list(rows.select_related("account").order_by("account__name", "pk"))
