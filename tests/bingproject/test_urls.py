@@ -32,7 +32,10 @@ def test_the_description_names_the_contracts_routes(http: httpx.Client) -> None:
     assert {"/create/image", "/create/video", "/task/{task_id}", "/tasks", "/v1/images/generations"} <= set(paths)
 
 
-@pytest.mark.parametrize(("path", "kind"), [("/nowhere", "application/json"), ("/admin/nowhere/", "text/html")])
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("/nowhere", "application/json"), ("/adminfoo", "application/json"), ("/admin/nowhere/", "text/html")],
+)
 def test_failures_are_pages_in_the_admin_only(path: str, kind: str) -> None:
     """JSON on API paths, a page in the admin; no detail in either."""
     request = RequestFactory().get(path)
