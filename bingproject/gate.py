@@ -53,7 +53,7 @@ PREFLIGHT_SECONDS = 600
 LEAVE_SECONDS = 1.0  # of the few that a stop may take
 EXPOSED = (
     "X-Request-ID, Location, Retry-After, Preference-Applied, Idempotent-Replayed, x-should-retry, "
-    "x-bing-ignored, x-bing-history-dropped, "
+    "x-bing-served-by, x-bing-ignored, x-bing-history-dropped, "
     "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests"
 )
 ALWAYS = (
