@@ -153,7 +153,7 @@ CHAT_RETENTION_DAYS = env.whole("CHAT_RETENTION_DAYS", 30, least=1)
 # --- operators are told ---
 EMAIL_SERVER = env.mail_server("EMAIL_URL")
 ALERT_EMAIL = env.addressees("ALERT_EMAIL")
-ALERT_WEBHOOK_URL = env.url("ALERT_WEBHOOK_URL")
+ALERT_WEBHOOK_URL = env.url("ALERT_WEBHOOK_URL", is_whole=True)
 ALERT_WEBHOOK_SECRET = env.secret("ALERT_WEBHOOK_SECRET")
 ALERT_QUEUE_MINUTES = env.whole("ALERT_QUEUE_MINUTES", 10, least=1, most=1440)
 if ALERT_EMAIL and EMAIL_SERVER is None:

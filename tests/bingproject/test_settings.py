@@ -135,6 +135,12 @@ def test_a_mail_server(tmp_path: Path) -> None:
         }
 
 
+def test_the_webhook_is_asked_where_it_is(tmp_path: Path) -> None:
+    """Its address stays as it was given: a receiver may want the slash at its end."""
+    hook = {"ALERT_WEBHOOK_URL": "https://h.example/hook/"}
+    assert read(tmp_path, *hook, **hook, ALERT_WEBHOOK_SECRET="x" * 32) == hook
+
+
 def test_another_address_than_loopback_needs_keys(tmp_path: Path) -> None:
     """HOST alone switches to `keys`."""
     assert read(tmp_path, "ACCESS", HOST="0.0.0.0") == {"ACCESS": "keys"}
