@@ -179,9 +179,10 @@ if env.text("Q_CLUSTER_NAME"):  # django-q2's own variable would give the queue 
     raise SettingError("Q_CLUSTER_NAME must not be set: the queue is named by MACHINE_ID, e.g. MACHINE_ID=worker-1.")
 # The longest job is a slice whose last request is still being answered; nothing may cut it short or start it twice.
 JOB_TIMEOUT_SECONDS = int(RUNNER_SLICE_SECONDS + UPSTREAM_TIMEOUT_SECONDS) + 30
+QUEUE_PREFIX = "bingproject-"
 Q_CLUSTER: dict[str, Any] = {
     "name": "bingproject",
-    "cluster_name": f"bingproject-{MACHINE_ID}",  # one queue per machine: runner and canary belong to it
+    "cluster_name": f"{QUEUE_PREFIX}{MACHINE_ID}",  # one queue per machine: runner and canary belong to it
     "workers": 3,  # the runner, the canary, one short job
     "queue_limit": 3,
     "bulk": 1,
@@ -207,7 +208,7 @@ else:
 # (question, job): the watchdog asks the question every tick and enqueues the job on a yes.
 CLUSTER_NUDGES = [
     ("creator.services.needs_runner", "creator.jobs.drive"),
-    # A check asked for on a machine without workers would wait in its queue for ever.
+    # A check asked for on a machine without workers is in nobody's queue.
     ("accounts.services.needs_check", "accounts.jobs.check_wanted_accounts"),
 ]
 # job → every N seconds, once in the whole installation.
@@ -219,6 +220,7 @@ CLUSTER_PERIODIC = {
     "creator.jobs.prune_tasks": 3600,
     "chat.jobs.prune_conversations": 3600,
     "bingproject.jobs.prune_queue_records": 3600,
+    "bingproject.jobs.prune_queues": 3600,
     "bingproject.jobs.tell_alerts": 30,
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from asgiref.sync import SyncToAsync
+from django.conf import settings
 from django.db import connection, connections
 from django.test import AsyncClient
 from rest_framework.test import APIClient
@@ -16,7 +17,7 @@ from accounts.models import Account
 from bingproject.gate import Gate
 from bingproject.installation import verify_installation
 from bingproject.sandbox.server import SandboxServer
-from tests.factories import make_account, make_key
+from tests.factories import make_account, make_key, make_machine
 from tests.servers import LiveServer
 
 SANDBOX_OPTIONS: dict[str, Any] = {
@@ -122,6 +123,12 @@ def api() -> APIClient:
 def async_api() -> AsyncClient:
     """Django's asynchronous client: straight into the views, past the gate."""
     return AsyncClient()
+
+
+@pytest.fixture
+def own_cluster(db: None) -> None:
+    """This machine's own workers live, so that what is asked for is queued for them."""
+    make_machine(machine_id=settings.MACHINE_ID)
 
 
 @pytest.fixture
