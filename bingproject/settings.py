@@ -38,7 +38,9 @@ CORS_ALLOWED_ORIGINS = env.origins("CORS_ALLOWED_ORIGINS")
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 ALLOW_PRIVATE_ADDRESSES = env.networks("ALLOW_PRIVATE_ADDRESSES")
 PUBLIC_HOSTS = [urlsplit(PUBLIC_URL).hostname or ""] if PUBLIC_URL else []
-ALLOWED_HOSTS = [*env.words("ALLOWED_HOSTS", ("127.0.0.1", "localhost", "[::1]")), *PUBLIC_HOSTS]
+# The loopback names always: health checks and whoever works on this machine use them. A page that has its own name
+# point here still comes under its own name, and from elsewhere anybody can say any of the names anyway.
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *env.words("ALLOWED_HOSTS"), *PUBLIC_HOSTS]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
 IS_SECURE = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_SECURE

@@ -122,6 +122,12 @@ def test_a_public_address_makes_cookies_secure(tmp_path: Path) -> None:
     assert found["SECURE_HSTS_SECONDS"]
 
 
+def test_loopback_names_are_always_answered_to(tmp_path: Path) -> None:
+    """Those that are set come besides them: a container asks itself for its health at 127.0.0.1."""
+    found = read(tmp_path, "ALLOWED_HOSTS", ALLOWED_HOSTS="bing.example.org, other.example.org")
+    assert found["ALLOWED_HOSTS"] == ["127.0.0.1", "localhost", "[::1]", "bing.example.org", "other.example.org"]
+
+
 def test_a_mail_server(tmp_path: Path) -> None:
     """Its address becomes Django's mail settings; the sender is the one named, else the log-in, else who is told."""
     names = ("EMAIL_HOST", "EMAIL_PORT", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD", "EMAIL_USE_TLS", "EMAIL_USE_SSL")
