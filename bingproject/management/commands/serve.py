@@ -69,7 +69,7 @@ class Command(BaseCommand):
         if preparation.collect_static_files():
             self.stdout.write("Styles and scripts are collected.")
         password = preparation.ensure_operator()
-        _ensure_account()
+        ensure_account()
         return password
 
     def _greet(self, listener: socket.socket, password: str, is_demo: bool) -> int:
@@ -93,7 +93,7 @@ def _has_answer() -> bool:
     return True
 
 
-def _ensure_account() -> None:
+def ensure_account() -> None:
     """The account that lets a fresh server work: the sandbox's own, or the one of BING_COOKIE_U."""
     try:
         if not settings.SANDBOX:
