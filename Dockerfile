@@ -41,4 +41,4 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
 
 # Django does the proxies (TRUSTED_PROXIES) and the log lines itself; there are no WebSockets to serve.
 CMD ["uvicorn", "bingproject.asgi:application", "--host", "0.0.0.0", "--port", "7860", \
-     "--lifespan", "on", "--ws", "none", "--no-proxy-headers", "--no-server-header", "--no-access-log"]
+     "--http", "bingproject.heads:GuardedHttpProtocol", "--lifespan", "on", "--ws", "none", "--no-proxy-headers", "--no-server-header", "--no-access-log"]

@@ -9,24 +9,30 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import redis
+from django.conf import settings
 from django.db import Error, connections
 from django_q.brokers import Broker
 from django_q.brokers.orm import ORM
 from django_q.brokers.redis_broker import Redis
 from django_q.conf import Conf
+from django_q.models import OrmQ
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from bingproject.models import Machine
 from bingproject.stopping import is_stopping
 
 OUTAGES = (Error, RedisError, OSError)
 _PAUSE_SECONDS = 0.5
 _REDIS_SECONDS = 5  # longer than the second that a look at the queue blocks
 _ACKNOWLEDGE_SECONDS = 60.0
+# A machine that is started again within this time finds its queue, and empties it itself.
+ABANDONED_SECONDS = 600.0
 _log = logging.getLogger(__name__)
 
 
@@ -99,3 +105,30 @@ def own_broker() -> Broker:
     broker = PatientOrm(Conf.CLUSTER_NAME) if Conf.ORM else PatientRedis(Conf.CLUSTER_NAME)
     broker.cache = None
     return broker
+
+
+def drop_abandoned_queues(now: datetime) -> int:
+    """Drop the jobs of machines that no cluster has been heard of for a while; how many.
+
+    A machine's queue is worked by its own cluster alone and emptied by its next one: of a machine that never comes back
+    the jobs would stay. Each is a nudge, made again from rows where they are needed.
+    """
+    since = now - timedelta(seconds=ABANDONED_SECONDS)
+    machines = Machine.objects.filter(seen_at__gte=since).values_list("machine_id", flat=True)
+    kept = {f"{settings.QUEUE_PREFIX}{machine_id}" for machine_id in machines}
+    if not Conf.ORM:
+        return _drop_lists(kept)
+    jobs = OrmQ.objects.using(Conf.ORM).filter(key__startswith=settings.QUEUE_PREFIX, lock__lt=since)
+    return int(jobs.exclude(key__in=kept).delete()[0])
+
+
+def _drop_lists(kept: set[str]) -> int:
+    """Redis has no times of jobs; a list of a machine that is just starting may go, and is filled again."""
+    kept_keys = {f"django_q:{name}:q".encode() for name in kept}
+    count = 0
+    with PatientRedis.get_connection() as client:
+        for key in client.scan_iter(match=f"django_q:{settings.QUEUE_PREFIX}*:q"):
+            if key not in kept_keys:
+                count += int(client.llen(key))
+                client.delete(key)
+    return count

@@ -19,8 +19,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.timesince import timesince
 
-from bingproject.health import MACHINE_FRESH_SECONDS
-from bingproject.models import Machine
+from bingproject.models import MACHINE_FRESH_SECONDS, Machine
 from bingproject.rates import HOURS, Course, Span
 
 KEPT_SECONDS = 10

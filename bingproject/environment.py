@@ -132,9 +132,15 @@ class Environment:
             raise SettingError(f"{name} must be one of {', '.join(options)}, e.g. {name}={options[0]}.")
         return value
 
-    def url(self, name: str, default: str = "", *, schemes: tuple[str, ...] = ("https", "http")) -> str:
-        """An absolute address without a trailing slash; empty when unset and there is no default."""
-        value = self.text(name, default).rstrip("/")
+    def url(
+        self, name: str, default: str = "", *, schemes: tuple[str, ...] = ("https", "http"), is_whole: bool = False
+    ) -> str:
+        """An absolute address, without a trailing slash unless it is whole; empty when unset without a default.
+
+        `is_whole`: no path is put behind it, so that it is what was given.
+        """
+        text = self.text(name, default)
+        value = text if is_whole else text.rstrip("/")
         try:
             parts = urlsplit(value)
             is_good = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0

@@ -53,7 +53,7 @@ PREFLIGHT_SECONDS = 600
 LEAVE_SECONDS = 1.0  # of the few that a stop may take
 EXPOSED = (
     "X-Request-ID, Location, Retry-After, Preference-Applied, Idempotent-Replayed, x-should-retry, "
-    "x-bing-ignored, x-bing-history-dropped, "
+    "x-bing-served-by, x-bing-ignored, x-bing-history-dropped, "
     "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests"
 )
 ALWAYS = (
@@ -210,7 +210,7 @@ class Gate:
         if path.startswith(settings.STATIC_URL):
             await self._static.serve(method, path, headers, reply)
             return
-        is_admin = path == ADMIN_PATH or path.startswith(f"{ADMIN_PATH}/")
+        is_admin = is_admin_path(path)
         scope["path"] = path = canonical_path(path, is_admin=is_admin)
         if method == "OPTIONS" and not is_admin:
             await reply.preflight(allowed_methods(path))
@@ -311,6 +311,11 @@ class Replay:
             return await self._receive()
         body, self._body = self._body, None
         return {"type": "http.request", "body": body, "more_body": False}
+
+
+def is_admin_path(path: str) -> bool:
+    """Whether a path is one of the operators' pages, which answer with pages; all others answer JSON."""
+    return path == ADMIN_PATH or path.startswith(f"{ADMIN_PATH}/")
 
 
 def canonical_path(path: str, *, is_admin: bool) -> str:

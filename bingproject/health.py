@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -18,17 +17,13 @@ from bingproject.contracts import BING_CREATE
 from bingproject.errors import InternalError, NoWorkerError, ServiceError
 from bingproject.models import Machine
 
-# A cluster writes its row every 5 s and may take 20 s to be replaced when it hangs.
-MACHINE_FRESH_SECONDS = 20
-
 
 def is_worker_live() -> bool:
     """Whether some machine's cluster was heard of just now.
 
     A runner's lease would not do: it exists only while there is work, an idle cluster is ready all the same.
     """
-    since = timezone.now() - timedelta(seconds=MACHINE_FRESH_SECONDS)
-    return Machine.objects.filter(seen_at__gte=since).exists()
+    return Machine.objects.live(timezone.now()).exists()
 
 
 def has_pending_migrations() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 
 from bingproject import alerts, pulse
+from bingproject.brokers import drop_abandoned_queues
 from bingproject.installation import prune_records
 
 
@@ -18,6 +19,11 @@ def canary(number: int) -> str:
 def prune_queue_records() -> str:
     """Delete old results of jobs, and log-ins that have expired."""
     return f"{prune_records()} old records deleted"
+
+
+def prune_queues() -> str:
+    """Drop the jobs of machines that are gone."""
+    return f"{drop_abandoned_queues(timezone.now())} abandoned jobs dropped"
 
 
 def tell_alerts() -> str:

@@ -19,7 +19,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 
 from bingproject.installation import verify_installation
-from bingproject.models import LiveProcess
+from bingproject.models import LiveProcess, Machine
 from bingproject.processes import is_known_dead, process_identity
 from bingproject.seals import fingerprint
 
@@ -95,6 +95,11 @@ def live_processes(now: datetime) -> list[LiveProcess]:
     """Those that live, as far as can be told from here."""
     dead = {row.process for row in _dead_rows(now)}
     return [row for row in LiveProcess.objects.all() if row.process not in dead]
+
+
+def has_own_cluster(now: datetime) -> bool:
+    """Whether somebody works this machine's own queue: where nobody does, a job put into it waits for ever."""
+    return Machine.objects.live(now).filter(machine_id=settings.MACHINE_ID).exists()
 
 
 def _dead_rows(now: datetime) -> list[LiveProcess]:

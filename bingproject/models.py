@@ -16,6 +16,9 @@ from django_otp.models import Device, ThrottlingMixin
 
 from bingproject.seals import SealedTextField
 
+# A cluster writes its row every 5 s and may take 20 s to be replaced when it hangs.
+MACHINE_FRESH_SECONDS = 20
+
 
 class Installation(models.Model):
     """The one row that says which keys sealed this database and whether it belongs to the sandbox."""
@@ -67,6 +70,14 @@ class Periodic(models.Model):
         return self.name
 
 
+class MachineQuerySet(models.QuerySet["Machine"]):
+    """Clusters by when they were last heard of."""
+
+    def live(self, now: datetime) -> MachineQuerySet:
+        """Those heard of just now."""
+        return self.filter(seen_at__gte=now - timedelta(seconds=MACHINE_FRESH_SECONDS))
+
+
 class Machine(models.Model):
     """One running cluster: who it is, since when, when it was last heard of.
 
@@ -81,6 +92,8 @@ class Machine(models.Model):
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()
     problem = models.CharField(max_length=300, default="", blank=True)
+
+    objects = MachineQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["machine_id", "started_at"]

@@ -1,4 +1,4 @@
-"""What a single machine needs before it can serve, each step done only when it is due: a second start is quick."""
+"""What is needed before anything can serve, each step done only when it is due: a second start is quick."""
 
 from __future__ import annotations
 
@@ -45,9 +45,10 @@ def take_port(host: str, port: int) -> socket.socket:
     return listener
 
 
-def migrate() -> bool:
+def migrate(*, always: bool = False) -> bool:
     """Bring the tables up to date; whether there was anything to do.
 
+    `always`: also what follows migrations, the groups and the cache's table, when there is none to be made.
     Raises: SettingError when the database does not answer.
     """
     try:
@@ -55,7 +56,7 @@ def migrate() -> bool:
         is_due = bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
     except Error as error:
         raise SettingError(f"The database does not answer ({type(error).__name__}): see DATABASE_URL.") from error
-    if is_due:
+    if is_due or always:
         call_command("migrate", interactive=False, verbosity=0)
     return is_due
 

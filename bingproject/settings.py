@@ -38,7 +38,9 @@ CORS_ALLOWED_ORIGINS = env.origins("CORS_ALLOWED_ORIGINS")
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 ALLOW_PRIVATE_ADDRESSES = env.networks("ALLOW_PRIVATE_ADDRESSES")
 PUBLIC_HOSTS = [urlsplit(PUBLIC_URL).hostname or ""] if PUBLIC_URL else []
-ALLOWED_HOSTS = [*env.words("ALLOWED_HOSTS", ("127.0.0.1", "localhost", "[::1]")), *PUBLIC_HOSTS]
+# The loopback names always: health checks and whoever works on this machine use them. A page that has its own name
+# point here still comes under its own name, and from elsewhere anybody can say any of the names anyway.
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *env.words("ALLOWED_HOSTS"), *PUBLIC_HOSTS]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
 IS_SECURE = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_SECURE
@@ -153,7 +155,7 @@ CHAT_RETENTION_DAYS = env.whole("CHAT_RETENTION_DAYS", 30, least=1)
 # --- operators are told ---
 EMAIL_SERVER = env.mail_server("EMAIL_URL")
 ALERT_EMAIL = env.addressees("ALERT_EMAIL")
-ALERT_WEBHOOK_URL = env.url("ALERT_WEBHOOK_URL")
+ALERT_WEBHOOK_URL = env.url("ALERT_WEBHOOK_URL", is_whole=True)
 ALERT_WEBHOOK_SECRET = env.secret("ALERT_WEBHOOK_SECRET")
 ALERT_QUEUE_MINUTES = env.whole("ALERT_QUEUE_MINUTES", 10, least=1, most=1440)
 if ALERT_EMAIL and EMAIL_SERVER is None:
@@ -179,9 +181,10 @@ if env.text("Q_CLUSTER_NAME"):  # django-q2's own variable would give the queue 
     raise SettingError("Q_CLUSTER_NAME must not be set: the queue is named by MACHINE_ID, e.g. MACHINE_ID=worker-1.")
 # The longest job is a slice whose last request is still being answered; nothing may cut it short or start it twice.
 JOB_TIMEOUT_SECONDS = int(RUNNER_SLICE_SECONDS + UPSTREAM_TIMEOUT_SECONDS) + 30
+QUEUE_PREFIX = "bingproject-"
 Q_CLUSTER: dict[str, Any] = {
     "name": "bingproject",
-    "cluster_name": f"bingproject-{MACHINE_ID}",  # one queue per machine: runner and canary belong to it
+    "cluster_name": f"{QUEUE_PREFIX}{MACHINE_ID}",  # one queue per machine: runner and canary belong to it
     "workers": 3,  # the runner, the canary, one short job
     "queue_limit": 3,
     "bulk": 1,
@@ -207,7 +210,7 @@ else:
 # (question, job): the watchdog asks the question every tick and enqueues the job on a yes.
 CLUSTER_NUDGES = [
     ("creator.services.needs_runner", "creator.jobs.drive"),
-    # A check asked for on a machine without workers would wait in its queue for ever.
+    # A check asked for on a machine without workers is in nobody's queue.
     ("accounts.services.needs_check", "accounts.jobs.check_wanted_accounts"),
 ]
 # job → every N seconds, once in the whole installation.
@@ -219,6 +222,7 @@ CLUSTER_PERIODIC = {
     "creator.jobs.prune_tasks": 3600,
     "chat.jobs.prune_conversations": 3600,
     "bingproject.jobs.prune_queue_records": 3600,
+    "bingproject.jobs.prune_queues": 3600,
     "bingproject.jobs.tell_alerts": 30,
 }
 
@@ -341,5 +345,10 @@ LOGGING = {
         # At DEBUG it logs what a socket is asked for: its address holds a token.
         "websockets": {"level": "WARNING"},
         "django-q": {"level": "WARNING", "handlers": [], "propagate": True},
+        # uvicorn's own command has set these up by now, with a handler that neither masks nor writes JSON.
+        "uvicorn": {"level": LOG_LEVEL, "handlers": [], "propagate": True},
+        "uvicorn.error": {"level": LOG_LEVEL, "handlers": [], "propagate": True},
+        # Ours has the request ids. With a handler above it, it would turn itself on, whatever is asked for.
+        "uvicorn.access": {"handlers": [], "propagate": False},
     },
 }

@@ -11,7 +11,7 @@ from drf_spectacular.views import SpectacularAPIView
 from bingproject.api import error_response, mark_logged
 from bingproject.content_policy import DocumentationView
 from bingproject.errors import InternalError, NotFoundError
-from bingproject.gate import ADMIN_PATH
+from bingproject.gate import is_admin_path
 from bingproject.health import AliveView, ReadyView
 from chat.urls import urlpatterns as chat_paths
 from creator.urls import urlpatterns as creator_paths
@@ -30,14 +30,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """A page in the admin, JSON everywhere else."""
-    if request.path.startswith(ADMIN_PATH):
+    if is_admin_path(request.path):
         return defaults.page_not_found(request, exception)
     return mark_logged(error_response(NotFoundError()))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """A page in the admin, JSON everywhere else; no detail in either."""
-    if request.path.startswith(ADMIN_PATH):
+    if is_admin_path(request.path):
         return defaults.server_error(request)
     return error_response(InternalError())
 

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from asgiref.sync import SyncToAsync
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection, connections
 from django.test import AsyncClient, Client
@@ -17,7 +18,7 @@ from accounts.models import Account
 from bingproject.gate import Gate
 from bingproject.installation import verify_installation
 from bingproject.sandbox.server import SandboxServer
-from tests.factories import make_account, make_key
+from tests.factories import make_account, make_key, make_machine
 from tests.servers import LiveServer
 
 SANDBOX_OPTIONS: dict[str, Any] = {
@@ -130,6 +131,12 @@ def operator(client: Client, db: None) -> Client:
     """A browser with an operator logged in."""
     client.force_login(User.objects.create_superuser("admin", password="x"))
     return client
+
+
+@pytest.fixture
+def own_cluster(db: None) -> None:
+    """This machine's own workers live, so that what is asked for is queued for them."""
+    make_machine(machine_id=settings.MACHINE_ID)
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from typing import Any
 
 import uvicorn
 
+from bingproject.heads import GuardedHttpProtocol
+
 START_SECONDS = 20
 STOP_SECONDS = 10
 
@@ -16,7 +18,9 @@ STOP_SECONDS = 10
 class LiveServer:
     """An ASGI application behind a port of its own."""
 
-    def __init__(self, application: Any, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, application: Any, host: str = "127.0.0.1", http: type[GuardedHttpProtocol] = GuardedHttpProtocol
+    ) -> None:
         self._socket = socket.socket()
         self._socket.bind((host, 0))
         self._socket.listen(2048)
@@ -24,7 +28,7 @@ class LiveServer:
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
             application,
-            http="httptools",
+            http=http,
             ws="none",
             lifespan="on",
             access_log=False,

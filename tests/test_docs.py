@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from django.core.management import get_commands
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -19,6 +20,11 @@ CONTRACTS = (ROOT / "docs/contracts.md").read_text(encoding="utf-8")
 SETTINGS_SECTION = CONTRACTS.partition("\n## Settings\n")[2]
 ERRORS_SECTION = CONTRACTS.partition("\n## Errors\n")[2].partition("\n## ")[0]
 DJANGO_ADMIN = "admin/"  # its pages are Django's and the apps' own
+
+# What a container is made of, not what its operator sets: address, folders, name; and the sandbox, which is `serve`'s.
+OF_THE_CONTAINER = {"HOST", "PORT", "DATA_DIR", "STATIC_ROOT", "MACHINE_ID", "Q_CLUSTER_NAME", "SANDBOX"}
+# compose.yaml's own: its databases and secrets; behind any proxy it must be `keys`.
+OF_COMPOSE = {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "SEAL_KEYS", "ACCESS"}
 
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```|`[^`\n]+`", re.MULTILINE | re.DOTALL)
@@ -92,6 +98,18 @@ def test_each_setting_is_documented() -> None:
         re.findall(r"`([A-Z][A-Z0-9_]+)`", "\n".join(re.findall(r"^\| (`[^|]+) \|", SETTINGS_SECTION, re.M)))
     )
     assert described == _setting_names()
+
+
+def test_each_setting_reaches_the_containers() -> None:
+    """What stands in the table and can be set there is passed on by compose.yaml, under its own name."""
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    given: dict[str, str] = services["prepare"]["environment"]
+    passed = {name for name, value in given.items() if value.startswith(f"${{{name}:")}
+    assert passed == _setting_names() - OF_THE_CONTAINER - OF_COMPOSE
+    assert {name.removesuffix("_FILE") for name in given.keys() - passed} == OF_COMPOSE
+    # These two are used up by the first step; whatever else it is given, all parts are.
+    everywhere = {name: value for name, value in given.items() if name not in {"ADMIN_PASSWORD_FILE", "BING_COOKIE_U"}}
+    assert services["web"]["environment"] == services["worker"]["environment"] == everywhere
 
 
 def test_each_error_code_is_documented() -> None:

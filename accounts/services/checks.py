@@ -35,6 +35,7 @@ from bingproject.errors import (
     NotFoundError,
     UpstreamError,
 )
+from bingproject.liveness import has_own_cluster
 from bingproject.upstream import Door, jar_cookies, put_cookie
 
 DEFAULT_ACCOUNT = "default"
@@ -92,7 +93,8 @@ def request_check(account: Account, now: datetime, *, opens_chat: bool = False) 
 def request_checks(account_ids: Collection[int], now: datetime, *, opens_chat: bool = False) -> int:
     """Have workers look at these accounts soon; how many. `opens_chat`: a conversation may be opened with each.
 
-    The rows remember the wish; the job is a nudge, which may be lost with its machine's queue (see `needs_check`).
+    The rows remember the wish; the job is a nudge to this machine's own workers where it has any. Else, and when it is
+    lost, the watchdogs of all machines look after it (see `needs_check`).
     """
     rows = Account.objects.filter(pk__in=account_ids)
     count = rows.update(check_wanted_at=now, check_asked_at=now, check_opens_chat=opens_chat)
@@ -102,7 +104,8 @@ def request_checks(account_ids: Collection[int], now: datetime, *, opens_chat: b
         nudge = partial(async_task, "accounts.jobs.check_account", account_id, task_name=name)
     else:
         nudge = partial(async_task, "accounts.jobs.check_asked_accounts", task_name=f"check {count} accounts")
-    transaction.on_commit(nudge, robust=True)
+    if has_own_cluster(timezone.now()):
+        transaction.on_commit(nudge, robust=True)
     return count
 
 

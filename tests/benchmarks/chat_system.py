@@ -44,14 +44,16 @@ class ChatSystem(System):
 
     def _parts(self) -> list[Part]:
         self._ports = {f"server-{number}": free_port() for number in range(self._server_count)}
-        parts = [self._web(name, "bingproject.asgi", port, "on") for name, port in self._ports.items()]
+        ours = ("--http", "bingproject.heads:GuardedHttpProtocol", "--lifespan", "on")
+        parts = [self._web(name, "bingproject.asgi", port, *ours) for name, port in self._ports.items()]
         self.bare_port = free_port()
-        return [*parts, *([self._web("bare", "tests.benchmarks.bare_relay", self.bare_port, "off")] * self._has_bare)]
+        bare = self._web("bare", "tests.benchmarks.bare_relay", self.bare_port, "--lifespan", "off")
+        return [*parts, *([bare] * self._has_bare)]
 
-    def _web(self, name: str, module: str, port: int, lifespan: str) -> Part:
+    def _web(self, name: str, module: str, port: int, *options: str) -> Part:
         command = [
-            "-m", "uvicorn", f"{module}:application", "--port", str(port), "--no-proxy-headers", "--lifespan",
-            lifespan, "--no-access-log", "--ws", "none", "--log-level", "error", "--timeout-graceful-shutdown", "2",
+            "-m", "uvicorn", f"{module}:application", "--port", str(port), "--no-proxy-headers", *options,
+            "--no-access-log", "--ws", "none", "--log-level", "error", "--timeout-graceful-shutdown", "2",
         ]  # fmt: skip
         return self._part(name, command)
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import redis
+from django.utils import timezone
 from django_q.conf import Conf
+from django_q.models import OrmQ
 
-from bingproject.brokers import PatientOrm, PatientRedis, own_broker
+from bingproject.brokers import PatientOrm, PatientRedis, drop_abandoned_queues, own_broker
 from tests.bingproject.clusters import ClusterRun, manage
+from tests.factories import make_machine
 from tests.rig.processes import send
 from tests.rig.servers import MissingServerError, OwnPostgres, OwnRedis, wait_for
 
@@ -126,3 +130,38 @@ def test_own_broker_keeps_no_statistics() -> None:
     assert isinstance(broker, PatientOrm)
     assert broker.list_key == Conf.CLUSTER_NAME
     assert broker.cache is None
+
+
+def make_machines() -> None:
+    """One that lives, one that was restarted a moment ago, one that is gone; of a fourth there is no row any more."""
+    now = timezone.now()
+    for machine, minutes in (("m1", 0), ("m2", 5), ("m3", 60)):
+        make_machine(machine_id=machine, seen_at=now - timedelta(minutes=minutes))
+
+
+@pytest.mark.django_db
+def test_queues_of_machines_that_are_gone_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Theirs go; those of the living stay, and so does what is just coming in, and what is not ours."""
+    monkeypatch.setattr(Conf, "ORM", "default")
+    make_machines()
+    now = timezone.now()
+    names = ["bingproject-m1", "bingproject-m2", "bingproject-m3", "bingproject-m4", "another"]
+    OrmQ.objects.bulk_create(OrmQ(key=name, payload="x", lock=now - timedelta(hours=1)) for name in names)
+    OrmQ.objects.create(key="bingproject-m5", payload="x", lock=now)
+    assert drop_abandoned_queues(now) == 2
+    assert set(OrmQ.objects.values_list("key", flat=True)) == {names[0], names[1], "another", "bingproject-m5"}
+
+
+@pytest.mark.redis
+@pytest.mark.django_db
+def test_lists_of_machines_that_are_gone_are_dropped(redis_server: OwnRedis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same in Redis."""
+    monkeypatch.setattr(Conf, "ORM", None)
+    monkeypatch.setattr(Conf, "REDIS", redis_server.url)
+    make_machines()
+    with redis.from_url(redis_server.url) as client:
+        for name in ("bingproject-m1", "bingproject-m2", "bingproject-m3", "bingproject-m4", "another"):
+            client.rpush(f"django_q:{name}:q", "x", "y")
+        assert drop_abandoned_queues(timezone.now()) == 4
+        kept = {b"django_q:bingproject-m1:q", b"django_q:bingproject-m2:q", b"django_q:another:q"}
+        assert set(client.keys()) == kept

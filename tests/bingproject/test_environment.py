@@ -55,6 +55,7 @@ def test_reads_values() -> None:
     assert env.words("W") == ["a", "b", "c"]
     assert env.choice("C", ("open", "keys"), "open") == "keys"
     assert env.url("U") == "http://h:1/p"
+    assert env.url("U", is_whole=True) == "http://h:1/p/"
     assert env.origins("O") == ["https://a.example", "http://b:1"]
 
 

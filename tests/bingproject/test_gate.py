@@ -193,7 +193,9 @@ def test_lets_named_origins_read(http: httpx.Client, settings: Any) -> None:
     assert "access-control-allow-headers" not in answer.headers
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/nowhere/", "/echo//", "/v1/nothing", "/%00", "/..%2f..%2fetc/passwd"])
+@pytest.mark.parametrize(
+    "path", ["/nowhere", "/nowhere/", "/echo//", "/v1/nothing", "/adminfoo", "/%00", "/..%2f..%2fetc/passwd"]
+)
 def test_unknown_paths_are_json(http: httpx.Client, path: str) -> None:
     """404 in the error shape, whatever is accepted."""
     answer = http.get(path, headers={"Accept": "text/html"})

@@ -21,3 +21,9 @@ def test_prune_queue_records_says_how_many() -> None:
     """The line an operator sees counts what went."""
     Session.objects.create(session_key="old", session_data="", expire_date=timezone.now() - timedelta(days=1))
     assert jobs.prune_queue_records() == "1 old records deleted"
+
+
+@pytest.mark.django_db
+def test_prune_queues_says_how_many() -> None:
+    """Nobody is gone."""
+    assert jobs.prune_queues() == "0 abandoned jobs dropped"

@@ -17,10 +17,11 @@ from django.utils import timezone
 
 from bingproject.environment import SettingError, new_seal_key
 from bingproject.installation import verify_installation
-from bingproject.liveness import SILENT_SECONDS, SignOfLife, live_processes
+from bingproject.liveness import SILENT_SECONDS, SignOfLife, has_own_cluster, live_processes
 from bingproject.models import LiveProcess
 from bingproject.processes import process_identity
 from bingproject.seals import fingerprint
+from tests.factories import make_machine
 
 pytestmark = pytest.mark.django_db
 
@@ -102,3 +103,13 @@ def test_an_outage_is_outlived(caplog: pytest.LogCaptureFixture) -> None:
         sign._renew_if_possible()
         sign.leave()
     assert [record.message for record in caplog.records] == ["the sign of life was not written: OperationalError"]
+
+
+def test_this_machines_own_cluster(settings: Any) -> None:
+    """One of the same MACHINE_ID that was heard of just now; others do not count."""
+    now = timezone.now()
+    make_machine(machine_id="another")
+    make_machine(machine_id=settings.MACHINE_ID, seen_at=now - timedelta(minutes=1))
+    assert not has_own_cluster(now)
+    make_machine(machine_id=settings.MACHINE_ID)
+    assert has_own_cluster(now)

@@ -122,6 +122,12 @@ def test_a_public_address_makes_cookies_secure(tmp_path: Path) -> None:
     assert found["SECURE_HSTS_SECONDS"]
 
 
+def test_loopback_names_are_always_answered_to(tmp_path: Path) -> None:
+    """Those that are set come besides them: a container asks itself for its health at 127.0.0.1."""
+    found = read(tmp_path, "ALLOWED_HOSTS", ALLOWED_HOSTS="bing.example.org, other.example.org")
+    assert found["ALLOWED_HOSTS"] == ["127.0.0.1", "localhost", "[::1]", "bing.example.org", "other.example.org"]
+
+
 def test_a_mail_server(tmp_path: Path) -> None:
     """Its address becomes Django's mail settings; the sender is the one named, else the log-in, else who is told."""
     names = ("EMAIL_HOST", "EMAIL_PORT", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD", "EMAIL_USE_TLS", "EMAIL_USE_SSL")
@@ -133,6 +139,12 @@ def test_a_mail_server(tmp_path: Path) -> None:
         assert read(tmp_path, "DEFAULT_FROM_EMAIL", EMAIL_URL=address, ALERT_EMAIL="o@b.c,p@b.c") == {
             "DEFAULT_FROM_EMAIL": sender
         }
+
+
+def test_the_webhook_is_asked_where_it_is(tmp_path: Path) -> None:
+    """Its address stays as it was given: a receiver may want the slash at its end."""
+    hook = {"ALERT_WEBHOOK_URL": "https://h.example/hook/"}
+    assert read(tmp_path, *hook, **hook, ALERT_WEBHOOK_SECRET="x" * 32) == hook
 
 
 def test_another_address_than_loopback_needs_keys(tmp_path: Path) -> None:

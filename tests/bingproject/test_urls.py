@@ -9,6 +9,7 @@ import pytest
 from django.test import RequestFactory
 
 from bingproject import urls
+from bingproject.gate import EXPOSED
 
 
 @pytest.mark.parametrize("path", ["/api/schema", "/api/schema/", "/api/docs", "/api/docs/"])
@@ -32,7 +33,10 @@ def test_the_description_names_the_contracts_routes(http: httpx.Client) -> None:
     assert {"/create/image", "/create/video", "/task/{task_id}", "/tasks", "/v1/images/generations"} <= set(paths)
 
 
-@pytest.mark.parametrize(("path", "kind"), [("/nowhere", "application/json"), ("/admin/nowhere/", "text/html")])
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [("/nowhere", "application/json"), ("/adminfoo", "application/json"), ("/admin/nowhere/", "text/html")],
+)
 def test_failures_are_pages_in_the_admin_only(path: str, kind: str) -> None:
     """JSON on API paths, a page in the admin; no detail in either."""
     request = RequestFactory().get(path)
@@ -40,3 +44,12 @@ def test_failures_are_pages_in_the_admin_only(path: str, kind: str) -> None:
         assert response.status_code == status
         assert response.headers["Content-Type"].startswith(kind)
         assert b"secret" not in response.content
+
+
+def test_described_headers_are_those_that_pages_may_read(http: httpx.Client) -> None:
+    """A web page that is let in sees each header that the description promises."""
+    paths = http.get("/api/schema/?format=json", headers={"Accept": "application/json"}).json()["paths"]
+    answers = [answer for path in paths.values() for method in path.values() for answer in method["responses"].values()]
+    promised = {name.lower() for answer in answers for name in answer.get("headers", {})}
+    assert "x-request-id" in promised
+    assert promised <= {name.strip().lower() for name in EXPOSED.split(",")}

@@ -92,8 +92,8 @@ class System:
             return [self._part("serve", ["manage.py", "serve"])]
         web = [
             "-m", "uvicorn", "bingproject.asgi:application", "--port", str(self.port), "--no-proxy-headers",
-            "--lifespan", "on", "--no-access-log", "--ws", "none", "--log-level", "warning",
-            "--timeout-graceful-shutdown", "2",
+            "--http", "bingproject.heads:GuardedHttpProtocol", "--lifespan", "on", "--no-access-log", "--ws", "none",
+            "--log-level", "warning", "--timeout-graceful-shutdown", "2",
         ]  # fmt: skip
         clusters = [self._part(f"cluster-{name}", ["manage.py", "cluster"], MACHINE_ID=name) for name in MACHINES]
         return [self._part("web", web), *clusters]

@@ -16,6 +16,7 @@ from django.utils.module_loading import import_string
 
 from accounts.models import Account, AccountCapability
 from bingproject.errors import ServiceError
+from bingproject.installation import verify_installation
 from bingproject.transcripts import Transcript
 
 Probe = Callable[[Account, str, Transcript], Awaitable[None]]
@@ -54,6 +55,7 @@ class Command(BaseCommand):
         """Probe, save, and fail if one failed."""
         if not 1 <= minutes <= MOST_MINUTES:
             raise CommandError(f"--minutes must be a whole number from 1 to {MOST_MINUTES}.")
+        verify_installation()
         found = _choose(account, capability)
         transcript = Transcript(self.stdout.write)
         failed_count = 0

@@ -21,6 +21,7 @@ from bingproject import demo, preparation
 from bingproject.cluster import DrainCluster
 from bingproject.environment import SettingError
 from bingproject.errors import InvalidRequestError
+from bingproject.heads import GuardedHttpProtocol
 from bingproject.installation import verify_installation
 from bingproject.supervisor import Service, Supervisor
 from bingproject.upstream import USER_AGENT
@@ -68,7 +69,7 @@ class Command(BaseCommand):
         if preparation.collect_static_files():
             self.stdout.write("Styles and scripts are collected.")
         password = preparation.ensure_operator()
-        _ensure_account()
+        ensure_account()
         return password
 
     def _greet(self, listener: socket.socket, password: str, is_demo: bool) -> int:
@@ -92,7 +93,7 @@ def _has_answer() -> bool:
     return True
 
 
-def _ensure_account() -> None:
+def ensure_account() -> None:
     """The account that lets a fresh server work: the sandbox's own, or the one of BING_COOKIE_U."""
     try:
         if not settings.SANDBOX:
@@ -123,7 +124,7 @@ def _serve_web(listener: socket.socket) -> int:
     config = uvicorn.Config(
         "bingproject.asgi:application",
         loop="uvloop",
-        http="httptools",
+        http=GuardedHttpProtocol,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -20,9 +20,10 @@ from accounts import jobs, services
 from accounts.admin.checking import say_result
 from accounts.models import Account, AccountCapability, AccountState, CheckState
 from bingproject.sandbox.server import SandboxServer
-from tests.accounts.admin.operating import act, form, page, send
-from tests.factories import make_account
+from tests.accounts.admin.operating import Commit, act, form, page, send
+from tests.factories import make_account, make_machine
 from tests.rig.servers import wait_for
+from tests.waiting_jobs import waiting_jobs
 
 CHECKING = "admin:accounts_account_checking"
 CHECK_ALL = "admin:accounts_account_check_all"
@@ -95,6 +96,20 @@ def test_without_a_worker_the_page_says_what_is_known(operator: Client, settings
     text = act(operator, "account", "check_now", make_account("anna"))
     assert "1 still under way: reload the page to see what comes of it." in text
     assert "look whether a worker runs" in text
+
+
+@pytest.mark.django_db
+def test_a_machine_without_workers_queues_no_check(
+    operator: Client, settings: Any, django_capture_on_commit_callbacks: Commit
+) -> None:
+    """Nobody would ever take it from there; the row is what the workers of other machines find."""
+    settings.CHECK_WAIT_SECONDS = 0.1
+    make_machine(machine_id="another")
+    make_machine(machine_id=settings.MACHINE_ID, seen_at=timezone.now() - timedelta(minutes=1))
+    with django_capture_on_commit_callbacks(execute=True):
+        act(operator, "account", "check_now", make_account("anna"))
+    assert not waiting_jobs()
+    assert Account.objects.exclude(check_wanted_at=None).exists()
 
 
 @pytest.mark.django_db

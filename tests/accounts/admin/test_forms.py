@@ -38,6 +38,7 @@ EXPORT = [{"name": name, "value": value, "domain": ".bing.com"} for name, value 
     ],
     ids=["value", "header", "json", "cookies.txt", "curl", "curl of cmd", "har"],
 )
+@pytest.mark.usefixtures("own_cluster")
 @pytest.mark.parametrize("is_upload", [False, True], ids=["pasted", "uploaded"])
 def test_adding_an_account(
     operator: Client, pasted: str, is_upload: bool, django_capture_on_commit_callbacks: Commit

@@ -31,6 +31,7 @@ def later(seconds: float = 3600) -> int:
     return int(timezone.now().timestamp() + seconds)
 
 
+@pytest.mark.usefixtures("own_cluster")
 def test_a_consumer_account_from_one_request(operator: Client, django_capture_on_commit_callbacks: Commit) -> None:
     """Token, cookies, clearance and User-Agent come out of one paste; the account may do its one thing, in its pace."""
     token = make_jwt(exp=later())

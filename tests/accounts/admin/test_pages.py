@@ -104,6 +104,7 @@ def test_changing_a_limit(operator: Client) -> None:
     assert not account.capabilities.filter(served_at=None).exists()
 
 
+@pytest.mark.usefixtures("own_cluster")
 def test_pasting_new_cookies_starts_afresh(operator: Client, django_capture_on_commit_callbacks: Commit) -> None:
     """State unchecked, cool-downs gone, a check queued."""
     account = make_account("anna", state=AccountState.EXPIRED)
@@ -116,6 +117,7 @@ def test_pasting_new_cookies_starts_afresh(operator: Client, django_capture_on_c
     assert len(waiting_jobs()) == 1
 
 
+@pytest.mark.usefixtures("own_cluster")
 @pytest.mark.parametrize("way", ["action", "button"])
 def test_check_now(
     operator: Client, sandbox: SandboxServer, way: str, settings: Any, django_capture_on_commit_callbacks: Commit

@@ -48,6 +48,7 @@ def homes(sandbox: SandboxServer) -> int:
 # --- cookies --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("own_cluster")
 def test_new_cookies_are_checked_once_committed(django_capture_on_commit_callbacks: Commit) -> None:
     """Any pasted form is taken; the job is queued after the commit and not before."""
     forget_jobs()
@@ -255,6 +256,7 @@ def test_an_account_without_cookies_is_said_to_have_none() -> None:
     assert {row.check_note for row in account.capabilities.all()} == {"It has no cookies."}
 
 
+@pytest.mark.usefixtures("own_cluster")
 def test_several_accounts_are_asked_for_together(
     sandbox: SandboxServer, django_capture_on_commit_callbacks: Commit
 ) -> None:

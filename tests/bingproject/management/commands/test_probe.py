@@ -15,6 +15,8 @@ from django.utils import timezone
 from accounts.models import Account, AccountKind, AccountState, Lease
 from accounts.services.credentials import keep_token
 from accounts.tokens import read_token
+from bingproject.environment import SettingError
+from bingproject.installation import verify_installation
 from bingproject.sandbox.server import SandboxServer
 from bingproject.sandbox.tokens import make_token
 from bingproject.transcripts import Transcript
@@ -187,3 +189,14 @@ def test_a_failure_says_what_was_seen(services: SandboxServer, settings: Any) ->
     copilot.refresh_from_db()
     assert copilot.state == AccountState.EXPIRED
     assert list(Path(settings.DATA_DIR).glob("probe-*.txt"))
+
+
+def test_a_database_of_the_sandbox_is_not_probed_at_bing(services: SandboxServer, settings: Any) -> None:
+    """A process that does not belong to the database asks nobody and seals nothing."""
+    make_account("anna")
+    settings.SANDBOX = True
+    verify_installation()
+    settings.SANDBOX = False
+    with pytest.raises(SettingError, match="belongs to the sandbox"):
+        call_command("probe")
+    assert not list(Path(settings.DATA_DIR).glob("probe-*.txt"))

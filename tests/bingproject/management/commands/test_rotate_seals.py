@@ -46,7 +46,7 @@ def web(folder: Path, keys: str) -> Iterator[Part]:
     port = free_port()
     command = [
         sys.executable, "-m", "uvicorn", "bingproject.asgi:application", "--port", str(port), "--lifespan", "on",
-        "--ws", "none", "--no-access-log", "--log-level", "warning",
+        "--http", "bingproject.heads:GuardedHttpProtocol", "--ws", "none", "--no-access-log", "--log-level", "warning",
     ]  # fmt: skip
     settings = environment(folder, SEAL_KEYS=keys, PORT=str(port), **SETTINGS)
     part = Part(f"web-{port}", command, settings, folder / "web.log", str(folder))
