@@ -14,10 +14,10 @@ from django.utils.timesince import timesince, timeuntil
 from unfold.views import ChangeList
 
 from accounts import services
-from accounts.admin.credentials import show_credentials
+from accounts.admin.credentials import SEALED_AWAY, show_credentials
 from accounts.models import Account, AccountCapability, AccountState
 from accounts.protocol import mask_proxy
-from bingproject.environment import SettingError
+from bingproject.errors import UnopenedError
 
 OFF = "off"
 STATE_COLOURS = {
@@ -110,8 +110,8 @@ def show_proxy(account: Account) -> str:
     """The way out, without its password; one that cannot be opened must not take the whole list along."""
     try:
         return mask_proxy(account.proxy)
-    except SettingError:
-        return "sealed with a key that is not in SEAL_KEYS"
+    except UnopenedError:
+        return SEALED_AWAY
 
 
 def show_notes(account: Account) -> str:

@@ -11,9 +11,10 @@ from django.utils.timesince import timesince, timeuntil
 from accounts.models import Account, AccountKind, AccountState
 from accounts.protocol import CLEARANCE_MINUTES
 from accounts.tokens import describe_token, read_token
-from bingproject.environment import SettingError
+from bingproject.errors import UnopenedError
 
 WARN_SECONDS = 1800.0
+SEALED_AWAY = "sealed with a key that is not in SEAL_KEYS"
 _WORDS = {
     AccountKind.BING: ("bing.com", "paste its cookies below"),
     AccountKind.COPILOT: (
@@ -40,6 +41,12 @@ def what_to_do(account: Account) -> str:
     site, paste = _WORDS[kind]
     if not (account.sealed_cookies or account.sealed_token or account.token_command):
         return f"Sign in at {site} with this account in a browser; {paste}."
+    if account.unopened:
+        what = " and ".join(account.unopened)
+        return (
+            f"Its {what} cannot be opened. Put the key that sealed them back at the end of SEAL_KEYS, restart, and "
+            f"check the account; or give its {what} anew below."
+        )
     if account.state == AccountState.CHALLENGED:
         page = "the page" if kind == AccountKind.BING else "the page and its chat"
         return (
@@ -70,8 +77,8 @@ def show_token(account: Account) -> str:
     by = f" New ones come from the token command {account.token_command}." if account.token_command else ""
     try:
         token = account.token
-    except SettingError:
-        return "sealed with a key that is not in SEAL_KEYS"
+    except UnopenedError:
+        return SEALED_AWAY
     if not token:
         return f"none yet.{by}" if by else "none"
     words = describe_token(read_token(token), timezone.now().timestamp())

@@ -15,6 +15,8 @@ from django.db import models, transaction
 from django.db.models import F, Q
 
 from accounts.protocol import CLEARANCE_COOKIE, COOKIE_NAME
+from bingproject.environment import SettingError
+from bingproject.errors import UnopenedError
 from bingproject.seals import SealedTextField, seal, unseal_often
 
 
@@ -79,8 +81,17 @@ ROTATED_FIELDS = (
 )  # fmt: skip
 
 
+UNOPENED = (
+    "The account's {what} cannot be opened: sealed with a key that is not in SEAL_KEYS. The operator must put that key "
+    "back, or give the {what} anew in the admin."
+)
+
+
 class Account(models.Model):
-    """A Microsoft account that an operator owns."""
+    """A Microsoft account that an operator owns.
+
+    Raises: UnopenedError where a secret is read that no key in SEAL_KEYS opens.
+    """
 
     name = models.CharField(max_length=100, unique=True)
     kind = models.CharField(max_length=8, choices=AccountKind, default=AccountKind.BING)
@@ -147,26 +158,47 @@ class Account(models.Model):
     @property
     def token(self) -> str:
         """The access token, unsealed; "" when there is none."""
-        return unseal_often(self.sealed_token)
+        return self._open("token", self.sealed_token)
 
     @property
     def cookies(self) -> dict[str, str]:
         """The operator's cookies by name, unsealed."""
-        return dict(json.loads(unseal_often(self.sealed_cookies) or "{}"))
+        return dict(json.loads(self._open("cookies", self.sealed_cookies) or "{}"))
 
     @property
     def jar(self) -> dict[str, str]:
         """Cookies that Bing set since, by name, unsealed."""
-        return dict(json.loads(unseal_often(self.sealed_jar) or "{}"))
+        return dict(json.loads(self._open("cookies", self.sealed_jar) or "{}"))
 
     @property
     def proxy(self) -> str:
         """The address of the proxy, unsealed: a password may stand in it."""
-        return unseal_often(self.sealed_proxy)
+        return self._open("proxy", self.sealed_proxy)
 
     @proxy.setter
     def proxy(self, address: str) -> None:
         self.sealed_proxy = seal(address) if address else ""
+
+    @property
+    def unopened(self) -> list[str]:
+        """What somebody must give anew, "cookies", "token" or "proxy": no key opens it, and no program brings it."""
+        sealed = {"cookies": (self.sealed_cookies, self.sealed_jar), "proxy": (self.sealed_proxy,)}
+        if not self.token_command:
+            sealed["token"] = (self.sealed_token,)
+        return [what for what, texts in sealed.items() if not all(self._opens(what, text) for text in texts)]
+
+    def _opens(self, what: str, sealed: str) -> bool:
+        try:
+            self._open(what, sealed)
+        except UnopenedError:
+            return False
+        return True
+
+    def _open(self, what: str, sealed: str) -> str:
+        try:
+            return unseal_often(sealed)
+        except SettingError as error:
+            raise UnopenedError(UNOPENED.format(what=what)) from error
 
     def rotate(
         self, cookies: dict[str, str], now: datetime, *, token: str = "", expires_at: datetime | None = None

@@ -39,10 +39,9 @@ def find_alert_causes(now: datetime) -> Iterator[Cause]:
     """Accounts in use that need somebody, and capabilities whose accounts are all out of use or rest for long."""
     in_use = Account.objects.filter(is_enabled=True, state__in=_SAID)
     in_use = in_use.exclude(sealed_cookies="", sealed_token="", token_command="")
-    for pk, name, state, kind in in_use.order_by("pk").values_list("pk", "name", "state", "kind"):
-        said, do = (texts[AccountState(state)].format_map(_PLACES[AccountKind(kind)]) for texts in (_SAID, _DO))
+    for account in in_use.order_by("pk"):
         # The state is part of the name: from expired to blocked is another matter.
-        yield Cause(f"account {pk} {state}", f"{said} {name}.", do)
+        yield Cause(f"account {account.pk} {account.state}", *_tell_state(account))
     for capability, summary in _WORK.items():
         if _is_left_without(capability, now):
             yield Cause(
@@ -50,6 +49,17 @@ def find_alert_causes(now: datetime) -> Iterator[Cause]:
                 f"{summary}: all of them need somebody, or rest for more than {settings.ALERT_QUEUE_MINUTES} minutes.",
                 "Look at Accounts in the admin: each says what it needs. Or add another account.",
             )
+
+
+def _tell_state(account: Account) -> tuple[str, str]:
+    """What is the matter with it, and what to do."""
+    if what := " and ".join(account.unopened):
+        return (
+            f"No key in SEAL_KEYS opens the {what} of the account {account.name}.",
+            f"Put the key that sealed them back at the end of SEAL_KEYS, or give its {what} anew in the admin.",
+        )
+    state, place = AccountState(account.state), _PLACES[AccountKind(account.kind)]
+    return f"{_SAID[state].format_map(place)} {account.name}.", _DO[state].format_map(place)
 
 
 def _is_left_without(capability: str, now: datetime) -> bool:

@@ -33,6 +33,7 @@ from bingproject.errors import (
     ChallengeRequiredError,
     CookieExpiredError,
     NotFoundError,
+    UnopenedError,
     UpstreamError,
 )
 from bingproject.upstream import Door, jar_cookies, put_cookie
@@ -167,21 +168,28 @@ async def check_account(account_id: int, door: Door | None = None, *, only_if_wa
     is_ours = bool(await wish.aupdate(check_wanted_at=None, check_opens_chat=False)) and bool(account.check_wanted_at)
     if only_if_wanted and not is_ours:
         return account
-    may_open = is_ours and account.check_opens_chat
-    if account.kind != AccountKind.BING:
-        async with _own(door) as through, _client(account, through) as client:
-            await check_by_token(Look(account, client, "", may_open), tuple(AccountState.values), is_asked_for=True)
-        return account
-    if not account.sealed_cookies:
+    if account.kind == AccountKind.BING and not account.sealed_cookies:
         await note_for_all(account, Finding(CheckState.FAILED, "It has no cookies."))
         return account
-    async with _own(door) as through, _client(account, through) as client:
-        page, obstacle = await _look_at_start_page(account, client, tuple(AccountState.values))
-        if obstacle is None:
-            await prove_capabilities(Look(account, client, page, may_open))
-        else:
-            await note_for_all(account, obstacle)
+    try:
+        async with _own(door) as through, _client(account, through) as client:
+            await _look_at_all(account, client, may_open=is_ours and account.check_opens_chat)
+    except UnopenedError as error:
+        await _set_aside(account, error)
     return account
+
+
+async def _look_at_all(account: Account, client: httpx.AsyncClient, *, may_open: bool) -> None:
+    """Account and capabilities, whatever the row says of them."""
+    replacing = tuple(AccountState.values)
+    if account.kind != AccountKind.BING:
+        await check_by_token(Look(account, client, "", may_open), replacing, is_asked_for=True)
+        return
+    page, obstacle = await _look_at_start_page(account, client, replacing)
+    if obstacle is None:
+        await prove_capabilities(Look(account, client, page, may_open))
+    else:
+        await note_for_all(account, obstacle)
 
 
 async def _check_sign_in(account_id: int, door: Door, replacing: tuple[str, ...]) -> Account:
@@ -189,12 +197,21 @@ async def _check_sign_in(account_id: int, door: Door, replacing: tuple[str, ...]
     account = await Account.objects.filter(pk=account_id).afirst()
     if account is None:
         raise NotFoundError(message="There is no such account.")
-    async with _client(account, door) as client:
-        if account.kind == AccountKind.BING:
-            await _look_at_start_page(account, client, replacing)
-        else:
-            await check_by_token(Look(account, client, "", may_open=False), replacing, is_asked_for=False)
+    try:
+        async with _client(account, door) as client:
+            if account.kind == AccountKind.BING:
+                await _look_at_start_page(account, client, replacing)
+            else:
+                await check_by_token(Look(account, client, "", may_open=False), replacing, is_asked_for=False)
+    except UnopenedError as error:
+        await _set_aside(account, error)
     return account
+
+
+async def _set_aside(account: Account, error: UnopenedError) -> None:
+    """An account that no request can be made as: its row says what to give anew, the others are looked at."""
+    await sync_to_async(mark_verdict)(account, error, timezone.now())
+    await note_for_all(account, judge_failure(error))
 
 
 async def _look_at_start_page(

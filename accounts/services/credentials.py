@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import USABLE_STATES, Account, AccountKind, AccountState
 from accounts.programs import PROGRAM_SECONDS, run_program
 from accounts.tokens import Service, Token, parse_token
-from bingproject.errors import CookieExpiredError, InvalidRequestError
+from bingproject.errors import CookieExpiredError, InvalidRequestError, UnopenedError
 from bingproject.seals import seal
 
 logger = logging.getLogger(__name__)
@@ -47,8 +47,8 @@ async def fresh_token(account: Account, *, replacing: str = "", margin_seconds: 
     await account.arefresh_from_db()
     if _is_fresh(account, replacing, margin_seconds):
         return account.token
-    lives = account.token not in ("", replacing) and not _ends_by(account, timezone.now())
-    if not account.token_command:
+    lives = _opened(account) not in ("", replacing) and not _ends_by(account, timezone.now())
+    if not account.token_command:  # one that no key opens says so itself here
         raise CookieExpiredError(MISSING if not account.token else REFUSED if account.token == replacing else ENDED)
     try:
         return await _renew(account, replacing, margin_seconds)
@@ -150,9 +150,10 @@ def _due(now: datetime) -> QuerySet[Account]:
 
 async def _renew_in_time(account: Account) -> str:
     # A service has refused the token of an account that is called expired, whatever the token says of its end.
-    refused = account.token if account.state == AccountState.EXPIRED else ""
+    refused = _opened(account) if account.state == AccountState.EXPIRED else ""
     old = account.sealed_token
     try:
+        _ = account.cookies, account.proxy  # no new token mends what of these cannot be opened
         await fresh_token(account, replacing=refused, margin_seconds=EARLY_SECONDS)
     except CookieExpiredError as error:
         await sync_to_async(account.mark)(AccountState.EXPIRED, error.message, timezone.now(), replacing=TRIED_STATES)
@@ -165,7 +166,15 @@ async def _renew_in_time(account: Account) -> str:
 
 def _is_fresh(account: Account, replacing: str, margin_seconds: float) -> bool:
     margin = timedelta(seconds=margin_seconds if account.token_command else 0)
-    return account.token not in ("", replacing) and not _ends_by(account, timezone.now() + margin)
+    return _opened(account) not in ("", replacing) and not _ends_by(account, timezone.now() + margin)
+
+
+def _opened(account: Account) -> str:
+    """Its token; "" for one that no key opens: the program brings another, as for none."""
+    try:
+        return account.token
+    except UnopenedError:
+        return ""
 
 
 def _ends_by(account: Account, moment: datetime) -> bool:

@@ -50,10 +50,10 @@ class Command(BaseCommand):
 def _probe(row: AccountCapability, transcript: Transcript) -> bool:
     """Whether it came to a good end."""
     account, probe = row.account, import_string(settings.PROBES[row.capability])
-    transcript.hide(account.token, account.proxy, account.object_id, account.tenant_id)
-    transcript.hide(*account.cookies.values(), *account.jar.values())
     transcript.note(f"--- {account.name}: {row.get_capability_display()} ---")
     try:
+        transcript.hide(account.token, account.proxy, account.object_id, account.tenant_id)
+        transcript.hide(*account.cookies.values(), *account.jar.values())
         async_to_sync(probe)(account, row.capability, transcript)
     except ServiceError as error:
         transcript.note(f"Failed: {error.code}. {error.message} {error.detail}".strip())

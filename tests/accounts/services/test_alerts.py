@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Account
 from accounts.services import find_alert_causes
-from tests.factories import make_account, make_token_account, set_capability
+from tests.factories import make_account, make_token_account, seal_away, set_capability
 
 pytestmark = pytest.mark.django_db
 
@@ -78,3 +78,12 @@ def test_a_long_rest_of_all_is_as_bad(settings: Any) -> None:
     assert list(found()) == ["no account for image"]
     make_account("bert")
     assert found() == {}
+
+
+def test_an_account_that_no_key_opens() -> None:
+    """What is lost, and both ways to mend it; not that somebody is not signed in."""
+    row = make_account("anna", state="expired")
+    seal_away(row, "sealed_proxy")
+    cause = next(cause for cause in find_alert_causes(timezone.now()) if cause.name == f"account {row.pk} expired")
+    assert cause.summary == "No key in SEAL_KEYS opens the proxy of the account anna."
+    assert "SEAL_KEYS" in cause.what_to_do and "proxy anew" in cause.what_to_do

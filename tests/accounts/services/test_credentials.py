@@ -16,8 +16,9 @@ from accounts.models import Account, AccountKind, AccountState
 from accounts.services import fresh_token, renew_tokens
 from accounts.services.credentials import keep_token
 from accounts.tokens import read_token
-from bingproject.errors import CookieExpiredError
+from bingproject.errors import CookieExpiredError, UnopenedError
 from tests.accounts.jwts import make_jwt
+from tests.factories import seal_away
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -245,3 +246,30 @@ async def test_an_ended_token_without_a_program_is_an_expired_account() -> None:
     await account.arefresh_from_db()
     assert account.state == AccountState.EXPIRED and "has ended" in account.state_reason
     assert await renew_tokens() == {}
+
+
+async def test_a_token_that_no_key_opens_is_renewed_by_the_program(program: Program) -> None:
+    """It counts as none; without a program it is said what happened to it."""
+    account = await asyncio.to_thread(make, jwt(), "mine")
+    await asyncio.to_thread(seal_away, account, "sealed_token")
+    token = program.prints(jwt(7200))
+    assert await fresh_token(account) == token
+    alone = await Account.objects.acreate(name="alone", kind=AccountKind.COPILOT)
+    await asyncio.to_thread(seal_away, alone, "sealed_token")
+    with pytest.raises(UnopenedError, match="token cannot be opened"):
+        await fresh_token(alone)
+
+
+async def test_tokens_are_renewed_whatever_of_another_account_no_key_opens(program: Program) -> None:
+    """One whose token is lost gets another; one whose proxy is lost is set aside, since no token would mend it."""
+    lost = await asyncio.to_thread(make, jwt(), "mine", state=AccountState.EXPIRED)
+    await asyncio.to_thread(seal_away, lost, "sealed_token")
+    stuck = await Account.objects.acreate(name="stuck", kind=AccountKind.COPILOT, token_command="mine")
+    await asyncio.to_thread(seal_away, stuck, "sealed_proxy")
+    token = program.prints(jwt(7200))
+    assert await renew_tokens() == {"renewed": 1, "failed": 1}
+    await lost.arefresh_from_db()
+    await stuck.arefresh_from_db()
+    assert (lost.token, lost.state, stuck.state) == (token, AccountState.UNCHECKED, AccountState.EXPIRED)
+    assert "proxy cannot be opened" in stuck.state_reason
+    assert program.runs == 1

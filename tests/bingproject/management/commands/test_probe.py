@@ -16,7 +16,7 @@ from accounts.services.credentials import keep_token
 from accounts.tokens import read_token
 from bingproject.sandbox.server import SandboxServer
 from bingproject.sandbox.tokens import make_token
-from tests.factories import make_account
+from tests.factories import make_account, seal_away
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -87,3 +87,13 @@ def test_a_failure_says_what_was_seen(services: SandboxServer, settings: Any) ->
     copilot.refresh_from_db()
     assert copilot.state == AccountState.EXPIRED
     assert list(Path(settings.DATA_DIR).glob("probe-*.txt"))
+
+
+def test_an_account_that_no_key_opens_stops_no_other(services: SandboxServer) -> None:
+    """It failed, and says why; the next one is probed."""
+    seal_away(make_account("anna"), "sealed_cookies")
+    make_account("bert")
+    printed = StringIO()
+    with pytest.raises(CommandError, match="1 of 2 failed"):
+        call_command("probe", capability="image", stdout=printed)
+    assert "SEAL_KEYS" in printed.getvalue() and printed.getvalue().count("Works.") == 1
