@@ -98,6 +98,8 @@ class Account(models.Model):
     sealed_cookies = SealedTextField(default="", editable=False)
     cookies_tail = models.CharField(max_length=4, default="", editable=False)
     cookies_at = models.DateTimeField(null=True, editable=False)
+    # By which the value of BING_COOKIE_U that was applied last is known again.
+    applied_digest = models.CharField(max_length=64, null=True, editable=False)  # noqa: DJ001 - a process of the release before leaves it out
     # An access token, or the name of the program that prints a fresh one (TOKEN_COMMANDS).
     sealed_token = SealedTextField(default="", editable=False)
     token_command = models.CharField(max_length=60, blank=True, default="")

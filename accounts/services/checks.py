@@ -38,7 +38,6 @@ from bingproject.errors import (
 )
 from bingproject.upstream import Door, jar_cookies, put_cookie
 
-DEFAULT_ACCOUNT = "default"
 SEARCH_COOKIE = "SRCHHPGUSR"
 RECHECK_SECONDS = 10
 RECHECKS_AT_ONCE = 8
@@ -68,21 +67,6 @@ def give_credentials(account: Account, found: FoundCredentials, now: datetime) -
             found.cookies, now, token=token.text if token else "", expires_at=end_of(token) if token else None
         )
         request_check(account, now)
-
-
-def ensure_default_account(cookie_u: str, now: datetime | None = None) -> Account | None:
-    """Make or update the account that BING_COOKIE_U names; None when it is blank.
-
-    The same cookie as before changes nothing, so a restart neither resets a state nor enables what was disabled.
-    Raises: InvalidRequestError when the text holds no usable cookies.
-    """
-    if not cookie_u.strip():
-        return None
-    cookies = parse_cookies(cookie_u)
-    account, _ = Account.objects.get_or_create(name=DEFAULT_ACCOUNT)
-    if account.cookies != cookies:
-        rotate_cookies(account, cookies, now or timezone.now())
-    return account
 
 
 def request_check(account: Account, now: datetime, *, opens_chat: bool = False) -> None:

@@ -15,7 +15,6 @@ from django.utils import timezone
 from accounts import services
 from accounts.models import USABLE_STATES, Account, AccountCapability, AccountState, Capability, CheckState
 from accounts.services.checks import RECHECKS_AT_ONCE
-from bingproject.environment import new_seal_key
 from bingproject.errors import (
     InvalidRequestError,
     NotFoundError,
@@ -24,7 +23,7 @@ from bingproject.errors import (
 from bingproject.sandbox.control import describe
 from bingproject.sandbox.server import SandboxServer
 from bingproject.upstream import Door, jar_cookies
-from tests.factories import make_account, seal_away, set_capability
+from tests.factories import make_account, set_capability
 from tests.waiting_jobs import forget_jobs, waiting_jobs
 
 pytestmark = pytest.mark.django_db
@@ -68,21 +67,6 @@ def test_unusable_cookies_change_nothing() -> None:
     with pytest.raises(InvalidRequestError):
         services.rotate_cookies(account, "Cookie: MUID=1", timezone.now())
     assert Account.objects.get(pk=account.pk).cookies == {"_U": "anna"}
-
-
-def test_the_default_account_follows_the_environment() -> None:
-    """Made at the first start, updated when the cookie changes, left alone when it does not."""
-    assert services.ensure_default_account("  ") is None
-    account = services.ensure_default_account("first-cookie")
-    assert account is not None and account.name == "default"
-    account.mark(AccountState.OK, "", timezone.now())
-    Account.objects.filter(pk=account.pk).update(is_enabled=False)
-    services.ensure_default_account("first-cookie")
-    found = Account.objects.get()
-    assert (found.state, found.is_enabled) == (AccountState.OK, False)
-    services.ensure_default_account("second-cookie")
-    found.refresh_from_db()
-    assert (found.state, found.cookies, found.is_enabled) == (AccountState.UNCHECKED, {"_U": "second-cookie"}, False)
 
 
 # --- checks ---------------------------------------------------------------------------------------------------------
@@ -390,32 +374,3 @@ def test_many_expired_accounts_are_looked_at_a_few_at_a_time(sandbox: SandboxSer
         recheck_expired(Capability.IMAGE, now)
         seen.append(homes(sandbox))
     assert seen == [RECHECKS_AT_ONCE, RECHECKS_AT_ONCE + 2, RECHECKS_AT_ONCE + 2]
-
-
-# --- what no key opens ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("column", ["sealed_cookies", "sealed_jar", "sealed_proxy"])
-def test_an_account_that_no_key_opens_stops_no_other_check(sandbox: SandboxServer, column: str) -> None:
-    """Its row and its capabilities say what must be given anew; the other is found to be well."""
-    lost, fine = make_account("lost"), make_account("fine", state=AccountState.UNCHECKED)
-    seal_away(lost, column)
-    assert check_all_accounts() == {AccountState.EXPIRED: 1, AccountState.OK: 1}
-    lost.refresh_from_db()
-    fine.refresh_from_db()
-    assert (lost.state, fine.state) == (AccountState.EXPIRED, AccountState.OK)
-    assert "a key that is not in SEAL_KEYS" in lost.state_reason
-    assert all("SEAL_KEYS" in row.check_note for row in lost.capabilities.all())
-    assert check_account(lost.pk).state == AccountState.EXPIRED
-    assert not recheck_expired(Capability.IMAGE, timezone.now() + timedelta(minutes=1))
-
-
-def test_a_key_that_is_back_brings_the_account_back(sandbox: SandboxServer, settings: Any) -> None:
-    """By the next look, like cookies that come back."""
-    account, keys = make_account("anna"), settings.SEAL_KEYS
-    settings.SEAL_KEYS = [new_seal_key()]
-    assert check_all_accounts() == {AccountState.EXPIRED: 1}
-    settings.SEAL_KEYS = keys
-    assert check_all_accounts() == {AccountState.OK: 1}
-    account.refresh_from_db()
-    assert (account.state, account.state_reason) == (AccountState.OK, "")
