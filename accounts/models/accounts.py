@@ -74,11 +74,10 @@ class CheckState(models.TextChoices):
 
 
 USABLE_STATES = (AccountState.UNCHECKED, AccountState.OK)
-ROTATED_FIELDS = (
-    "sealed_cookies", "cookies_tail", "cookies_at", "session_ig", "sealed_jar", "session_at",
-    "sealed_token", "token_expires_at", "clearance_at",
-    "state", "state_reason", "state_at", "checked_at", "last_error",
-)  # fmt: skip
+# What new credentials of any kind change, and those of each besides.
+ROTATED_FIELDS = ("cookies_at", "state", "state_reason", "state_at", "checked_at", "last_error")
+COOKIE_FIELDS = ("sealed_cookies", "cookies_tail", "clearance_at", "session_ig", "sealed_jar", "session_at")
+TOKEN_FIELDS = ("sealed_token", "token_expires_at")
 
 
 UNOPENED = (
@@ -205,7 +204,11 @@ class Account(models.Model):
     def rotate(
         self, cookies: dict[str, str], now: datetime, *, token: str = "", expires_at: datetime | None = None
     ) -> None:
-        """Store new credentials sealed; what was known of the old ones is forgotten. Those not given stay."""
+        """Store new credentials sealed; what was known of the old ones is forgotten.
+
+        Those not given are not written: a token command, or a new seal key, may have changed them since they were read.
+        """
+        written = [*ROTATED_FIELDS, *(COOKIE_FIELDS if cookies else ()), *(TOKEN_FIELDS if token else ())]
         if cookies:
             sign_in = cookies.get(COOKIE_NAME, "")
             self.sealed_cookies = seal(json.dumps(cookies))
@@ -219,7 +222,7 @@ class Account(models.Model):
         self.checked_at = None
         self.last_error = ""
         with transaction.atomic():
-            self.save(update_fields=ROTATED_FIELDS)
+            self.save(update_fields=written)
             AccountCapability.objects.filter(account=self).clear_cooldowns()
             AccountCapability.objects.filter(account=self).update(check_state="", check_note="", checked_at=None)
 

@@ -185,3 +185,15 @@ def test_what_no_key_opens_is_named() -> None:
     assert account.unopened == ["cookies", "proxy"]
     with pytest.raises(UnopenedError, match="The account's proxy cannot be opened"):
         _ = account.proxy
+
+
+@pytest.mark.parametrize("given", ["cookies", "token"])
+def test_rotation_writes_only_what_was_given(given: str) -> None:
+    """What another process has renewed or sealed anew since the row was read stays as that one wrote it."""
+    now, others = timezone.now(), ("sealed_token", "sealed_cookies", "sealed_jar")
+    account = make_account("anna")
+    Account.objects.filter(pk=account.pk).update(**{column: f"of another {column}" for column in others})
+    account.rotate({"_U": "new"} if given == "cookies" else {}, now, token="new" if given == "token" else "")
+    found = Account.objects.get(pk=account.pk)
+    kept = {column for column in others if getattr(found, column) == f"of another {column}"}
+    assert kept == ({"sealed_token"} if given == "cookies" else {"sealed_cookies", "sealed_jar"})
