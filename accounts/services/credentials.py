@@ -73,12 +73,13 @@ async def _renew(account: Account, replacing: str, margin_seconds: float) -> str
     await account.arefresh_from_db()
     if not _is_fresh(account, replacing, margin_seconds):
         return await _run(account)
-    await sync_to_async(_release)(account)
+    await sync_to_async(_release)(account, is_tried=True)
     return account.token
 
 
 async def _run(account: Account) -> str:
     """A new token from the program, on the row. Raises: CookieExpiredError."""
+    is_tried = False
     try:
         argv = settings.TOKEN_COMMANDS.get(account.token_command)
         if argv is None:
@@ -92,11 +93,13 @@ async def _run(account: Account) -> str:
         if account.kind == AccountKind.M365 and not (_has_place(token) or _has_place(account)):
             raise CookieExpiredError(NO_PLACE)
         await sync_to_async(keep_token)(account, token, timezone.now())
+        is_tried = True
     except CookieExpiredError as error:
+        is_tried = True
         logger.warning("account %s: %s", account.name, error.message)
         raise
     finally:
-        await sync_to_async(_release)(account)
+        await sync_to_async(_release)(account, is_tried=is_tried)
     return token.text
 
 
@@ -186,5 +189,10 @@ def _claim(account: Account, now: datetime) -> bool:
     return bool(Account.objects.filter(free, pk=account.pk).update(token_asked_at=now))
 
 
-def _release(account: Account) -> None:
-    Account.objects.filter(pk=account.pk).update(token_asked_at=None)
+def _release(account: Account, *, is_tried: bool) -> None:
+    """To those who wait, no claim says that the program was tried just now, whatever it brought.
+
+    One that is over, as of a process that died, lets them run it: the caller left before it had ended.
+    """
+    over = timezone.now() - timedelta(seconds=CLAIM_SECONDS)
+    Account.objects.filter(pk=account.pk).update(token_asked_at=None if is_tried else over)

@@ -129,6 +129,23 @@ async def test_all_who_wait_learn_that_it_failed(program: Program) -> None:
     assert program.runs == 1
 
 
+async def test_a_caller_who_leaves_does_not_speak_for_those_who_wait(program: Program) -> None:
+    """The program is ended with its caller, which says nothing of it: another one runs it."""
+    account = await asyncio.to_thread(make, "", "mine")
+    token = program.prints(jwt())
+    leaving = asyncio.create_task(fresh_token(await Account.objects.aget(pk=account.pk)))
+    while not program.runs:  # noqa: ASYNC110 - what is waited for is another process's
+        await asyncio.sleep(0.02)
+    waiting = asyncio.create_task(fresh_token(await Account.objects.aget(pk=account.pk)))
+    await asyncio.sleep(0.1)
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    assert await waiting == token
+    assert program.runs == 2
+    assert (await Account.objects.aget(pk=account.pk)).token_asked_at is None
+
+
 async def test_a_process_that_died_while_it_ran_the_program_holds_nobody_up(program: Program) -> None:
     """Its claim is over after a while."""
     account = await asyncio.to_thread(make, "", "mine", token_asked_at=datetime(2026, 1, 1, tzinfo=UTC))
