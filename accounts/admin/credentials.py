@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.timesince import timesince, timeuntil
 
 from accounts.models import Account, AccountKind, AccountState
 from accounts.protocol import CLEARANCE_MINUTES
+from accounts.services.attention import is_ending
 from accounts.tokens import describe_token, read_token
 from bingproject.errors import UnopenedError
 
-WARN_SECONDS = 1800.0
 SEALED_AWAY = "sealed with a key that is not in SEAL_KEYS"
 _WORDS = {
     AccountKind.BING: ("bing.com", "paste its cookies below"),
@@ -64,12 +62,6 @@ def what_to_do(account: Account) -> str:
             else "Nothing: a worker is about to check it. If it stays so, look whether a runner is at work."
         )
     return "Nothing." if not is_ending(account, timezone.now()) else f"Soon: sign in at {site}; {paste}."
-
-
-def is_ending(account: Account, now: datetime) -> bool:
-    """Whether its token ends soon and no program brings a new one."""
-    ends = account.token_expires_at
-    return ends is not None and not account.token_command and ends <= now + timedelta(seconds=WARN_SECONDS)
 
 
 def show_token(account: Account) -> str:
@@ -126,7 +118,8 @@ def _end(account: Account) -> str:
         return "no token"
     if ends is None:
         return "token, end not known"
-    return f"token ends in {_short(timeuntil(ends, now))}" if ends > now else "token has ended"
+    said = f"token ends in {_short(timeuntil(ends, now))}" if ends > now else "token has ended"
+    return f"{said}: give a new one" if is_ending(account, now) else said
 
 
 def _warning(account: Account) -> str:
