@@ -119,6 +119,10 @@ class CookieExpiredError(AccountError):
     codes = ("cookie_expired",)
 
 
+class UnopenedError(CookieExpiredError):
+    """No key in SEAL_KEYS opens what the row keeps of the account, so it cannot be used as it is."""
+
+
 class ChallengeRequiredError(AccountError):
     """Bing wants a human to answer a challenge in a browser."""
 

@@ -322,7 +322,7 @@ class ImageGenerationViewSet(CreationViewSet):
         errors = [error for error in map(services.failure_of, tasks) if error]
         if not found and errors:
             return self.refuse(errors[0], tasks[0])
-        contents = await services.fetch_images([url for _, url in found]) if self.body.is_inline else []
+        contents = await services.fetch_images(found) if self.body.is_inline else []
         return self.success(show_generation(tasks[0], found, contents))
 
 

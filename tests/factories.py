@@ -6,10 +6,12 @@ import itertools
 from datetime import timedelta
 from typing import Any
 
+from cryptography.fernet import Fernet
 from django.utils import timezone
 
 from accounts.models import Account, AccountState, WhitelistedUser
 from accounts.services import Caller, issue_api_key
+from bingproject.environment import new_seal_key
 from bingproject.models import Machine
 from bingproject.sandbox.tokens import LIFE_SECONDS, TENANT, make_token, object_id
 from bingproject.seals import seal
@@ -43,6 +45,13 @@ def make_token_account(kind: str, name: str = "", *, token: str = "", **columns:
     known = {"object_id": object_id(name), "tenant_id": TENANT, "tier": "individual"} if kind == "m365" else {}
     defaults = {"state": AccountState.OK, "sealed_token": seal(text), "cookies_at": timezone.now()}
     return Account.objects.create(name=name, kind=kind, **(defaults | known | columns))
+
+
+def seal_away(account: Account, *columns: str) -> None:
+    """Let these secrets be sealed with a key that nobody has, as after restoring half a backup."""
+    lost = Fernet(new_seal_key()).encrypt(b"lost").decode("ascii")
+    Account.objects.filter(pk=account.pk).update(**dict.fromkeys(columns, lost))
+    account.refresh_from_db()
 
 
 def set_capability(account: Account, capability: str, **columns: Any) -> None:

@@ -14,10 +14,11 @@ from django.utils.timesince import timesince, timeuntil
 from unfold.views import ChangeList
 
 from accounts import services
-from accounts.admin.credentials import show_credentials
+from accounts.admin.credentials import SEALED_AWAY, show_credentials
 from accounts.models import Account, AccountCapability, AccountState, Capability
 from accounts.protocol import mask_proxy
-from bingproject.environment import SettingError
+from accounts.services.attention import is_ending
+from bingproject.errors import UnopenedError
 
 OFF = "off"
 STATE_COLOURS = {
@@ -29,6 +30,8 @@ STATE_COLOURS = {
     AccountState.BLOCKED: "danger",
 }
 SHOWN_NOTE_CHARACTERS = 80
+# The theme's own, as of its labels.
+SUBTLE, WARNING = "text-subtle", "text-orange-700 dark:text-orange-400"
 # On a phone it stands at the right of its column's name.
 CELL = '<div class="flex flex-col min-w-0 text-right lg:text-left">{}</div>'
 
@@ -48,8 +51,10 @@ class AccountList(ChangeList):
 
 def show_name(account: Account) -> SafeString:
     """Its name, and below it what tells it from others: its credentials, the way out, what operators wrote."""
-    further = filter(None, (show_credentials(account), show_proxy(account), show_notes(account)))
-    lines = format_html_join("", '<span class="break-words font-normal text-subtle text-xs">{}</span>', zip(further))
+    warns = account.is_enabled and is_ending(account, timezone.now())
+    further = [(WARNING if warns else SUBTLE, show_credentials(account))]
+    further += [(SUBTLE, text) for text in (show_proxy(account), show_notes(account)) if text]
+    lines = format_html_join("", '<span class="break-words font-normal {} text-xs">{}</span>', further)
     return format_html(CELL, format_html("<span>{}</span>{}", account.name, lines))
 
 
@@ -113,8 +118,8 @@ def show_proxy(account: Account) -> str:
     """The way out, without its password; one that cannot be opened must not take the whole list along."""
     try:
         return mask_proxy(account.proxy)
-    except SettingError:
-        return "sealed with a key that is not in SEAL_KEYS"
+    except UnopenedError:
+        return SEALED_AWAY
 
 
 def show_notes(account: Account) -> str:

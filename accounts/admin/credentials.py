@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.timesince import timesince, timeuntil
 
 from accounts.models import Account, AccountKind, AccountState
 from accounts.protocol import CLEARANCE_MINUTES
+from accounts.services.attention import is_ending
 from accounts.tokens import describe_token, read_token
-from bingproject.environment import SettingError
+from bingproject.errors import UnopenedError
 
-WARN_SECONDS = 1800.0
+SEALED_AWAY = "sealed with a key that is not in SEAL_KEYS"
 _WORDS = {
     AccountKind.BING: ("bing.com", "paste its cookies below"),
     AccountKind.COPILOT: (
@@ -40,6 +39,12 @@ def what_to_do(account: Account) -> str:
     site, paste = _WORDS[kind]
     if not (account.sealed_cookies or account.sealed_token or account.token_command):
         return f"Sign in at {site} with this account in a browser; {paste}."
+    if account.unopened:
+        what = " and ".join(account.unopened)
+        return (
+            f"Its {what} cannot be opened. Put the key that sealed them back at the end of SEAL_KEYS, restart, and "
+            f"check the account; or give its {what} anew below."
+        )
     if account.state == AccountState.CHALLENGED:
         page = "the page" if kind == AccountKind.BING else "the page and its chat"
         return (
@@ -59,19 +64,13 @@ def what_to_do(account: Account) -> str:
     return "Nothing." if not is_ending(account, timezone.now()) else f"Soon: sign in at {site}; {paste}."
 
 
-def is_ending(account: Account, now: datetime) -> bool:
-    """Whether its token ends soon and no program brings a new one."""
-    ends = account.token_expires_at
-    return ends is not None and not account.token_command and ends <= now + timedelta(seconds=WARN_SECONDS)
-
-
 def show_token(account: Account) -> str:
     """What the token is, in plain words, and where a new one comes from."""
     by = f" New ones come from the token command {account.token_command}." if account.token_command else ""
     try:
         token = account.token
-    except SettingError:
-        return "sealed with a key that is not in SEAL_KEYS"
+    except UnopenedError:
+        return SEALED_AWAY
     if not token:
         return f"none yet.{by}" if by else "none"
     words = describe_token(read_token(token), timezone.now().timestamp())
@@ -119,7 +118,8 @@ def _end(account: Account) -> str:
         return "no token"
     if ends is None:
         return "token, end not known"
-    return f"token ends in {_short(timeuntil(ends, now))}" if ends > now else "token has ended"
+    said = f"token ends in {_short(timeuntil(ends, now))}" if ends > now else "token has ended"
+    return f"{said}: give a new one" if is_ending(account, now) else said
 
 
 def _warning(account: Account) -> str:

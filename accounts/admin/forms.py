@@ -15,6 +15,8 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from accounts.admin.columns import show_proxy
+from accounts.admin.credentials import SEALED_AWAY
 from accounts.models import Account
 from accounts.protocol import (
     PASSWORD_MASK,
@@ -25,7 +27,6 @@ from accounts.protocol import (
     find_cookies,
     find_proxy_fault,
     holds_secret,
-    mask_proxy,
 )
 
 PASTE_LIMIT_BYTES = 32 * 1024 * 1024
@@ -45,9 +46,10 @@ class ProxyInput(UnfoldAdminTextInputWidget):
     """An address that is shown again only when no password can stand in it."""
 
     def format_value(self, value: Any) -> str:
-        """The address; a stored one comes here with a mask for its password."""
+        """The address; a stored one comes here with a mask for its password, or as words when it cannot be opened."""
         address = str(value or "")
-        return "" if PASSWORD_MASK not in address and holds_secret(address) else address
+        is_masked = PASSWORD_MASK in address or address == SEALED_AWAY
+        return "" if not is_masked and holds_secret(address) else address
 
 
 class CookiesForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes no parameter at run time
@@ -97,7 +99,7 @@ class CookiesForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
         self._found_in = "new_cookies"
         if self.instance.pk is None:
             self.fields["new_cookies"].label = "From your browser"
-        self.initial["proxy"] = mask_proxy(self.instance.proxy)
+        self.initial["proxy"] = show_proxy(self.instance)
 
     def clean_cookies_file(self) -> str:
         """The file's text, whatever it is."""
@@ -110,10 +112,10 @@ class CookiesForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
         return content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig", "replace").strip()
 
     def clean_proxy(self) -> str:
-        """An address that can be used; the stored one when it comes back as it was shown."""
+        """An address that can be used, or what was shown of the stored one, which then stays."""
         text = str(self.cleaned_data["proxy"])
         if text == self.initial["proxy"]:
-            return self.instance.proxy
+            return text
         if PASSWORD_MASK in text:
             # The stored password must not travel to another address than the one it was given for.
             raise forms.ValidationError("Type the whole address, with its password: it is not shown here.")

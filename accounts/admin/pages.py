@@ -249,9 +249,11 @@ class AccountAdmin(ChecksAccounts, RecordedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Account, form: AccountForm, change: bool) -> None:
         """Write what the form changed and nothing else: a worker may be writing the account's state meanwhile."""
-        obj.proxy = form.cleaned_data["proxy"]
+        is_rerouted = "proxy" in form.changed_data
+        if is_rerouted:
+            obj.proxy = form.cleaned_data["proxy"]
         if change:
-            written = [*form.filled_in(), *(["sealed_proxy"] if "proxy" in form.changed_data else [])]
+            written = [*form.filled_in(), *(["sealed_proxy"] if is_rerouted else [])]
             obj.save(update_fields=written)
         else:
             obj.save()
@@ -261,7 +263,7 @@ class AccountAdmin(ChecksAccounts, RecordedAdmin):
         elif form.credentials is not None:
             services.give_credentials(obj, form.credentials, timezone.now())
             messages.info(request, form.summary)
-        elif "token_command" in form.changed_data:
+        elif "token_command" in form.changed_data or (is_rerouted and obj.state not in USABLE_STATES):
             services.request_check(obj, timezone.now())
         for line_action in self.get_actions_submit_line(request, obj.pk):
             if line_action.action_name in request.POST:

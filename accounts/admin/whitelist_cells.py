@@ -10,6 +10,9 @@ from typing import Any
 from django.utils.dateparse import parse_date, parse_datetime
 from import_export.widgets import Widget
 
+from accounts.services import check_limit
+from bingproject.errors import InvalidRequestError
+
 FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 WHOLE = re.compile(r"[0-9]{1,9}")
 
@@ -60,16 +63,17 @@ class FlagCell(Widget):
 
 
 class CountCell(Widget):
-    """A whole number from 0 up; nothing means no limit."""
+    """A limit, by the same check as in forms and commands; nothing means none."""
 
     def clean(self, value: str, row: Any = None, **options: Any) -> int | None:
         """The number. Raises: ValueError."""
         text = value.strip()
         if not text:
             return None
-        if not WHOLE.fullmatch(text):
-            raise ValueError("Give a whole number from 0 up, at most 999999999, or nothing for no limit.")
-        return int(text)
+        try:  # what is no number is refused in the same words as one below 0
+            return check_limit(int(text) if WHOLE.fullmatch(text) else -1, "")
+        except InvalidRequestError as error:
+            raise ValueError(error.message) from error
 
 
 class TimeCell(Widget):

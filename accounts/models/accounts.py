@@ -15,6 +15,8 @@ from django.db import models, transaction
 from django.db.models import F, Q
 
 from accounts.protocol import CLEARANCE_COOKIE, COOKIE_NAME
+from bingproject.environment import SettingError
+from bingproject.errors import UnopenedError
 from bingproject.seals import SealedTextField, seal, unseal_often
 
 
@@ -72,21 +74,31 @@ class CheckState(models.TextChoices):
 
 
 USABLE_STATES = (AccountState.UNCHECKED, AccountState.OK)
-ROTATED_FIELDS = (
-    "sealed_cookies", "cookies_tail", "cookies_at", "session_ig", "sealed_jar", "session_at",
-    "sealed_token", "token_expires_at", "clearance_at",
-    "state", "state_reason", "state_at", "checked_at", "last_error",
-)  # fmt: skip
+# What new credentials of any kind change, and those of each besides.
+ROTATED_FIELDS = ("cookies_at", "state", "state_reason", "state_at", "checked_at", "last_error")
+COOKIE_FIELDS = ("sealed_cookies", "cookies_tail", "clearance_at", "session_ig", "sealed_jar", "session_at")
+TOKEN_FIELDS = ("sealed_token", "token_expires_at")
+
+
+UNOPENED = (
+    "The account's {what} cannot be opened: sealed with a key that is not in SEAL_KEYS. The operator must put that key "
+    "back, or give the {what} anew in the admin."
+)
 
 
 class Account(models.Model):
-    """A Microsoft account that an operator owns."""
+    """A Microsoft account that an operator owns.
+
+    Raises: UnopenedError where a secret is read that no key in SEAL_KEYS opens.
+    """
 
     name = models.CharField(max_length=100, unique=True)
     kind = models.CharField(max_length=8, choices=AccountKind, default=AccountKind.BING)
     sealed_cookies = SealedTextField(default="", editable=False)
     cookies_tail = models.CharField(max_length=4, default="", editable=False)
     cookies_at = models.DateTimeField(null=True, editable=False)
+    # By which the value of BING_COOKIE_U that was applied last is known again.
+    applied_digest = models.CharField(max_length=64, null=True, editable=False)  # noqa: DJ001 - a process of the release before leaves it out
     # An access token, or the name of the program that prints a fresh one (TOKEN_COMMANDS).
     sealed_token = SealedTextField(default="", editable=False)
     token_command = models.CharField(max_length=60, blank=True, default="")
@@ -147,31 +159,56 @@ class Account(models.Model):
     @property
     def token(self) -> str:
         """The access token, unsealed; "" when there is none."""
-        return unseal_often(self.sealed_token)
+        return self._open("token", self.sealed_token)
 
     @property
     def cookies(self) -> dict[str, str]:
         """The operator's cookies by name, unsealed."""
-        return dict(json.loads(unseal_often(self.sealed_cookies) or "{}"))
+        return dict(json.loads(self._open("cookies", self.sealed_cookies) or "{}"))
 
     @property
     def jar(self) -> dict[str, str]:
         """Cookies that Bing set since, by name, unsealed."""
-        return dict(json.loads(unseal_often(self.sealed_jar) or "{}"))
+        return dict(json.loads(self._open("cookies", self.sealed_jar) or "{}"))
 
     @property
     def proxy(self) -> str:
         """The address of the proxy, unsealed: a password may stand in it."""
-        return unseal_often(self.sealed_proxy)
+        return self._open("proxy", self.sealed_proxy)
 
     @proxy.setter
     def proxy(self, address: str) -> None:
         self.sealed_proxy = seal(address) if address else ""
 
+    @property
+    def unopened(self) -> list[str]:
+        """What somebody must give anew, "cookies", "token" or "proxy": no key opens it, and no program brings it."""
+        sealed = {"cookies": (self.sealed_cookies, self.sealed_jar), "proxy": (self.sealed_proxy,)}
+        if not self.token_command:
+            sealed["token"] = (self.sealed_token,)
+        return [what for what, texts in sealed.items() if not all(self._opens(what, text) for text in texts)]
+
+    def _opens(self, what: str, sealed: str) -> bool:
+        try:
+            self._open(what, sealed)
+        except UnopenedError:
+            return False
+        return True
+
+    def _open(self, what: str, sealed: str) -> str:
+        try:
+            return unseal_often(sealed)
+        except SettingError as error:
+            raise UnopenedError(UNOPENED.format(what=what)) from error
+
     def rotate(
         self, cookies: dict[str, str], now: datetime, *, token: str = "", expires_at: datetime | None = None
     ) -> None:
-        """Store new credentials sealed; what was known of the old ones is forgotten. Those not given stay."""
+        """Store new credentials sealed; what was known of the old ones is forgotten.
+
+        Those not given are not written: a token command, or a new seal key, may have changed them since they were read.
+        """
+        written = [*ROTATED_FIELDS, *(COOKIE_FIELDS if cookies else ()), *(TOKEN_FIELDS if token else ())]
         if cookies:
             sign_in = cookies.get(COOKIE_NAME, "")
             self.sealed_cookies = seal(json.dumps(cookies))
@@ -185,7 +222,7 @@ class Account(models.Model):
         self.checked_at = None
         self.last_error = ""
         with transaction.atomic():
-            self.save(update_fields=ROTATED_FIELDS)
+            self.save(update_fields=written)
             AccountCapability.objects.filter(account=self).clear_cooldowns()
             AccountCapability.objects.filter(account=self).update(check_state="", check_note="", checked_at=None)
 

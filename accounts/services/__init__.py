@@ -19,7 +19,6 @@ from accounts.services.checks import (
     check_all_accounts,
     check_wanted_accounts,
     count_unfinished_checks,
-    ensure_default_account,
     give_credentials,
     needs_check,
     recheck_expired,
@@ -29,6 +28,7 @@ from accounts.services.checks import (
     rotate_cookies,
 )
 from accounts.services.credentials import fresh_token, renew_tokens
+from accounts.services.default_account import ensure_default_account
 from accounts.services.outcomes import (
     clear_cooldowns,
     mark_success,

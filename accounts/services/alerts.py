@@ -1,4 +1,4 @@
-"""What of the accounts an operator should know of: one that needs a human, a capability that nobody has any more."""
+"""What of the accounts an operator should know of: one that needs a human, or soon will; work that none is left for."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db.models import Q
 
 from accounts.models import USABLE_STATES, Account, AccountCapability, AccountKind, AccountState, Capability
+from accounts.services.attention import ending_accounts
 from bingproject.alerts import Cause
 
 _SAID = {
@@ -36,13 +37,15 @@ _WORK = {
 
 
 def find_alert_causes(now: datetime) -> Iterator[Cause]:
-    """Accounts in use that need somebody, and capabilities whose accounts are all out of use or rest for long."""
+    """Accounts in use that need somebody, tokens that end soon, and work that no account will take for long."""
     in_use = Account.objects.filter(is_enabled=True, state__in=_SAID)
     in_use = in_use.exclude(sealed_cookies="", sealed_token="", token_command="")
-    for pk, name, state, kind in in_use.order_by("pk").values_list("pk", "name", "state", "kind"):
-        said, do = (texts[AccountState(state)].format_map(_PLACES[AccountKind(kind)]) for texts in (_SAID, _DO))
+    for account in in_use.order_by("pk"):
         # The state is part of the name: from expired to blocked is another matter.
-        yield Cause(f"account {pk} {state}", f"{said} {name}.", do)
+        yield Cause(f"account {account.pk} {account.state}", *_tell_state(account))
+    for account in ending_accounts(now):
+        # The end is part of the name: the next token is another matter, however soon after this one.
+        yield Cause(f"account {account.pk} token ends {account.token_expires_at:%Y-%m-%d %H:%M}", *_tell_end(account))
     for capability, summary in _WORK.items():
         if _is_left_without(capability, now):
             yield Cause(
@@ -50,6 +53,26 @@ def find_alert_causes(now: datetime) -> Iterator[Cause]:
                 f"{summary}: all of them need somebody, or rest for more than {settings.ALERT_QUEUE_MINUTES} minutes.",
                 "Look at Accounts in the admin: each says what it needs. Or add another account.",
             )
+
+
+def _tell_state(account: Account) -> tuple[str, str]:
+    """What is the matter with it, and what to do."""
+    if what := " and ".join(account.unopened):
+        return (
+            f"No key in SEAL_KEYS opens the {what} of the account {account.name}.",
+            f"Put the key that sealed them back at the end of SEAL_KEYS, or give its {what} anew in the admin.",
+        )
+    state, place = AccountState(account.state), _PLACES[AccountKind(account.kind)]
+    return f"{_SAID[state].format_map(place)} {account.name}.", _DO[state].format_map(place)
+
+
+def _tell_end(account: Account) -> tuple[str, str]:
+    """That its token ends soon, and how to have another in time."""
+    place = _PLACES[AccountKind(account.kind)]
+    return (
+        f"The token of {account.name} ends soon, at {account.token_expires_at:%H:%M} UTC.",
+        _DO[AccountState.EXPIRED].format_map(place) + " A token command would bring new ones by itself.",
+    )
 
 
 def _is_left_without(capability: str, now: datetime) -> bool:

@@ -33,12 +33,12 @@ from bingproject.errors import (
     ChallengeRequiredError,
     CookieExpiredError,
     NotFoundError,
+    UnopenedError,
     UpstreamError,
 )
 from bingproject.liveness import has_own_cluster
 from bingproject.upstream import Door, jar_cookies, put_cookie
 
-DEFAULT_ACCOUNT = "default"
 SEARCH_COOKIE = "SRCHHPGUSR"
 RECHECK_SECONDS = 10
 RECHECKS_AT_ONCE = 8
@@ -68,21 +68,6 @@ def give_credentials(account: Account, found: FoundCredentials, now: datetime) -
             found.cookies, now, token=token.text if token else "", expires_at=end_of(token) if token else None
         )
         request_check(account, now)
-
-
-def ensure_default_account(cookie_u: str, now: datetime | None = None) -> Account | None:
-    """Make or update the account that BING_COOKIE_U names; None when it is blank.
-
-    The same cookie as before changes nothing, so a restart neither resets a state nor enables what was disabled.
-    Raises: InvalidRequestError when the text holds no usable cookies.
-    """
-    if not cookie_u.strip():
-        return None
-    cookies = parse_cookies(cookie_u)
-    account, _ = Account.objects.get_or_create(name=DEFAULT_ACCOUNT)
-    if account.cookies != cookies:
-        rotate_cookies(account, cookies, now or timezone.now())
-    return account
 
 
 def request_check(account: Account, now: datetime, *, opens_chat: bool = False) -> None:
@@ -170,21 +155,28 @@ async def check_account(account_id: int, door: Door | None = None, *, only_if_wa
     is_ours = bool(await wish.aupdate(check_wanted_at=None, check_opens_chat=False)) and bool(account.check_wanted_at)
     if only_if_wanted and not is_ours:
         return account
-    may_open = is_ours and account.check_opens_chat
-    if account.kind != AccountKind.BING:
-        async with _own(door) as through, _client(account, through) as client:
-            await check_by_token(Look(account, client, "", may_open), tuple(AccountState.values), is_asked_for=True)
-        return account
-    if not account.sealed_cookies:
+    if account.kind == AccountKind.BING and not account.sealed_cookies:
         await note_for_all(account, Finding(CheckState.FAILED, "It has no cookies."))
         return account
-    async with _own(door) as through, _client(account, through) as client:
-        page, obstacle = await _look_at_start_page(account, client, tuple(AccountState.values))
-        if obstacle is None:
-            await prove_capabilities(Look(account, client, page, may_open))
-        else:
-            await note_for_all(account, obstacle)
+    try:
+        async with _own(door) as through, _client(account, through) as client:
+            await _look_at_all(account, client, may_open=is_ours and account.check_opens_chat)
+    except UnopenedError as error:
+        await _set_aside(account, error)
     return account
+
+
+async def _look_at_all(account: Account, client: httpx.AsyncClient, *, may_open: bool) -> None:
+    """Account and capabilities, whatever the row says of them."""
+    replacing = tuple(AccountState.values)
+    if account.kind != AccountKind.BING:
+        await check_by_token(Look(account, client, "", may_open), replacing, is_asked_for=True)
+        return
+    page, obstacle = await _look_at_start_page(account, client, replacing)
+    if obstacle is None:
+        await prove_capabilities(Look(account, client, page, may_open))
+    else:
+        await note_for_all(account, obstacle)
 
 
 async def _check_sign_in(account_id: int, door: Door, replacing: tuple[str, ...]) -> Account:
@@ -192,12 +184,21 @@ async def _check_sign_in(account_id: int, door: Door, replacing: tuple[str, ...]
     account = await Account.objects.filter(pk=account_id).afirst()
     if account is None:
         raise NotFoundError(message="There is no such account.")
-    async with _client(account, door) as client:
-        if account.kind == AccountKind.BING:
-            await _look_at_start_page(account, client, replacing)
-        else:
-            await check_by_token(Look(account, client, "", may_open=False), replacing, is_asked_for=False)
+    try:
+        async with _client(account, door) as client:
+            if account.kind == AccountKind.BING:
+                await _look_at_start_page(account, client, replacing)
+            else:
+                await check_by_token(Look(account, client, "", may_open=False), replacing, is_asked_for=False)
+    except UnopenedError as error:
+        await _set_aside(account, error)
     return account
+
+
+async def _set_aside(account: Account, error: UnopenedError) -> None:
+    """An account that no request can be made as: its row says what to give anew, the others are looked at."""
+    await sync_to_async(mark_verdict)(account, error, timezone.now())
+    await note_for_all(account, judge_failure(error))
 
 
 async def _look_at_start_page(

@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import USABLE_STATES, Account, AccountKind, AccountState
 from accounts.programs import PROGRAM_SECONDS, run_program
 from accounts.tokens import Service, Token, parse_token
-from bingproject.errors import CookieExpiredError, InvalidRequestError
+from bingproject.errors import CookieExpiredError, InvalidRequestError, UnopenedError
 from bingproject.seals import seal
 
 logger = logging.getLogger(__name__)
@@ -47,8 +47,8 @@ async def fresh_token(account: Account, *, replacing: str = "", margin_seconds: 
     await account.arefresh_from_db()
     if _is_fresh(account, replacing, margin_seconds):
         return account.token
-    lives = account.token not in ("", replacing) and not _ends_by(account, timezone.now())
-    if not account.token_command:
+    lives = _opened(account) not in ("", replacing) and not _ends_by(account, timezone.now())
+    if not account.token_command:  # one that no key opens says so itself here
         raise CookieExpiredError(MISSING if not account.token else REFUSED if account.token == replacing else ENDED)
     try:
         return await _renew(account, replacing, margin_seconds)
@@ -73,12 +73,13 @@ async def _renew(account: Account, replacing: str, margin_seconds: float) -> str
     await account.arefresh_from_db()
     if not _is_fresh(account, replacing, margin_seconds):
         return await _run(account)
-    await sync_to_async(_release)(account)
+    await sync_to_async(_release)(account, is_tried=True)
     return account.token
 
 
 async def _run(account: Account) -> str:
     """A new token from the program, on the row. Raises: CookieExpiredError."""
+    is_tried = False
     try:
         argv = settings.TOKEN_COMMANDS.get(account.token_command)
         if argv is None:
@@ -92,11 +93,13 @@ async def _run(account: Account) -> str:
         if account.kind == AccountKind.M365 and not (_has_place(token) or _has_place(account)):
             raise CookieExpiredError(NO_PLACE)
         await sync_to_async(keep_token)(account, token, timezone.now())
+        is_tried = True
     except CookieExpiredError as error:
+        is_tried = True
         logger.warning("account %s: %s", account.name, error.message)
         raise
     finally:
-        await sync_to_async(_release)(account)
+        await sync_to_async(_release)(account, is_tried=is_tried)
     return token.text
 
 
@@ -150,9 +153,10 @@ def _due(now: datetime) -> QuerySet[Account]:
 
 async def _renew_in_time(account: Account) -> str:
     # A service has refused the token of an account that is called expired, whatever the token says of its end.
-    refused = account.token if account.state == AccountState.EXPIRED else ""
+    refused = _opened(account) if account.state == AccountState.EXPIRED else ""
     old = account.sealed_token
     try:
+        _ = account.cookies, account.proxy  # no new token mends what of these cannot be opened
         await fresh_token(account, replacing=refused, margin_seconds=EARLY_SECONDS)
     except CookieExpiredError as error:
         await sync_to_async(account.mark)(AccountState.EXPIRED, error.message, timezone.now(), replacing=TRIED_STATES)
@@ -165,7 +169,15 @@ async def _renew_in_time(account: Account) -> str:
 
 def _is_fresh(account: Account, replacing: str, margin_seconds: float) -> bool:
     margin = timedelta(seconds=margin_seconds if account.token_command else 0)
-    return account.token not in ("", replacing) and not _ends_by(account, timezone.now() + margin)
+    return _opened(account) not in ("", replacing) and not _ends_by(account, timezone.now() + margin)
+
+
+def _opened(account: Account) -> str:
+    """Its token; "" for one that no key opens: the program brings another, as for none."""
+    try:
+        return account.token
+    except UnopenedError:
+        return ""
 
 
 def _ends_by(account: Account, moment: datetime) -> bool:
@@ -177,5 +189,10 @@ def _claim(account: Account, now: datetime) -> bool:
     return bool(Account.objects.filter(free, pk=account.pk).update(token_asked_at=now))
 
 
-def _release(account: Account) -> None:
-    Account.objects.filter(pk=account.pk).update(token_asked_at=None)
+def _release(account: Account, *, is_tried: bool) -> None:
+    """To those who wait, no claim says that the program was tried just now, whatever it brought.
+
+    One that is over, as of a process that died, lets them run it: the caller left before it had ended.
+    """
+    over = timezone.now() - timedelta(seconds=CLAIM_SECONDS)
+    Account.objects.filter(pk=account.pk).update(token_asked_at=None if is_tried else over)

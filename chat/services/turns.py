@@ -24,6 +24,7 @@ from bingproject.errors import (
     CookieExpiredError,
     InvalidRequestError,
     ServiceError,
+    UnopenedError,
     UpstreamError,
 )
 from chat import client
@@ -229,7 +230,8 @@ class _Turn:
             self._held.lose_session()
             return False
         back_end = self._held.back_end
-        if isinstance(error, CookieExpiredError) and not tries.renewed:
+        is_renewable = isinstance(error, CookieExpiredError) and not isinstance(error, UnopenedError)
+        if is_renewable and not tries.renewed:
             tries.renewed = True
             if await back_end.renew(self._held.account):
                 if is_heard:

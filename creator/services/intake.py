@@ -127,7 +127,7 @@ def _batch_of_key(origin: Origin, now: datetime) -> list[Task] | None:
     if found is None:
         return None
     tasks = list(Task.objects.filter(batch=found.batch).order_by("batch_index"))
-    if found.created_at < now - timedelta(hours=IDEMPOTENCY_HOURS) or not tasks:
+    if found.created_at < now - timedelta(hours=IDEMPOTENCY_HOURS) or all(map(_is_withdrawn, tasks)):
         mine.delete()
         return None
     if found.body_hash != origin.body_hash:
@@ -155,7 +155,13 @@ def _batch_of_repeat(origin: Origin, now: datetime) -> list[Task] | None:
 
 def _is_mendable(task: Task) -> bool:
     """Whether asking again is worth it and cannot pay twice: Bing certainly has nothing of it."""
-    return task.state == State.FAILED and task.error_code in MENDABLE and task.slot_until is None
+    is_passing = task.state == State.FAILED and task.error_code in MENDABLE and task.slot_until is None
+    return is_passing or _is_withdrawn(task)
+
+
+def _is_withdrawn(task: Task) -> bool:
+    """Whether the server itself took it out of the queue and asked its caller to come again."""
+    return task.state == State.CANCELLED and not task.cancel_requested
 
 
 def _refuse_if_full(holder: str, count: int) -> None:

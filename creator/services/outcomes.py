@@ -23,9 +23,12 @@ def read_tasks(task_ids: Iterable[uuid.UUID]) -> list[Task]:
 
 
 def withdraw_tasks(task_ids: Iterable[uuid.UUID], now: datetime) -> int:
-    """Cancel those that still wait in the queue, because nobody works; what Bing may have stays. How many."""
+    """Cancel those that still wait in the queue, because nobody works; what Bing may have stays. How many.
+
+    That nobody wished it stands on the row: who comes again, as the answer asks, does not join it (see `create_task`).
+    """
     queued = Task.objects.filter(pk__in=list(task_ids), state=State.QUEUED)
-    cancelled = {"state": State.CANCELLED, "error_code": "cancelled", "cancel_requested": True}
+    cancelled = {"state": State.CANCELLED, "error_code": "cancelled", "cancel_requested": False}
     return end_queued(queued, EventKind.CANCELLED, now, "no worker ran, and nobody waits for it", cancelled)
 
 

@@ -71,13 +71,17 @@ def record_accepted(claim: Claim, request_id: str, lane: str, now: datetime) -> 
         claim.tell(EventKind.SUBMITTED, now, f"{lane} lane", request_id)
         return not _finish_cancelled(claim, (State.POLLING,), now)
     late = Task.objects.filter(pk=claim.task_id, state=State.UNCERTAIN, attempt_count=claim.attempt)
-    if late.update(**accepted, runner=None):
-        claim.tell(EventKind.SUBMITTED, now, f"{lane} lane; the answer came late", request_id)
+    with transaction.atomic():
+        if late.update(**accepted, runner=None):
+            claim.tell(EventKind.SUBMITTED, now, f"{lane} lane; the answer came late", request_id)
+            # In one step: whoever takes it over looks for the result and not for a wish that came before.
+            _finish_cancelled(claim, (State.POLLING,), now, is_anybodys=True)
     return False
 
 
-def _finish_cancelled(claim: Claim, expected: tuple[str, ...], now: datetime) -> bool:
-    rows = Task.objects.filter(pk=claim.task_id, runner=claim.runner, state__in=expected, cancel_requested=True)
+def _finish_cancelled(claim: Claim, expected: tuple[str, ...], now: datetime, *, is_anybodys: bool = False) -> bool:
+    owner = None if is_anybodys else claim.runner
+    rows = Task.objects.filter(pk=claim.task_id, runner=owner, state__in=expected, cancel_requested=True)
     slot_until = slot_end(claim.kind, claim.submit_at) if State.POLLING in expected else None
     ended = {"state": State.CANCELLED, "runner": None, "error_code": "cancelled", "finished_at": now}
     is_wished = bool(rows.update(**ended, slot_until=slot_until))
@@ -99,8 +103,9 @@ def record_requeued(
     claim: Claim, error: ServiceError, next_at: datetime, *, account_id: int | None, is_counted: bool
 ) -> bool:
     """Bing certainly did not take it: back into the queue, to be tried again from `next_at` on."""
+    now = timezone.now()
     with transaction.atomic():
-        if _finish_cancelled(claim, (State.SUBMITTING,), next_at):
+        if _finish_cancelled(claim, (State.SUBMITTING,), now):
             give_back([claim.task_id])
             return True
     row = Task.objects.only("tried_accounts").filter(pk=claim.task_id).first()
@@ -121,7 +126,7 @@ def record_requeued(
         },
     )
     if is_ours:
-        claim.tell(EventKind.REQUEUED, timezone.now(), f"not before {next_at:%H:%M:%S}; {_detail(error)}")
+        claim.tell(EventKind.REQUEUED, now, f"not before {next_at:%H:%M:%S}; {_detail(error)}")
     return is_ours
 
 

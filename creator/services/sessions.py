@@ -20,15 +20,30 @@ EGRESS_FIELDS = ("cookies_at", "sealed_proxy", "user_agent")
 
 
 class AccountSession:
-    """One account's client; shared by all its generations in this process."""
+    """One account's client, made when it is first needed; shared by all its generations in this process.
 
-    def __init__(self, account: Account, http: httpx.AsyncClient) -> None:
+    Raises: UnopenedError on each use, when no key opens what the client is built from: what stands in the way of one
+    account is found out where its task is sent or looked for, as any other obstacle is, and stops no other.
+    """
+
+    def __init__(self, account: Account, door: Door) -> None:
         self.account = account
         self.egress = _egress(account)
-        self.creator = ImageCreatorClient(http, settings.BING_URL)
-        self._http = http
+        self._door = door
+        self._http: httpx.AsyncClient | None = None
         self._renewal = asyncio.Lock()
-        self._saved_jar = jar_cookies(http)
+        self._saved_jar: dict[str, str] = {}
+
+    @property
+    def creator(self) -> ImageCreatorClient:
+        """What is asked of Bing goes through it."""
+        return ImageCreatorClient(self._client(), settings.BING_URL)
+
+    def _client(self) -> httpx.AsyncClient:
+        if self._http is None:
+            cookies, proxy = self.account.cookies | self.account.jar, self.account.proxy
+            self._http = self._door.client(cookies, proxy=proxy, user_agent=self.account.user_agent)
+        return self._http
 
     @property
     def ig(self) -> str:
@@ -49,19 +64,20 @@ class AccountSession:
         async with self._renewal:
             if before != self.account.session_at and self.account.session_at is not None:
                 return True
-            session = await accounts.renew_session(self.account, self._http)
+            session = await accounts.renew_session(self.account, self._client())
             return session.signed_in
 
     async def save_jar(self) -> None:
         """Keep cookies that Bing set since, when there are any."""
-        jar = jar_cookies(self._http)
+        jar = {} if self._http is None else jar_cookies(self._http)
         if jar != self._saved_jar and self.is_open:
             self._saved_jar = jar
             await sync_to_async(self.account.save_session)(self.ig, self.account.jar | jar, timezone.now())
 
     async def aclose(self) -> None:
         """Close the client; the shared transport stays open."""
-        await self._http.aclose()
+        if self._http is not None:
+            await self._http.aclose()
 
 
 class SessionPool:
@@ -76,9 +92,7 @@ class SessionPool:
         held = self._sessions.get(account.pk)
         if held is not None and held.egress == _egress(account):
             return held
-        cookies = {**account.cookies, **account.jar}
-        http = self._door.client(cookies, proxy=account.proxy, user_agent=account.user_agent)
-        fresh = AccountSession(account, http)
+        fresh = AccountSession(account, self._door)
         self._sessions[account.pk] = fresh
         return fresh
 

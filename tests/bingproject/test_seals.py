@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bingproject.environment import SettingError, new_seal_key
-from bingproject.seals import fingerprint, seal, unseal, unseal_often
+from bingproject.seals import digest, fingerprint, is_digest, seal, unseal, unseal_often
 
 
 def test_round_trip(settings: Any) -> None:
@@ -62,3 +62,15 @@ def test_fingerprint_names_a_key_without_revealing_it() -> None:
     key = new_seal_key()
     assert fingerprint(key) == fingerprint(key) != fingerprint(new_seal_key())
     assert len(bytes.fromhex(fingerprint(key))) == 8
+
+
+def test_a_digest_knows_a_text_again_with_its_key_alone(settings: Any) -> None:
+    """Under the newest key, also when that is no longer the newest; nothing under another one."""
+    old, new = new_seal_key(), new_seal_key()
+    settings.SEAL_KEYS = [old]
+    mark = digest("secret")
+    assert len(bytes.fromhex(mark)) == 32 and is_digest(mark, "secret") and not is_digest(mark, "other")
+    settings.SEAL_KEYS = [new, old]
+    assert is_digest(mark, "secret") and digest("secret") != mark
+    settings.SEAL_KEYS = [new]
+    assert not is_digest(mark, "secret") and not is_digest("", "secret")

@@ -21,7 +21,7 @@ from creator.runner import Runner, run_slice
 from creator.services import cancel_task, claims, records
 from creator.services.records import Claim
 from tests.creator.engine import all_finished, claim_one, is_polling, reload, run_until
-from tests.factories import make_account, make_runner, make_task, set_capability
+from tests.factories import make_account, make_runner, make_task, seal_away, set_capability
 
 # Runners of other machines, by the form of their ids.
 HERE, THERE = "here/boot/1/1/1/a", "there/boot/1/1/1/b"
@@ -341,3 +341,35 @@ def test_a_slice_opens_and_closes_its_own_door(bing: SandboxServer, settings: Se
     """The job's entry returns at once when the machine's slot is taken, with every connection closed."""
     assert claims.open_lease(claims.runner_identity())
     assert asyncio.run(run_slice()) == "no-slot"
+
+
+@pytest.mark.parametrize("column", ["sealed_cookies", "sealed_jar", "sealed_proxy"])
+def test_an_account_that_no_key_opens_is_set_aside_alone(bing: SandboxServer, column: str) -> None:
+    """Another account makes its picture, no task is left in doubt, and the row says what must be given anew."""
+    lost, alive = make_account(), make_account()
+    seal_away(lost, column)
+    set_capability(alive, "image", served_at=timezone.now())
+    task = make_task()
+    assert run_until(all_finished) == "handed over"
+    assert (reload(task).state, reload(task).account_id) == (State.COMPLETED, alive.pk)
+    lost.refresh_from_db()
+    assert lost.state == AccountState.EXPIRED
+    assert f"{'proxy' if 'proxy' in column else 'cookies'} cannot be opened" in lost.state_reason
+    assert _submits(bing) == 1
+
+
+def test_what_an_account_that_no_key_opens_had_at_bing_ends_and_the_rest_goes_on(
+    bing: SandboxServer, settings: Settings
+) -> None:
+    """Its task is looked for some times, since the operator may mend it meanwhile; then it fails with the cause."""
+    settings.POLL_TRIES, settings.POLL_BACKOFF_SECONDS = 2, 0.1
+    lost = make_account()
+    asked = make_task(prompt="x sandbox:slow")
+    run_until(is_polling(asked))
+    seal_away(lost, "sealed_cookies")
+    set_capability(make_account(), "image", served_at=timezone.now())
+    other = make_task()
+    assert run_until(all_finished) == "handed over"
+    assert (reload(asked).state, reload(asked).error_code) == (State.FAILED, "cookie_expired")
+    assert reload(asked).slot_until is not None
+    assert reload(other).state == State.COMPLETED

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.html import escape
 from pytest_django import Settings
 
+from accounts.admin.columns import WARNING
 from accounts.admin.credentials import show_credentials, show_token, what_to_do
 from accounts.models import Account, AccountKind, AccountState
 from accounts.services.credentials import keep_token
@@ -35,7 +36,9 @@ def copilot(seconds: float | None = 3600, **columns: Any) -> Account:
     ("seconds", "columns", "words"),
     [
         (3590, {}, "token ends in 59 minutes"),
-        (-60, {}, "token has ended"),
+        (1790, {}, "token ends in 29 minutes: give a new one"),
+        (1790, {"token_command": "work"}, "token ends in 29 minutes, by work"),
+        (-60, {}, "token has ended: give a new one"),
         (None, {"token_command": "work"}, "token, end not known, by work"),
     ],
 )
@@ -55,11 +58,15 @@ def test_the_clearance_has_an_age(operator: Client) -> None:
 
 
 def test_both_warn_before_the_end(operator: Client) -> None:
-    """With a program that brings new ones there is nothing to warn of."""
+    """With a program that brings new ones there is nothing to warn of; the list has a colour for it."""
+    copilot(3600)
+    assert WARNING not in page(operator, "account_changelist")
     assert "give a new one." in show_token(copilot(600)) and what_to_do(_ok(copilot(600))).startswith("Soon: sign in")
     assert "Give a new one." in show_token(copilot(-600))
     served = _ok(copilot(600, token_command="work"))
     assert "give a new" not in show_token(served) and what_to_do(served) == "Nothing."
+    listed = page(operator, "account_changelist")
+    assert listed.count(WARNING) == 3 and "token ends in 9 minutes: give a new one" in listed.replace("\xa0", " ")
     assert "New ones come from the token command work." in page(operator, "account_change", served.pk)
 
 

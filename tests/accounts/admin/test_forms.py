@@ -11,12 +11,13 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from accounts.admin.credentials import SEALED_AWAY
 from accounts.admin.forms import GONE, PASTE_LIMIT_BYTES
 from accounts.admin.kinds import AccountForm
-from accounts.models import Account
+from accounts.models import Account, AccountState
 from tests.accounts.admin.operating import SECRET, Commit, form, page, send
 from tests.accounts.protocol.test_pastes import entry, har
-from tests.factories import make_account
+from tests.factories import make_account, seal_away
 from tests.waiting_jobs import waiting_jobs
 
 pytestmark = pytest.mark.django_db
@@ -188,3 +189,20 @@ def test_a_wrong_form_comes_back_without_the_proxys_password(operator: Client) -
     text = send(operator, "account_add", **form(new_cookies="", proxy=PROXY))
     assert "An account needs its cookies." in text
     assert "hunter2" not in text
+
+
+def test_a_proxy_that_no_key_opens(operator: Client, django_capture_on_commit_callbacks: Commit) -> None:
+    """The page opens and says so; saved as it is shown it keeps the row, a new address replaces what is lost."""
+    account = make_account("anna", proxy=PROXY, state=AccountState.EXPIRED)
+    seal_away(account, "sealed_proxy", "sealed_cookies")
+    text = page(operator, "account_change", account.pk)
+    assert f'value="{SEALED_AWAY}"' in text and "cookies and proxy anew" in text
+    send(operator, "account_change", account.pk, **form(account, proxy=SEALED_AWAY, notes="seen"))
+    kept = Account.objects.get()
+    assert (kept.sealed_proxy, kept.notes) == (account.sealed_proxy, "seen")
+    with django_capture_on_commit_callbacks(execute=True):
+        send(operator, "account_change", account.pk, **form(account, proxy="http://elsewhere:1"))
+    assert Account.objects.get().proxy == "http://elsewhere:1"
+    assert [job["args"] for job in waiting_jobs()] == [(account.pk,)]
+    send(operator, "account_change", account.pk, **form(account, proxy="http://elsewhere:1", new_cookies=SECRET))
+    assert Account.objects.get().unopened == []

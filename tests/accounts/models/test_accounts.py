@@ -18,7 +18,8 @@ from accounts.models import (
     AccountState,
     Capability,
 )
-from tests.factories import make_account, set_capability
+from bingproject.errors import UnopenedError
+from tests.factories import make_account, seal_away, set_capability
 
 pytestmark = pytest.mark.django_db
 
@@ -172,3 +173,27 @@ def test_rows_say_what_they_are() -> None:
     row = account.capabilities.get(capability=Capability.CHAT)
     lease = account.leases.create(capability=Capability.CHAT, holder="user:bert", until=timezone.now())
     assert [str(row) for row in (account, row, lease)] == ["anna", f"{account.pk} chat", f"{account.pk} chat user:bert"]
+
+
+def test_what_no_key_opens_is_named() -> None:
+    """Reading it is an error of the account's; a token that a program brings anew needs nobody."""
+    account = make_account("anna", proxy="http://proxy:1")
+    assert account.unopened == []
+    seal_away(account, "sealed_jar", "sealed_proxy", "sealed_token")
+    assert account.unopened == ["cookies", "proxy", "token"]
+    account.token_command = "mine"
+    assert account.unopened == ["cookies", "proxy"]
+    with pytest.raises(UnopenedError, match="The account's proxy cannot be opened"):
+        _ = account.proxy
+
+
+@pytest.mark.parametrize("given", ["cookies", "token"])
+def test_rotation_writes_only_what_was_given(given: str) -> None:
+    """What another process has renewed or sealed anew since the row was read stays as that one wrote it."""
+    now, others = timezone.now(), ("sealed_token", "sealed_cookies", "sealed_jar")
+    account = make_account("anna")
+    Account.objects.filter(pk=account.pk).update(**{column: f"of another {column}" for column in others})
+    account.rotate({"_U": "new"} if given == "cookies" else {}, now, token="new" if given == "token" else "")
+    found = Account.objects.get(pk=account.pk)
+    kept = {column for column in others if getattr(found, column) == f"of another {column}"}
+    assert kept == ({"sealed_token"} if given == "cookies" else {"sealed_cookies", "sealed_jar"})

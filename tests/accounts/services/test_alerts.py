@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts.models import Account
+from accounts.models import Account, AccountState
 from accounts.services import find_alert_causes
-from tests.factories import make_account, make_token_account, set_capability
+from tests.factories import make_account, make_token_account, seal_away, set_capability
 
 pytestmark = pytest.mark.django_db
 
@@ -78,3 +78,30 @@ def test_a_long_rest_of_all_is_as_bad(settings: Any) -> None:
     assert list(found()) == ["no account for image"]
     make_account("bert")
     assert found() == {}
+
+
+def test_an_account_that_no_key_opens() -> None:
+    """What is lost, and both ways to mend it; not that somebody is not signed in."""
+    row = make_account("anna", state="expired")
+    seal_away(row, "sealed_proxy")
+    cause = next(cause for cause in find_alert_causes(timezone.now()) if cause.name == f"account {row.pk} expired")
+    assert cause.summary == "No key in SEAL_KEYS opens the proxy of the account anna."
+    assert "SEAL_KEYS" in cause.what_to_do and "proxy anew" in cause.what_to_do
+
+
+def test_a_token_that_ends_soon_is_told_before_it_ends() -> None:
+    """Once for each token, and only of accounts in use whose tokens no program renews."""
+    now = timezone.now()
+    row = make_token_account("copilot", "carl", token_expires_at=now + timedelta(minutes=29))
+    make_token_account("copilot", "later", token_expires_at=now + timedelta(minutes=31))
+    make_token_account("copilot", "served", token_expires_at=now + timedelta(minutes=5), token_command="work")
+    make_token_account("copilot", "off", token_expires_at=now + timedelta(minutes=5), is_enabled=False)
+    make_token_account("copilot", "ended", token_expires_at=now - timedelta(seconds=1))
+    (cause,) = find_alert_causes(now)
+    assert cause.summary.startswith("The token of carl ends soon, at ")
+    assert "copilot.microsoft.com" in cause.what_to_do and "token command" in cause.what_to_do
+    assert [again.name for again in find_alert_causes(now + timedelta(seconds=30))] == [cause.name]
+    Account.objects.filter(pk=row.pk).update(token_expires_at=now + timedelta(minutes=20))
+    assert [following.name for following in find_alert_causes(now)] != [cause.name]
+    row.mark(AccountState.EXPIRED, "", now)
+    assert [name for name in found() if name.startswith(f"account {row.pk} ")] == [f"account {row.pk} expired"]

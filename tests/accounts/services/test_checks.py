@@ -70,21 +70,6 @@ def test_unusable_cookies_change_nothing() -> None:
     assert Account.objects.get(pk=account.pk).cookies == {"_U": "anna"}
 
 
-def test_the_default_account_follows_the_environment() -> None:
-    """Made at the first start, updated when the cookie changes, left alone when it does not."""
-    assert services.ensure_default_account("  ") is None
-    account = services.ensure_default_account("first-cookie")
-    assert account is not None and account.name == "default"
-    account.mark(AccountState.OK, "", timezone.now())
-    Account.objects.filter(pk=account.pk).update(is_enabled=False)
-    services.ensure_default_account("first-cookie")
-    found = Account.objects.get()
-    assert (found.state, found.is_enabled) == (AccountState.OK, False)
-    services.ensure_default_account("second-cookie")
-    found.refresh_from_db()
-    assert (found.state, found.cookies, found.is_enabled) == (AccountState.UNCHECKED, {"_U": "second-cookie"}, False)
-
-
 # --- checks ---------------------------------------------------------------------------------------------------------
 
 

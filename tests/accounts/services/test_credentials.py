@@ -16,8 +16,9 @@ from accounts.models import Account, AccountKind, AccountState
 from accounts.services import fresh_token, renew_tokens
 from accounts.services.credentials import keep_token
 from accounts.tokens import read_token
-from bingproject.errors import CookieExpiredError
+from bingproject.errors import CookieExpiredError, UnopenedError
 from tests.accounts.jwts import make_jwt
+from tests.factories import seal_away
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -126,6 +127,23 @@ async def test_all_who_wait_learn_that_it_failed(program: Program) -> None:
     answers = await asyncio.gather(*map(fresh_token, rows), return_exceptions=True)
     assert all(isinstance(answer, CookieExpiredError) for answer in answers)
     assert program.runs == 1
+
+
+async def test_a_caller_who_leaves_does_not_speak_for_those_who_wait(program: Program) -> None:
+    """The program is ended with its caller, which says nothing of it: another one runs it."""
+    account = await asyncio.to_thread(make, "", "mine")
+    token = program.prints(jwt())
+    leaving = asyncio.create_task(fresh_token(await Account.objects.aget(pk=account.pk)))
+    while not program.runs:  # noqa: ASYNC110 - what is waited for is another process's
+        await asyncio.sleep(0.02)
+    waiting = asyncio.create_task(fresh_token(await Account.objects.aget(pk=account.pk)))
+    await asyncio.sleep(0.1)
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    assert await waiting == token
+    assert program.runs == 2
+    assert (await Account.objects.aget(pk=account.pk)).token_asked_at is None
 
 
 async def test_a_process_that_died_while_it_ran_the_program_holds_nobody_up(program: Program) -> None:
@@ -245,3 +263,30 @@ async def test_an_ended_token_without_a_program_is_an_expired_account() -> None:
     await account.arefresh_from_db()
     assert account.state == AccountState.EXPIRED and "has ended" in account.state_reason
     assert await renew_tokens() == {}
+
+
+async def test_a_token_that_no_key_opens_is_renewed_by_the_program(program: Program) -> None:
+    """It counts as none; without a program it is said what happened to it."""
+    account = await asyncio.to_thread(make, jwt(), "mine")
+    await asyncio.to_thread(seal_away, account, "sealed_token")
+    token = program.prints(jwt(7200))
+    assert await fresh_token(account) == token
+    alone = await Account.objects.acreate(name="alone", kind=AccountKind.COPILOT)
+    await asyncio.to_thread(seal_away, alone, "sealed_token")
+    with pytest.raises(UnopenedError, match="token cannot be opened"):
+        await fresh_token(alone)
+
+
+async def test_tokens_are_renewed_whatever_of_another_account_no_key_opens(program: Program) -> None:
+    """One whose token is lost gets another; one whose proxy is lost is set aside, since no token would mend it."""
+    lost = await asyncio.to_thread(make, jwt(), "mine", state=AccountState.EXPIRED)
+    await asyncio.to_thread(seal_away, lost, "sealed_token")
+    stuck = await Account.objects.acreate(name="stuck", kind=AccountKind.COPILOT, token_command="mine")
+    await asyncio.to_thread(seal_away, stuck, "sealed_proxy")
+    token = program.prints(jwt(7200))
+    assert await renew_tokens() == {"renewed": 1, "failed": 1}
+    await lost.arefresh_from_db()
+    await stuck.arefresh_from_db()
+    assert (lost.token, lost.state, stuck.state) == (token, AccountState.UNCHECKED, AccountState.EXPIRED)
+    assert "proxy cannot be opened" in stuck.state_reason
+    assert program.runs == 1

@@ -17,7 +17,7 @@ from chat.models import Conversation, Turn, TurnState
 from chat.protocol.catalogue import find_model
 from chat.protocol.events import Citations, Finished, HistoryDropped, Prompt, Refused, Said, Searching, TextDelta
 from tests.chat.turns import answer_of, ask, ask_async, play, said, seen, turns
-from tests.factories import make_account, set_capability
+from tests.factories import make_account, seal_away, set_capability
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -316,3 +316,15 @@ def test_both_eras_of_signatures(hub: SandboxServer) -> None:
         ask("again", said((first, answer_of(ask(first)))))
         assert seen(hub)["creates"] == era
     assert [turn["number"] for turn in turns(hub)] == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("column", ["sealed_cookies", "sealed_proxy"])
+def test_an_account_that_no_key_opens_is_set_aside(hub: SandboxServer, column: str) -> None:
+    """Another one answers; the row says why this one is not asked any more."""
+    lost, other = make_account("lost"), make_account("other")
+    seal_away(lost, column)
+    set_capability(other, "chat", served_at=timezone.now())
+    assert answer_of(ask("hello"))
+    lost.refresh_from_db()
+    assert lost.state == AccountState.EXPIRED and "SEAL_KEYS" in lost.state_reason
+    assert _at_rest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connections
@@ -22,7 +23,7 @@ from bingproject.errors import (
     RateLimitError,
 )
 from creator.models import IdempotencyKey, State, Task
-from creator.services import Intake, Origin, Wish, cancel_task, create_task, find_task, list_tasks
+from creator.services import Intake, Origin, Wish, cancel_task, create_task, find_task, list_tasks, withdraw_tasks
 from tests.factories import make_account, make_task, set_capability
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -233,3 +234,26 @@ def test_a_finished_task_cannot_be_cancelled(state: str) -> None:
     with pytest.raises(ConflictError):
         cancel_task(str(task.pk), "open", timezone.now())
     assert find_task(str(task.pk), "open").state == state
+
+
+@pytest.mark.parametrize("fields", [{"is_repeat": True}, {"idempotency_key": "k"}], ids=["repeat", "key"])
+def test_what_the_server_withdrew_is_never_joined(fields: dict[str, Any]) -> None:
+    """503 `no_worker` asks to come again: whoever does gets tasks of their own, not the end of those withdrawn."""
+    make_account()
+    tasks = _create(Wish("image", "a cat", model="GPT4O", count=2), **fields).tasks
+    assert withdraw_tasks([task.pk for task in tasks], timezone.now()) == 2
+    again = _create(**fields)
+    assert not again.is_replayed and again.tasks[0].state == State.QUEUED
+    assert _create(**fields).tasks == again.tasks
+    cancel_task(str(again.tasks[0].pk), "open", timezone.now())
+    assert _create(**fields).is_replayed  # what its caller cancelled is
+
+
+@pytest.mark.parametrize("fields", [{"is_repeat": True}, {"idempotency_key": "k"}], ids=["repeat", "key"])
+def test_a_request_of_which_bing_has_something_is_joined(fields: dict[str, Any]) -> None:
+    """A worker came just then and took one of two: asking again must not pay for it twice."""
+    make_account()
+    tasks = _create(Wish("image", "a cat", model="GPT4O", count=2), **fields).tasks
+    Task.objects.filter(pk=tasks[0].pk).update(state=State.SUBMITTING)
+    assert withdraw_tasks([task.pk for task in tasks], timezone.now()) == 1
+    assert _create(**fields).is_replayed

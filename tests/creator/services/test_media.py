@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from asgiref.sync import sync_to_async
 
+from accounts.models import Account
 from bingproject.errors import UpstreamUnavailableError
 from bingproject.sandbox.control import describe
 from bingproject.sandbox.server import SandboxServer
+from creator.models import Task
 from creator.services import fetch_images
-from tests.creator.engine import all_finished, run_until
-from tests.factories import make_account, make_history, make_task
+from tests.creator.engine import all_finished, reload, run_until
+from tests.factories import make_account, make_history, make_task, seal_away
+from tests.loopback import forwarding
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+Found = list[tuple[Task, str]]
+
+
 @pytest.fixture
-def urls(bing: SandboxServer) -> list[str]:
-    """Addresses of four pictures that were made."""
+def found(bing: SandboxServer) -> Found:
+    """Four pictures that were made: their task with their addresses."""
     make_account()
     make_history()
     task = make_task()
     run_until(all_finished)
-    return [result.url for result in task.results.all()]
+    task = reload(task)
+    return [(task, result.url) for result in task.results.all()]
 
 
 def break_media(bing: SandboxServer, scenario: str, count: int) -> None:
@@ -31,42 +39,60 @@ def break_media(bing: SandboxServer, scenario: str, count: int) -> None:
     httpx.post(f"{bing.url}/_sandbox/scenario", json=rule).raise_for_status()
 
 
-async def test_pictures_come_in_order_and_without_a_cookie(urls: list[str], bing: SandboxServer) -> None:
+async def test_pictures_come_in_order_and_without_a_cookie(found: Found, bing: SandboxServer) -> None:
     """Each is a JPEG of its own; the sandbox would have noted a cookie on a download."""
-    contents = await fetch_images(urls)
+    contents = await fetch_images(found)
     assert len(set(contents)) == 4
     assert all(content and content.startswith(b"\xff\xd8") for content in contents)
-    assert [len(await fetch_images([url])) for url in urls] == [1, 1, 1, 1]
-    assert contents[2] == (await fetch_images(urls[2:3]))[0]
+    assert [len(await fetch_images([one])) for one in found] == [1, 1, 1, 1]
+    assert contents[2] == (await fetch_images(found[2:3]))[0]
     assert describe(bing.state)["violation_count"] == 0
 
 
 @pytest.mark.parametrize("scenario", ["media-http-503", "media-cut", "media-cut-body", "media-http-403"])
-async def test_one_fault_is_made_good(urls: list[str], bing: SandboxServer, scenario: str) -> None:
+async def test_one_fault_is_made_good(found: Found, bing: SandboxServer, scenario: str) -> None:
     """A second try brings the picture."""
     break_media(bing, scenario, 1)
-    (content,) = await fetch_images(urls[:1])
+    (content,) = await fetch_images(found[:1])
     assert content and content.startswith(b"\xff\xd8")
 
 
-async def test_a_picture_that_cannot_be_had_is_none_beside_one_that_can(urls: list[str]) -> None:
+async def test_a_picture_that_cannot_be_had_is_none_beside_one_that_can(found: Found) -> None:
     """An address whose file is gone."""
-    missing = urls[0].replace("/th/id/", "/th/id/gone-")
-    first, second = await fetch_images([missing, urls[0]])
+    task, url = found[0]
+    first, second = await fetch_images([(task, url.replace("/th/id/", "/th/id/gone-")), found[0]])
     assert first is None
     assert second is not None
 
 
-async def test_no_picture_at_all_is_an_error_that_says_so(urls: list[str], bing: SandboxServer) -> None:
+async def test_no_picture_at_all_is_an_error_that_says_so(found: Found, bing: SandboxServer) -> None:
     """502, and the message tells of another way; a page instead of a picture is none."""
     break_media(bing, "media-http-404", 100)
     with pytest.raises(UpstreamUnavailableError) as caught:
-        await fetch_images(urls)
+        await fetch_images(found)
     assert caught.value.code == "upstream_unreachable"
     assert "response_format url" in caught.value.message
-    assert urls[0] not in caught.value.message
+    assert found[0][1] not in caught.value.message
 
 
 async def test_nothing_to_fetch_is_no_error() -> None:
     """An empty answer stays one."""
     assert await fetch_images([]) == []
+
+
+async def test_a_picture_goes_the_way_of_the_account_that_made_it(found: Found) -> None:
+    """Through its proxy, and not at all when that cannot be opened or the account is gone: never past it."""
+    account = await Account.objects.aget()
+    async with forwarding("anna") as (proxy, taken):
+        account.proxy = proxy
+        await account.asave(update_fields=["sealed_proxy"])
+        assert all(await fetch_images(found))
+        assert len(taken) == len(found) and all(line.startswith("GET http") for line in taken)
+        await sync_to_async(seal_away)(account, "sealed_proxy")
+        with pytest.raises(UpstreamUnavailableError):
+            await fetch_images(found)
+        await Account.objects.all().adelete()
+        gone = [(await Task.objects.aget(pk=task.pk), url) for task, url in found]
+        with pytest.raises(UpstreamUnavailableError):
+            await fetch_images(gone)
+        assert len(taken) == len(found)

@@ -50,6 +50,17 @@ def test_an_accepted_task_whose_cancelling_was_wished_is_cancelled(kind: str, se
     assert task.slot_until == NOW + timedelta(seconds=seconds)
 
 
+def test_an_acceptance_that_comes_late_heeds_the_wish_to_cancel() -> None:
+    """The outcome is known now: it ends `cancelled` with its slot taken. Without the wish it is anybody's to poll."""
+    for wished, state in ((True, State.CANCELLED), (False, State.POLLING)):
+        task, claim = _claimed(State.UNCERTAIN, cancel_requested=wished)
+        Task.objects.filter(pk=task.pk).update(runner="of another")
+        assert not records.record_accepted(claim, "1-abc", "fast", NOW)
+        task = _row(task)
+        assert (task.state, task.runner, task.request_id) == (state, None, "1-abc")
+        assert (task.slot_until is not None, task.finished_at is not None) == (wished, wished)
+
+
 def test_a_refused_task_says_why() -> None:
     """The code, the message and Bing's hint stand on the row; the slot is free."""
     task, claim = _claimed(State.SUBMITTING)
@@ -75,10 +86,13 @@ def test_a_refused_task_whose_cancelling_was_wished_is_cancelled(is_requeue: boo
     task, claim = _claimed(State.SUBMITTING, cancel_requested=True)
     error = PromptRejectedError()
     if is_requeue:
-        records.record_requeued(claim, error, NOW, account_id=None, is_counted=True)
+        later = timezone.now() + timedelta(seconds=30)
+        records.record_requeued(claim, error, later, account_id=None, is_counted=True)
     else:
         records.record_refused(claim, error, NOW)
-    assert (_row(task).state, _row(task).slot_until) == (State.CANCELLED, None)
+    row = _row(task)
+    assert (row.state, row.slot_until) == (State.CANCELLED, None)
+    assert row.finished_at is not None and row.finished_at <= timezone.now()
 
 
 @pytest.mark.parametrize(("wished", "state", "code"), [

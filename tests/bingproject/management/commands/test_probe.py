@@ -20,7 +20,7 @@ from bingproject.installation import verify_installation
 from bingproject.sandbox.server import SandboxServer
 from bingproject.sandbox.tokens import make_token
 from bingproject.transcripts import Transcript
-from tests.factories import make_account, set_capability
+from tests.factories import make_account, seal_away, set_capability
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -200,3 +200,13 @@ def test_a_database_of_the_sandbox_is_not_probed_at_bing(services: SandboxServer
     with pytest.raises(SettingError, match="belongs to the sandbox"):
         call_command("probe")
     assert not list(Path(settings.DATA_DIR).glob("probe-*.txt"))
+
+
+def test_an_account_that_no_key_opens_stops_no_other(services: SandboxServer) -> None:
+    """It failed, and says why; the next one is probed."""
+    seal_away(make_account("anna"), "sealed_cookies")
+    make_account("bert")
+    printed = StringIO()
+    with pytest.raises(CommandError, match="1 of 2 failed"):
+        call_command("probe", capability="image", stdout=printed)
+    assert "SEAL_KEYS" in printed.getvalue() and printed.getvalue().count("Works.") == 1
