@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.leases import next_start
@@ -35,15 +36,17 @@ def has_account(back_end: str, excluded: Collection[int] = (), *, only: int | No
     return rows.exclude(account__in=excluded).exists() if excluded else rows.exists()
 
 
-def why_no_account(back_ends: Iterable[str], now: datetime) -> ServiceError:
-    """What stands in the way when none of them has a usable account: the nearest to be mended first."""
+def why_no_account(back_ends: Iterable[str], now: datetime, *, only: int | None = None) -> ServiceError:
+    """What stands in the way when none of them has a usable account, or that very one is not: the nearest to be mended
+    first.
+    """
     names: Sequence[str] = tuple(back_ends)
-    resting = [(until, name) for name in names if (until := _rests_until(name, now)) is not None]
+    resting = [(until, name) for name in names if (until := _rests_until(name, now, only)) is not None]
     if resting:
         until, name = min(resting)
         return BACK_ENDS[name].voice.fail("throttled", "", retry_after=(until - now).total_seconds())
     for name in names:
-        rows = AccountCapability.objects.of_enabled(BACK_ENDS[name].capability)
+        rows = _of_enabled(name, only)
         states = set(rows.values_list("account__state", flat=True))
         for state, code in _MENDED_BY_OPERATORS:
             if state in states:
@@ -51,8 +54,13 @@ def why_no_account(back_ends: Iterable[str], now: datetime) -> ServiceError:
     return NoAccountError()
 
 
-def _rests_until(back_end: str, now: datetime) -> datetime | None:
+def _of_enabled(back_end: str, only: int | None) -> QuerySet[AccountCapability]:
     rows = AccountCapability.objects.of_enabled(BACK_ENDS[back_end].capability)
+    return rows if only is None else rows.filter(account=only)
+
+
+def _rests_until(back_end: str, now: datetime, only: int | None) -> datetime | None:
+    rows = _of_enabled(back_end, only)
     ends = rows.filter(account__state__in=(AccountState.OK, AccountState.UNCHECKED), cooldown_until__gt=now)
     return ends.order_by("cooldown_until").values_list("cooldown_until", flat=True).first()
 

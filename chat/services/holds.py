@@ -31,24 +31,32 @@ def try_account(held: HeldTurn, now: datetime) -> None:
     is locked.
     """
     way = held.session_route
+    only = held.conversation.account_id if way else None
     for route in held.routes if way is None else (way,):
-        if _try_route(held, route, (), None, now, most=1) or way or has_account(route.back_end):
+        if _try_route(held, route, (), only, None, now, most=1) or way or has_account(route.back_end):
             return
 
 
 def _try_route(
-    held: HeldTurn, route: Route, excluded: Collection[int], waiting: Waiting | None, now: datetime, *, most: int = 0
+    held: HeldTurn,
+    route: Route,
+    excluded: Collection[int],
+    only: int | None,
+    waiting: Waiting | None,
+    now: datetime,
+    *,
+    most: int = 0,
 ) -> bool:
-    """Whether an account of this back end could be had now; nobody is overtaken who waits for it longer."""
-    row = held.conversation
-    only = row.account_id if row.sealed_credentials else None
+    """Whether an account of this back end, or that very one, could be had now; nobody is overtaken who waits for it
+    longer.
+    """
     spoken_for = LINE.spoken_for(route.back_end, only, waiting)
     if spoken_for is None:
         return False
     # Noted here, in the thread: a caller who leaves meanwhile would never learn that there is one to let go of.
     held.lease = take_lease(
         BACK_ENDS[route.back_end].capability,
-        lease_holder(row.pk),
+        lease_holder(held.conversation.pk),
         now,
         only=only,
         excluding={*excluded, *spoken_for},
@@ -65,7 +73,7 @@ def lease_holder(conversation_id: uuid.UUID) -> str:
 
 async def lease_account(held: HeldTurn, excluded: Collection[int]) -> Lease:
     """Hold an account for the turn: the conversation's own while its upstream end lives, else the least busy one of the
-    first back end that has a usable one.
+    first back end that has a usable one. The upstream end is kept until another one is open in its place.
 
     Waits in line for room and pace, as long as for a first record.
     Raises: NoAccountError, AccountThrottledError and its like, with what stands in the way.
@@ -89,21 +97,21 @@ def _take(held: HeldTurn, excluded: Collection[int], waiting: Waiting, seconds_l
     now = timezone.now()
     row = held.conversation
     way = held.session_route
-    if way is not None and not has_account(row.back_end, excluded, only=row.account_id):
-        held.lose_session()
+    if way is not None and not has_account(row.back_end, excluded, only=row.account_id) and held.can_be_retold():
         way = None
+    only = row.account_id if way else None
     busy: ServiceError | None = None
-    for route in held.routes if way is None else (way,):
-        only = row.account_id if way else None
+    routes = held.routes if way is None else (way,)
+    for route in routes:
         waiting.back_end, waiting.only, waiting.excluded = route.back_end, only, excluded
-        if _try_route(held, route, excluded, waiting, now):
+        if _try_route(held, route, excluded, only, waiting, now):
             return held.lease
         if has_account(route.back_end, excluded, only=only):
             too_late = _too_late(route.back_end, waiting, now, seconds_left)
             if too_late is None:
                 return None
             busy = busy or too_late
-    raise busy or why_no_account([route.back_end for route in held.routes], now)
+    raise busy or why_no_account([route.back_end for route in routes], now, only=only)
 
 
 def _too_late(back_end: str, waiting: Waiting, now: datetime, seconds_left: float) -> ServiceError | None:

@@ -24,7 +24,6 @@ from bingproject.seals import seal
 from bingproject.statements import insert
 from chat.models import ANSWERED, Conversation, Turn, TurnState, claim_end
 from chat.protocol.transcript import hash_history
-from chat.services.availability import has_account
 from chat.services.backends import BACK_ENDS
 from chat.services.holds import lease_holder, let_go, try_account
 from chat.services.records import HeldTurn, Outcome, TurnRequest
@@ -170,11 +169,9 @@ def _begun(request: TurnRequest, row: Conversation, claim: str, now: datetime) -
     _count(request, now)
     held = HeldTurn(request, row, claim, now, request.routes, sealed_before=row.sealed_credentials)
     age = (now - row.opened_at).total_seconds() if row.opened_at else 0.0
-    if held.session_route is None or age > BACK_ENDS[row.back_end].conversation_seconds - AGE_MARGIN_SECONDS:
+    if age > BACK_ENDS[row.back_end].conversation_seconds - AGE_MARGIN_SECONDS:
         held.lose_session()
     try_account(held, now)
-    if held.lease is None and row.sealed_credentials and not has_account(row.back_end, only=row.account_id):
-        held.lose_session()
     return held
 
 
@@ -184,10 +181,10 @@ def _begun(request: TurnRequest, row: Conversation, claim: str, now: datetime) -
 def end_turn(held: HeldTurn, now: datetime) -> None:
     """Record the turn, free the conversation and the account: one transaction.
 
-    A turn that did not come to its end leaves nobody knows what upstream: that conversation is not used again. When it
-    was the caller's limit that ended it, the chat goes on in the same row, over another one.
+    A turn that was asked and did not come to its end leaves nobody knows what upstream: that conversation is not used
+    again. When it was the caller's limit that ended it, the chat goes on in the same row, over another one.
     """
-    if held.finished is None and held.sent_turn:
+    if held.finished is None and held.has_asked:
         held.lose_session()
     with _writing():
         account = held.lease.account if held.lease else None

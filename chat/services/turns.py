@@ -25,6 +25,7 @@ from bingproject.errors import (
     InvalidRequestError,
     ServiceError,
     UpstreamError,
+    UpstreamUnavailableError,
 )
 from chat import client
 from chat.models import Conversation, Origin
@@ -106,7 +107,6 @@ class _Turn:
         self._held = held
         self._tries = _Tries()
         self._has_text = False
-        self._reply: Dialect | None = None
         if held.lease is not None:
             renewer.hold(held.lease.pk)
 
@@ -119,7 +119,7 @@ class _Turn:
                 yield self._served_by()
                 if self._held.record.dropped:
                     yield HistoryDropped(self._held.record.dropped)
-                self._held.sent_turn = self._held.record.is_asked = True
+                self._held.record.is_asked = True
                 async with aclosing(client.stream(address, reply, self._held.back_end.timers())) as events:
                     async for event in events:
                         self._note(event)
@@ -162,7 +162,7 @@ class _Turn:
         """What one attempt needs: where its socket leads, and what is said over it."""
         account, back_end, route = self._held.account, self._held.back_end, self._held.route
         assert route is not None  # it is held together with the account
-        self._reply = None
+        self._held.reply = None
         prompt, self._held.record.dropped = await self._prompt(route.style_line)
         credentials = await self._session(account)
         attachments = await back_end.upload(account, prompt, credentials)
@@ -176,8 +176,8 @@ class _Turn:
             is_thinking=self._request.is_thinking,
             wants_suggestions=self._request.wants_suggestions,
         )
-        self._reply = back_end.reply(asked)
-        return await back_end.address(account, credentials), self._reply
+        self._held.reply = reply = back_end.reply(asked)
+        return await back_end.address(account, credentials), reply
 
     async def _session(self, account: Account) -> dict[str, str]:
         """The conversation's upstream end, opened as this account if there is none."""
@@ -221,32 +221,42 @@ class _Turn:
             self._held.is_refused = True
 
     async def _recover(self, error: ServiceError) -> bool:
-        """Make ready for another attempt, if this failure leaves one; the caller notices nothing."""
-        tries, is_heard = self._tries, self._reply is not None and self._reply.progress > 0
-        if self._held.lease is None:
+        """Make ready for another attempt, if this failure leaves one; the caller notices nothing.
+
+        The upstream conversation is given up when something was asked over it, or when it is what has ended.
+        """
+        tries, held = self._tries, self._held
+        if held.lease is None:
             return False  # nobody was asked: what there is upstream is as it was
+        if held.has_asked or (held.has_session and isinstance(error, SessionEndedError)):
+            held.lose_session()
         if isinstance(error, InvalidRequestError):
-            self._held.lose_session()
             return False
-        back_end = self._held.back_end
+        back_end = held.back_end
         if isinstance(error, CookieExpiredError) and not tries.renewed:
             tries.renewed = True
-            if await back_end.renew(self._held.account):
-                if is_heard:
-                    self._held.lose_session()
+            if await back_end.renew(held.account):
                 return True
-        self._held.lose_session()
         if isinstance(error, AccountError):
             await self._settle(error)
             return await self._change_account()
         if isinstance(error, SessionEndedError):
             can, tries.session = not tries.session, True
             return can
+        is_heard = held.reply is not None and held.reply.progress > 0
         if back_end.name not in tries.same and back_end.may_repeat(error, is_heard=is_heard):
             tries.same.add(back_end.name)
-            await asyncio.sleep(SAME_AGAIN_SECONDS)
+            await self._repeat(error)
             return True
         return isinstance(error, UpstreamError) and await self._give_over(back_end.name)
+
+    async def _repeat(self, error: ServiceError) -> None:
+        """Ask the same account once more. Whoever was reached and refused may have meant the upstream conversation, so
+        that is over another one, if there may be one.
+        """
+        if not isinstance(error, UpstreamUnavailableError) and not await sync_to_async(self._held.is_bound)():
+            self._held.is_left = True
+        await asyncio.sleep(SAME_AGAIN_SECONDS)
 
     async def _give_over(self, name: str) -> bool:
         """Another account of this back end, once; then those of the others."""
@@ -259,7 +269,7 @@ class _Turn:
         """Let go of this account for another one; False when there is none."""
         self._tries.excluded.add(self._held.account.pk)
         names = [route.back_end for route in self._held.routes]
-        if not await sync_to_async(_has_one)(names, self._tries.excluded):
+        if not await sync_to_async(_can_change)(self._held, names, self._tries.excluded):
             return False
         await self._let_go()
         return True
@@ -284,8 +294,8 @@ class _Turn:
         await sync_to_async(rows.end_turn)(self._held, timezone.now())
 
 
-def _has_one(back_ends: list[str], excluded: set[int]) -> bool:
-    return any(has_account(name, excluded) for name in back_ends)
+def _can_change(held: records.HeldTurn, back_ends: list[str], excluded: set[int]) -> bool:
+    return any(has_account(name, excluded) for name in back_ends) and not held.is_bound()
 
 
 def _rest_seconds(account: Account, capability: str) -> float:
