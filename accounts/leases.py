@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextvars import Context
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -34,7 +34,7 @@ def take_lease(
     now: datetime,
     *,
     only: int | None = None,
-    excluding: Collection[int] = (),
+    may_take: Callable[[int], bool] | None = None,
     most: int = 0,
 ) -> Lease | None:
     """Hold the usable account with least work and room, or the one asked for; None when none has room now.
@@ -42,11 +42,12 @@ def take_lease(
     An account whose pace allows no turn yet has none (see `next_start`).
     Shape: the lease's `account` is loaded. Exact under concurrency: the load is counted, and the pace taken, under the
     row's lock.
-    `most` accounts are tried, all by default: within a transaction of the caller's, whose locks last, only one may be.
+    Of several accounts only those that `may_take` says yes to. `most` accounts are tried, all by default: within a
+    transaction of the caller's, whose locks last, only one may be.
     """
     tried = 0
-    for capability_id, account_id in _accounts_with_room(capability, now, only, limit=0 if excluding else most):
-        if account_id in excluding:
+    for capability_id, account_id in _accounts_with_room(capability, now, only, limit=0 if may_take else most):
+        if may_take is not None and not may_take(account_id):
             continue
         lease = _take(capability_id, capability, holder, now)
         tried += 1

@@ -17,7 +17,7 @@ from bingproject.errors import ServiceError
 from chat.protocol.catalogue import Route
 from chat.services.availability import expected_start, has_account, why_no_account
 from chat.services.backends import BACK_ENDS
-from chat.services.line import LINE, Waiting
+from chat.services.line import LINE, Waiting, is_held_up, is_spoken_for
 from chat.services.records import HeldTurn
 
 LOOK_SECONDS = 0.1
@@ -50,16 +50,20 @@ def _try_route(
     """Whether an account of this back end, or that very one, could be had now; nobody is overtaken who waits for it
     longer.
     """
-    spoken_for = LINE.spoken_for(route.back_end, only, waiting)
-    if spoken_for is None:
+    earlier = LINE.before(route.back_end, waiting)
+    if is_held_up(only, earlier):
         return False
+
+    def may_take(account_id: int) -> bool:
+        return account_id not in excluded and not is_spoken_for(account_id, earlier)
+
     # Noted here, in the thread: a caller who leaves meanwhile would never learn that there is one to let go of.
     held.lease = take_lease(
         BACK_ENDS[route.back_end].capability,
         lease_holder(held.conversation.pk),
         now,
         only=only,
-        excluding={*excluded, *spoken_for},
+        may_take=may_take if excluded or earlier else None,
         most=most,
     )
     held.route = route if held.lease is not None else None

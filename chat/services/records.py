@@ -153,7 +153,7 @@ class HeldTurn:
 
     @property
     def has_asked(self) -> bool:
-        """Whether the question may have gone out; from then on nobody here knows how the upstream conversation stands."""
+        """Whether the question may have gone out; from then on nobody knows how the upstream conversation stands."""
         return self.reply is not None and self.reply.phase != "handshake"
 
     def can_be_retold(self) -> bool:

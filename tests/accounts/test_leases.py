@@ -86,7 +86,7 @@ def test_only_what_may_be_given_work_is_taken() -> None:
     assert lease is not None and lease.account == good
     for account in (expired, resting, disabled):
         assert take_lease(Capability.CHAT, "x", now, only=account.pk) is None
-    assert take_lease(Capability.CHAT, "x", now, excluding=[good.pk]) is None
+    assert take_lease(Capability.CHAT, "x", now, may_take=lambda account_id: account_id != good.pk) is None
     assert take_lease(Capability.IMAGE, "x", now, only=resting.pk) is not None  # its chat rests, not its pictures
 
 

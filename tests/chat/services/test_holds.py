@@ -14,7 +14,7 @@ from bingproject.errors import ServiceError
 from bingproject.sandbox.server import SandboxServer
 from chat.models import Conversation
 from chat.services.line import LINE
-from tests.chat.turns import answer_of, ask, ask_async, said
+from tests.chat.turns import answer_of, ask, ask_async, play, said, turns
 from tests.factories import make_account, make_token_account, set_capability
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,6 +42,32 @@ def test_turns_of_one_account_come_one_after_the_other(hub: SandboxServer, setti
     assert hub.state.counts.violations == 0
     assert not Lease.objects.exists()
     assert LINE.before(kind) == []
+
+
+def test_who_waits_for_another_account_holds_up_nobody(hub: SandboxServer, settings: Settings) -> None:
+    """An answer broke off over one account, and the other one is busy: the first is there for whoever comes."""
+    settings.CHAT_FIRST_RECORD_SECONDS = 10.0
+    idle, busy = make_token_account("copilot", "idle"), make_token_account("copilot", "busy")
+    for account in (idle, busy):
+        set_capability(account, "copilot", per_minute=None)
+    until = timezone.now() + timedelta(minutes=1)
+    lease = Lease.objects.create(account=busy, capability="copilot", holder="somebody", until=until)
+    play(hub, "cut-before", account="idle", next=1)
+
+    async def run() -> None:
+        waiting = asyncio.create_task(ask_async("first", model="copilot"))
+        for _ in range(500):
+            await asyncio.sleep(0.01)
+            if LINE.before("copilot"):
+                break
+        async with asyncio.timeout(5):
+            assert "second" in answer_of(await ask_async("second", model="copilot"))
+        assert not waiting.done()
+        await lease.adelete()
+        assert "first" in answer_of(await waiting)
+
+    asyncio.run(run())
+    assert [turn["account"] for turn in turns(hub)] == ["idle", "idle", "busy"]
 
 
 def test_who_would_wait_too_long_for_the_pace_is_told_at_once(hub: SandboxServer, settings: Settings) -> None:
