@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts.leases import next_start
+from accounts.leases import paces
 from accounts.models import AccountCapability, AccountState
 from bingproject.errors import NoAccountError, ServiceError
 from chat.services.backends import BACK_ENDS
+from chat.services.line import Waiting
 
 _MENDED_BY_OPERATORS = (
     (AccountState.EXPIRED, "cookie_expired"),
@@ -65,13 +66,17 @@ def _rests_until(back_end: str, now: datetime, only: int | None) -> datetime | N
     return ends.order_by("cooldown_until").values_list("cooldown_until", flat=True).first()
 
 
-def expected_start(back_end: str, ahead: int, now: datetime) -> datetime:
-    """When the pace of its accounts lets a turn begin that has so many others ahead of it; how long those take is not
-    known, and counts nothing.
+def expected_start(back_end: str, waiting: Waiting, earlier: Iterable[Waiting], now: datetime) -> datetime:
+    """When the pace of the accounts that would do lets a turn begin, once all who came earlier have begun; how long those
+    take is not known, and counts nothing.
     """
-    capability = BACK_ENDS[back_end].capability
-    start = next_start(capability, now) or now
-    paces = AccountCapability.objects.usable(capability, now).values_list("per_minute", flat=True)
-    if not all(paces) or not paces:
-        return start
-    return start + timedelta(minutes=ahead / sum(pace or 0 for pace in paces))
+    known = paces(BACK_ENDS[back_end].capability, now)
+    own = [account_id for account_id in known if waiting.may_take(account_id)]
+    if not all(known[account_id].step for account_id in own):
+        return now
+    starts = {account_id: pace.next_at for account_id, pace in known.items()}
+    for other in earlier:
+        taken = min(filter(other.may_take, starts), key=starts.__getitem__, default=None)
+        if taken is not None:
+            starts[taken] += known[taken].step
+    return max(min((starts[account_id] for account_id in own), default=now), now)

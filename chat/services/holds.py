@@ -120,8 +120,8 @@ def _take(held: HeldTurn, excluded: Collection[int], waiting: Waiting, seconds_l
 
 def _too_late(back_end: str, waiting: Waiting, now: datetime, seconds_left: float) -> ServiceError | None:
     """What to tell one whose turn would not come in time; None while it may."""
-    ahead = len(LINE.before(back_end, waiting))
-    seconds = (expected_start(back_end, ahead, now) - now).total_seconds()
+    start = expected_start(back_end, waiting, LINE.before(back_end, waiting), now)
+    seconds = (start - now).total_seconds()
     if seconds <= seconds_left and seconds_left > 0:
         return None
     retry_after = seconds if seconds > 0 else BUSY_SECONDS

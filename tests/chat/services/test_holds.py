@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import timedelta
 
 import pytest
@@ -82,6 +83,21 @@ def test_who_would_wait_too_long_for_the_pace_is_told_at_once(hub: SandboxServer
     assert not hub.state.copilot.turns
     set_capability(account, "copilot", paced_until=timezone.now() + timedelta(seconds=1))
     assert "hello" in answer_of(ask("hello", model="copilot"))
+
+
+def test_who_must_wait_too_long_for_their_own_account_is_told_at_once(hub: SandboxServer, settings: Settings) -> None:
+    """Though another one is free: the chat lives where it is."""
+    settings.CHAT_FIRST_RECORD_SECONDS = 10.0
+    account = make_token_account("copilot")
+    history = said(("hello", answer_of(ask("hello", model="copilot"))))
+    make_token_account("copilot")
+    set_capability(account, "copilot", paced_until=timezone.now() + timedelta(seconds=40))
+    begun = time.monotonic()
+    with pytest.raises(ServiceError) as failure:
+        ask("again", history, model="copilot")
+    assert time.monotonic() - begun < 5
+    assert failure.value.code == "too_many_running"
+    assert 30 < (failure.value.retry_after or 0) <= 40
 
 
 def test_a_burst_and_then_the_pace(hub: SandboxServer, settings: Settings) -> None:
