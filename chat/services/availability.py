@@ -67,8 +67,8 @@ def _rests_until(back_end: str, now: datetime, only: int | None) -> datetime | N
 
 
 def expected_start(back_end: str, waiting: Waiting, earlier: Iterable[Waiting], now: datetime) -> datetime:
-    """When the pace of the accounts that would do lets a turn begin, once all who came earlier have begun; how long those
-    take is not known, and counts nothing.
+    """When the pace of the accounts that would do lets a turn begin, once those who came earlier have begun; how long
+    they take is not known, and counts nothing.
     """
     known = paces(BACK_ENDS[back_end].capability, now)
     own = [account_id for account_id in known if waiting.may_take(account_id)]

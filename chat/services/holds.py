@@ -75,15 +75,16 @@ def lease_holder(conversation_id: uuid.UUID) -> str:
     return f"chat {conversation_id}"
 
 
-async def lease_account(held: HeldTurn, excluded: Collection[int]) -> Lease:
+async def lease_account(held: HeldTurn, excluded: Collection[int], turn_end: float) -> Lease:
     """Hold an account for the turn: the conversation's own while its upstream end lives, else the least busy one of the
     first back end that has a usable one. The upstream end is kept until another one is open in its place.
 
-    Waits in line for room and pace, as long as for a first record.
+    Waits in line for room and pace, as long as for a first record. Units: `turn_end` on the loop's clock; the turn has
+    no time beyond it.
     Raises: NoAccountError, AccountThrottledError and its like, with what stands in the way.
     """
     loop = asyncio.get_running_loop()
-    end = loop.time() + settings.CHAT_FIRST_RECORD_SECONDS
+    end = min(loop.time() + settings.CHAT_FIRST_RECORD_SECONDS, turn_end)
     waiting = Waiting()
     LINE.join(waiting)
     try:

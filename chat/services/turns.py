@@ -6,12 +6,14 @@ The dialect decides what a record means; here is decided what to do about it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.utils import timezone
 
 from accounts import services as accounts
@@ -25,6 +27,7 @@ from bingproject.errors import (
     InvalidRequestError,
     ServiceError,
     UpstreamError,
+    UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
 from chat import client
@@ -43,6 +46,7 @@ OFFLINE = "offline"
 SAME_AGAIN_SECONDS = 0.5
 FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 3600.0, 12 * 3600.0
 renewer = Renewer()
+Made = TypeVar("Made")
 
 
 @dataclass(slots=True)
@@ -100,12 +104,13 @@ async def leave_spare(allowance: Allowance | None) -> None:
 
 
 class _Turn:
-    """A turn under way."""
+    """A turn under way. However often it is tried, over whichever account: it ends before its claim does."""
 
     def __init__(self, request: TurnRequest, held: records.HeldTurn) -> None:
         self._request = request
         self._held = held
         self._tries = _Tries()
+        self._end = asyncio.get_running_loop().time() + settings.CHAT_TURN_SECONDS
         self._has_text = False
         if held.lease is not None:
             renewer.hold(held.lease.pk)
@@ -115,12 +120,12 @@ class _Turn:
         while True:
             try:
                 await self._take_account()
-                address, reply = await self._prepare()
+                address, reply = await self._in_time(self._prepare())
                 yield self._served_by()
                 if self._held.record.dropped:
                     yield HistoryDropped(self._held.record.dropped)
                 self._held.record.is_asked = True
-                async with aclosing(client.stream(address, reply, self._held.back_end.timers())) as events:
+                async with aclosing(client.stream(address, reply, self._timers())) as events:
                     async for event in events:
                         self._note(event)
                         yield event
@@ -140,7 +145,7 @@ class _Turn:
         while True:
             try:
                 await self._take_account()
-                await self._session(self._held.account)
+                await self._in_time(self._session(self._held.account))
                 return self._held.conversation
             except ServiceError as error:
                 if not await self._recover(error):
@@ -156,7 +161,27 @@ class _Turn:
 
     async def _take_account(self) -> None:
         if self._held.lease is None:
-            renewer.hold((await holds.lease_account(self._held, self._tries.excluded)).pk)
+            renewer.hold((await holds.lease_account(self._held, self._tries.excluded, self._end)).pk)
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the time of the whole turn is up."""
+        return asyncio.get_running_loop().time() >= self._end
+
+    def _timers(self) -> client.Timers:
+        """Those of the back end, within what is left of the turn."""
+        return replace(self._held.back_end.timers(), turn=max(self._end - asyncio.get_running_loop().time(), 0.0))
+
+    async def _in_time(self, work: Coroutine[Any, Any, Made]) -> Made:
+        """What comes before the socket; given up when the turn's time is up. Raises: UpstreamTimeoutError then."""
+        limit = asyncio.timeout_at(self._end)
+        try:
+            async with limit:
+                return await work
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise self._held.back_end.voice.fail("timeout", "the turn's time was up before it was asked") from None
 
     async def _prepare(self) -> tuple[client.Address, Dialect]:
         """What one attempt needs: where its socket leads, and what is said over it."""
@@ -235,11 +260,13 @@ class _Turn:
         back_end = held.back_end
         if isinstance(error, CookieExpiredError) and not tries.renewed:
             tries.renewed = True
-            if await back_end.renew(held.account):
+            if await self._renew():
                 return True
         if isinstance(error, AccountError):
             await self._settle(error)
             return await self._change_account()
+        if self._is_over:
+            return False
         if isinstance(error, SessionEndedError):
             can, tries.session = not tries.session, True
             return can
@@ -249,6 +276,13 @@ class _Turn:
             await self._repeat(error)
             return True
         return isinstance(error, UpstreamError) and await self._give_over(back_end.name)
+
+    async def _renew(self) -> bool:
+        """Whether the account has other credentials now, in time."""
+        try:
+            return await self._in_time(self._held.back_end.renew(self._held.account))
+        except UpstreamTimeoutError:
+            return False
 
     async def _repeat(self, error: ServiceError) -> None:
         """Ask the same account once more. Whoever was reached and refused may have meant the upstream conversation, so
@@ -269,7 +303,7 @@ class _Turn:
         """Let go of this account for another one; False when there is none."""
         self._tries.excluded.add(self._held.account.pk)
         names = [route.back_end for route in self._held.routes]
-        if not await sync_to_async(_can_change)(self._held, names, self._tries.excluded):
+        if self._is_over or not await sync_to_async(_can_change)(self._held, names, self._tries.excluded):
             return False
         await self._let_go()
         return True
