@@ -35,7 +35,7 @@ from chat.models import Conversation, Origin
 from chat.protocol.catalogue import ModelSpec
 from chat.protocol.events import SHOWN, Dialect, Event, Finished, HistoryDropped, Prompt, Refused, ServedBy, TextDelta
 from chat.protocol.failures import SessionEndedError
-from chat.protocol.transcript import fit
+from chat.protocol.transcript import fit, styled
 from chat.services import holds, records, rows
 from chat.services.availability import has_account
 from chat.services.backends import Asked
@@ -218,8 +218,7 @@ class _Turn:
         is_continued = self._held.has_session and self._held.conversation.upstream_turn_count > 0
         if self._request.conversation is not None and not is_continued:
             prompt = await sync_to_async(records.with_stored_history)(self._held.conversation, prompt)
-        if style_line:
-            prompt = replace(prompt, system="\n\n".join(filter(None, (style_line, prompt.system))))
+        prompt = styled(prompt, style_line)
         fitted = fit(prompt, back_end.limit_characters, replays=not is_continued, prepends=back_end.is_one_text)
         return fitted.prompt, fitted.dropped
 
@@ -255,9 +254,10 @@ class _Turn:
             return False  # nobody was asked: what there is upstream is as it was
         if held.has_asked or (held.has_session and isinstance(error, SessionEndedError)):
             held.lose_session()
-        if isinstance(error, InvalidRequestError):
-            return False
         back_end = held.back_end
+        if isinstance(error, InvalidRequestError):
+            is_too_long = error.code == "context_length_exceeded" and not held.has_asked
+            return is_too_long and await self._pass_over(back_end.name)
         if isinstance(error, CookieExpiredError) and not tries.renewed:
             tries.renewed = True
             if await self._renew():
@@ -295,8 +295,13 @@ class _Turn:
     async def _give_over(self, name: str) -> bool:
         """Another account of this back end, once; then those of the others."""
         if name in self._tries.other:
-            self._held.routes = tuple(route for route in self._held.routes if route.back_end != name)
+            return await self._pass_over(name)
         self._tries.other.add(name)
+        return await self._change_account()
+
+    async def _pass_over(self, name: str) -> bool:
+        """Those of the other back ends."""
+        self._held.routes = tuple(route for route in self._held.routes if route.back_end != name)
         return await self._change_account()
 
     async def _change_account(self) -> bool:

@@ -14,6 +14,7 @@ from accounts.models import AccountState, Lease
 from bingproject.errors import ServiceError
 from bingproject.sandbox.server import SandboxServer
 from chat.models import Conversation
+from chat.protocol.events import Said
 from chat.services.line import LINE
 from tests.chat.turns import answer_of, ask, ask_async, play, said, turns
 from tests.factories import make_account, make_token_account, set_capability
@@ -110,6 +111,47 @@ def test_a_burst_and_then_the_pace(hub: SandboxServer, settings: Settings) -> No
         ask("number 4", model="copilot")
     assert failure.value.code == "too_many_running"
     assert 0 < (failure.value.retry_after or 0) <= 5
+
+
+@pytest.mark.parametrize("history", [(), said(("hello", "hi"))], ids=["new", "unknown"])
+def test_what_is_too_long_to_begin_with_waits_for_no_account(hub: SandboxServer, history: list[Said]) -> None:
+    """400 without one, too, and nothing of its pace is spent."""
+    for _ in range(2):
+        with pytest.raises(ServiceError) as failure:
+            ask("x" * 6000, history, "s" * 6000, model="copilot")
+        assert failure.value.code == "context_length_exceeded"
+        account = make_token_account("copilot")
+    assert account.capabilities.get(capability="copilot").paced_until is None
+    assert not Conversation.objects.exists()
+
+
+@pytest.mark.parametrize("history", [(), said(("hello", "hi"))], ids=["new", "unknown"])
+def test_what_is_too_long_for_one_goes_to_the_next(hub: SandboxServer, settings: Settings, history: list[Said]) -> None:
+    """The order of the back ends is the operator's, as far as they can serve."""
+    settings.CHAT_ROUTES = {"*": ("copilot", "m365")}
+    make_token_account("copilot")
+    make_token_account("m365")
+    ask("x" * 6000, history, "s" * 6000)
+    assert (len(hub.state.copilot.turns), len(hub.state.m365.turns)) == (0, 1)
+    assert Conversation.objects.get().create_count == 1
+
+
+def test_what_is_too_long_to_tell_again_goes_to_the_next(hub: SandboxServer, settings: Settings) -> None:
+    """Its own back end would have taken the question alone; of the others the first that can take all of it does."""
+    settings.CHAT_ROUTES = {"*": ("m365", "copilot", "bing")}
+    office = make_token_account("m365")
+    system = "s" * 6000
+    history = said(("hello", answer_of(ask("hello", system=system))))
+    office.mark(AccountState.EXPIRED, "", timezone.now())
+    make_token_account("copilot")
+    with pytest.raises(ServiceError) as failure:
+        ask("x" * 6000, history, system)
+    assert failure.value.code == "context_length_exceeded"
+    make_account()
+    ask("x" * 6000, history, system)
+    assert hub.state.chat.turns[0].system is not None
+    assert not hub.state.copilot.turns
+    assert not Lease.objects.exists()
 
 
 def test_a_conversation_stays_with_its_back_end_and_moves_when_that_is_gone(hub: SandboxServer) -> None:
