@@ -28,7 +28,7 @@ from accounts.services.checks import (
     request_checks,
     rotate_cookies,
 )
-from accounts.services.credentials import fresh_token, renew_tokens
+from accounts.services.credentials import NoTokenError, fresh_token, renew_tokens
 from accounts.services.outcomes import (
     clear_cooldowns,
     mark_success,
@@ -41,6 +41,7 @@ __all__ = [
     "Caller",
     "Finding",
     "Look",
+    "NoTokenError",
     "add_whitelisted_user",
     "check_account",
     "check_all_accounts",

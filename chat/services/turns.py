@@ -51,10 +51,10 @@ Made = TypeVar("Made")
 
 @dataclass(slots=True)
 class _Tries:
-    """What has been tried before the first text: each kind once, with each back end."""
+    """What has been tried before the first text: each kind once, with each back end or account."""
 
     session: bool = False
-    renewed: bool = False
+    renewed: set[int] = field(default_factory=set)
     same: set[str] = field(default_factory=set)
     other: set[str] = field(default_factory=set)
     excluded: set[int] = field(default_factory=set)
@@ -258,10 +258,8 @@ class _Turn:
         if isinstance(error, InvalidRequestError):
             is_too_long = error.code == "context_length_exceeded" and not held.has_asked
             return is_too_long and await self._pass_over(back_end.name)
-        if isinstance(error, CookieExpiredError) and not tries.renewed:
-            tries.renewed = True
-            if await self._renew():
-                return True
+        if isinstance(error, CookieExpiredError) and await self._renew(error):
+            return True
         if isinstance(error, AccountError):
             await self._settle(error)
             return await self._change_account()
@@ -277,10 +275,16 @@ class _Turn:
             return True
         return isinstance(error, UpstreamError) and await self._give_over(back_end.name)
 
-    async def _renew(self) -> bool:
-        """Whether the account has other credentials now, in time."""
+    async def _renew(self, error: CookieExpiredError) -> bool:
+        """Whether the account has other credentials now than those that were refused; tried once, and in time. Where
+        there was nothing to refuse, its token command has failed just now, or there is none.
+        """
+        account = self._held.account
+        if isinstance(error, accounts.NoTokenError) or account.pk in self._tries.renewed:
+            return False
+        self._tries.renewed.add(account.pk)
         try:
-            return await self._in_time(self._held.back_end.renew(self._held.account))
+            return await self._in_time(self._held.back_end.renew(account))
         except UpstreamTimeoutError:
             return False
 
