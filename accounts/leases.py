@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextvars import Context
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -35,19 +36,20 @@ def take_lease(
     now: datetime,
     *,
     only: int | None = None,
-    excluding: Collection[int] = (),
+    may_take: Callable[[int], bool] | None = None,
     most: int = 0,
 ) -> Lease | None:
     """Hold the usable account with least work and room, or the one asked for; None when none has room now.
 
-    An account whose pace allows no turn yet has none (see `next_start`).
+    An account whose pace allows no turn yet has none (see `Pace`).
     Shape: the lease's `account` is loaded. Exact under concurrency: the load is counted, and the pace taken, under the
     row's lock.
-    `most` accounts are tried, all by default: within a transaction of the caller's, whose locks last, only one may be.
+    Of several accounts only those that `may_take` says yes to. `most` accounts are tried, all by default: within a
+    transaction of the caller's, whose locks last, only one may be.
     """
     tried = 0
-    for capability_id, account_id in _accounts_with_room(capability, now, only, limit=0 if excluding else most):
-        if account_id in excluding:
+    for capability_id, account_id in _accounts_with_room(capability, now, only, limit=0 if may_take else most):
+        if may_take is not None and not may_take(account_id):
             continue
         lease = _take(capability_id, capability, holder, now)
         tried += 1
@@ -126,22 +128,39 @@ def _keeps_pace(capability_id: int, per_minute: int | None, burst: int, now: dat
     """
     if not per_minute:
         return True
-    step = timedelta(minutes=1) / per_minute
-    rested = now - step * (max(burst, 1) - 1)
     row = AccountCapability.objects.filter(pk=capability_id)
-    paced_until = row.values_list("paced_until", flat=True).get()
-    following = max(paced_until or rested, rested) + step
-    return bool(row.filter(Q(paced_until=None) | Q(paced_until__lte=now)).update(paced_until=following))
+    pace = _pace(per_minute, burst, row.values_list("paced_until", flat=True).get(), now)
+    in_pace = row.filter(Q(paced_until=None) | Q(paced_until__lte=now))
+    return bool(in_pace.update(paced_until=pace.next_at + pace.step))
 
 
-def next_start(capability: str, now: datetime) -> datetime | None:
-    """When the pace of the first of the accounts that are usable now lets a turn begin; None when none is usable.
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When an account may begin turns: from `next_at` on, each of them putting that off by one `step`.
+
+    Shape: before now when several may begin in a row; `step` is nothing where there is no pace.
+    """
+
+    next_at: datetime
+    step: timedelta
+
+
+def paces(capability: str, now: datetime) -> dict[int, Pace]:
+    """The paces of the accounts that are usable now, by the accounts' ids.
 
     Says nothing of room: an account may be in pace and busy.
     """
-    rows = AccountCapability.objects.usable(capability, now).values_list("per_minute", "paced_until")
-    starts = [paced_until if per_minute and paced_until else now for per_minute, paced_until in rows]
-    return max(min(starts), now) if starts else None
+    rows = AccountCapability.objects.usable(capability, now)
+    found = rows.values_list("account_id", "per_minute", "burst", "paced_until")
+    return {account_id: _pace(number, burst, until, now) for account_id, number, burst, until in found}
+
+
+def _pace(per_minute: int | None, burst: int, paced_until: datetime | None, now: datetime) -> Pace:
+    if not per_minute:
+        return Pace(now, timedelta())
+    step = timedelta(minutes=1) / per_minute
+    rested = now - step * (max(burst, 1) - 1)
+    return Pace(max(paced_until or rested, rested), step)
 
 
 def count_leases(account_ids: Collection[int], now: datetime) -> dict[tuple[int, str], int]:

@@ -99,7 +99,7 @@ async def stream(address: Address, dialect: Dialect, timers: Timers) -> AsyncGen
     Raises: UpgradeRefusedError, NotSentError, and what the dialect raises. Closing the generator closes the socket.
     """
     clock = _Clock(dialect, timers)
-    socket = await _open(address, timers.opening)
+    socket = await _open(address, min(timers.opening, timers.turn))
     try:
         await _send(socket, dialect.start())
         clock.start()

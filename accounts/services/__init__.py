@@ -27,7 +27,7 @@ from accounts.services.checks import (
     request_checks,
     rotate_cookies,
 )
-from accounts.services.credentials import fresh_token, renew_tokens
+from accounts.services.credentials import NoTokenError, fresh_token, renew_tokens
 from accounts.services.default_account import ensure_default_account
 from accounts.services.outcomes import (
     clear_cooldowns,
@@ -41,6 +41,7 @@ __all__ = [
     "Caller",
     "Finding",
     "Look",
+    "NoTokenError",
     "add_whitelisted_user",
     "check_account",
     "check_all_accounts",

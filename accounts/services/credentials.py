@@ -36,11 +36,15 @@ NO_PLACE = "The token command's token does not say where its account is: type ob
 MISSING = "The account has no access token. The operator must give one in the admin."
 
 
+class NoTokenError(CookieExpiredError):
+    """There is no token to ask with, and none could be had: no service has refused one."""
+
+
 async def fresh_token(account: Account, *, replacing: str = "", margin_seconds: float = MARGIN_SECONDS) -> str:
     """The account's access token, renewed by its token command when it ends within the margin or is `replacing`.
 
     `replacing` is the one that a service has just refused. What another process has renewed meanwhile is taken over.
-    Raises: CookieExpiredError when none can be had; the row is the caller's to mark.
+    Raises: NoTokenError when none can be had; the row is the caller's to mark.
     """
     if _is_fresh(account, replacing, margin_seconds):
         return account.token
@@ -49,12 +53,12 @@ async def fresh_token(account: Account, *, replacing: str = "", margin_seconds: 
         return account.token
     lives = _opened(account) not in ("", replacing) and not _ends_by(account, timezone.now())
     if not account.token_command:  # one that no key opens says so itself here
-        raise CookieExpiredError(MISSING if not account.token else REFUSED if account.token == replacing else ENDED)
+        raise NoTokenError(MISSING if not account.token else REFUSED if account.token == replacing else ENDED)
     try:
         return await _renew(account, replacing, margin_seconds)
     except CookieExpiredError as error:
         if not lives:
-            raise
+            raise NoTokenError(error.message) from error
         # To its end there is still time for the program to recover.
         await sync_to_async(account.note_failed_check)(error.message, timezone.now())
         return account.token

@@ -45,19 +45,38 @@ def check_newest(prompt: Prompt, limit: int) -> None:
             raise _too_long(f"{what} is", limit, len(text))
 
 
+def check_opening(prompt: Prompt, limit: int) -> None:
+    """Refuse what cannot open a conversation as one text, however little of the history goes along.
+
+    Units: `limit` in characters. Raises: InvalidRequestError context_length_exceeded.
+    """
+    check_newest(prompt, limit)
+    size = len(_written("system", prompt.system)) + len(_QUESTION_MARK) + len(prompt.newest)
+    if prompt.system and size > limit:
+        raise _too_long("system prompt and newest message together are", limit, size)
+
+
+def styled(prompt: Prompt, style_line: str) -> Prompt:
+    """The prompt with a line about the style before its system prompt, if there is one to be told."""
+    if not style_line:
+        return prompt
+    return replace(prompt, system=_BLANK_LINE.join(filter(None, (style_line, prompt.system))))
+
+
 def fit(prompt: Prompt, limit: int, *, replays: bool = True, prepends: bool = False) -> Fitted:
     """Drop the oldest turns until the rest fits into one turn; the system prompt and the newest message stay.
 
     Shape: with `replays` False the history is not sent and does not count; with `prepends` True all of it goes out as
     one text, the way `prepend` writes it, so that system prompt and newest message must fit together.
-    Units: `limit` in characters. Raises: as `check_newest`.
+    Units: `limit` in characters. Raises: as `check_newest`, or `check_opening`.
     """
-    check_newest(prompt, limit)
+    if prepends and replays:
+        check_opening(prompt, limit)
+    else:
+        check_newest(prompt, limit)
     mark = len(_QUESTION_MARK) if prepends and replays else 0
     head = len(_written("system", prompt.system)) + mark if replays and prompt.system else 0
     room = limit - head - len(prompt.newest)
-    if mark and head and room < 0:
-        raise _too_long("system prompt and newest message together are", limit, limit - room)
     lead, room = _newest_that_fit([(text, len(text) + len(_BLANK_LINE)) for text in prompt.lead], room)
     dropped = len(prompt.lead) - len(lead)
     if not replays:

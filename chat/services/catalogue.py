@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 
 from django.conf import settings
 
@@ -11,6 +13,7 @@ from chat.models import Conversation
 from chat.protocol import catalogue
 from chat.protocol.catalogue import ModelSpec, Route
 from chat.protocol.events import Prompt, ServedBy
+from chat.protocol.transcript import check_opening, styled
 from chat.services.availability import usable_back_ends
 from chat.services.backends import BACK_ENDS
 
@@ -38,12 +41,29 @@ def routes_for(model: ModelSpec, prompt: Prompt | None = None) -> tuple[Route, .
     Raises: InvalidRequestError when none of them can take it, with what stands in the way of the first.
     """
     routes = model.routes_by(settings.CHAT_ROUTES)
+    return routes if prompt is None else _able(routes, lambda route: BACK_ENDS[route.back_end].check(prompt))
+
+
+def opening_routes(routes: Iterable[Route], prompt: Prompt) -> tuple[Route, ...]:
+    """Those over which a conversation can begin with this prompt: where all goes out as one text, it must fit together.
+
+    Raises: as `routes_for`.
+    """
+    return _able(routes, partial(_check_opening, prompt))
+
+
+def _check_opening(prompt: Prompt, route: Route) -> None:
+    back_end = BACK_ENDS[route.back_end]
+    if back_end.is_one_text:
+        check_opening(styled(prompt, route.style_line), back_end.limit_characters)
+
+
+def _able(routes: Iterable[Route], check: Callable[[Route], None]) -> tuple[Route, ...]:
     refusals: list[InvalidRequestError] = []
     able: list[Route] = []
     for route in routes:
         try:
-            if prompt is not None:
-                BACK_ENDS[route.back_end].check(prompt)
+            check(route)
             able.append(route)
         except InvalidRequestError as refusal:
             refusals.append(refusal)

@@ -17,7 +17,7 @@ from bingproject.errors import ServiceError
 from chat.protocol.catalogue import Route
 from chat.services.availability import expected_start, has_account, why_no_account
 from chat.services.backends import BACK_ENDS
-from chat.services.line import LINE, Waiting
+from chat.services.line import LINE, Waiting, is_held_up, is_spoken_for
 from chat.services.records import HeldTurn
 
 LOOK_SECONDS = 0.1
@@ -31,27 +31,39 @@ def try_account(held: HeldTurn, now: datetime) -> None:
     is locked.
     """
     way = held.session_route
+    only = held.conversation.account_id if way else None
     for route in held.routes if way is None else (way,):
-        if _try_route(held, route, (), None, now, most=1) or way or has_account(route.back_end):
+        if _try_route(held, route, (), only, None, now, most=1) or way or has_account(route.back_end):
             return
 
 
 def _try_route(
-    held: HeldTurn, route: Route, excluded: Collection[int], waiting: Waiting | None, now: datetime, *, most: int = 0
+    held: HeldTurn,
+    route: Route,
+    excluded: Collection[int],
+    only: int | None,
+    waiting: Waiting | None,
+    now: datetime,
+    *,
+    most: int = 0,
 ) -> bool:
-    """Whether an account of this back end could be had now; nobody is overtaken who waits for it longer."""
-    row = held.conversation
-    only = row.account_id if row.sealed_credentials else None
-    spoken_for = LINE.spoken_for(route.back_end, only, waiting)
-    if spoken_for is None:
+    """Whether an account of this back end, or that very one, could be had now; nobody is overtaken who waits for it
+    longer.
+    """
+    earlier = LINE.before(route.back_end, waiting)
+    if is_held_up(only, earlier):
         return False
+
+    def may_take(account_id: int) -> bool:
+        return account_id not in excluded and not is_spoken_for(account_id, earlier)
+
     # Noted here, in the thread: a caller who leaves meanwhile would never learn that there is one to let go of.
     held.lease = take_lease(
         BACK_ENDS[route.back_end].capability,
-        lease_holder(row.pk),
+        lease_holder(held.conversation.pk),
         now,
         only=only,
-        excluding={*excluded, *spoken_for},
+        may_take=may_take if excluded or earlier else None,
         most=most,
     )
     held.route = route if held.lease is not None else None
@@ -63,15 +75,16 @@ def lease_holder(conversation_id: uuid.UUID) -> str:
     return f"chat {conversation_id}"
 
 
-async def lease_account(held: HeldTurn, excluded: Collection[int]) -> Lease:
+async def lease_account(held: HeldTurn, excluded: Collection[int], turn_end: float) -> Lease:
     """Hold an account for the turn: the conversation's own while its upstream end lives, else the least busy one of the
-    first back end that has a usable one.
+    first back end that has a usable one. The upstream end is kept until another one is open in its place.
 
-    Waits in line for room and pace, as long as for a first record.
+    Waits in line for room and pace, as long as for a first record. Units: `turn_end` on the loop's clock; the turn has
+    no time beyond it.
     Raises: NoAccountError, AccountThrottledError and its like, with what stands in the way.
     """
     loop = asyncio.get_running_loop()
-    end = loop.time() + settings.CHAT_FIRST_RECORD_SECONDS
+    end = min(loop.time() + settings.CHAT_FIRST_RECORD_SECONDS, turn_end)
     waiting = Waiting()
     LINE.join(waiting)
     try:
@@ -89,27 +102,27 @@ def _take(held: HeldTurn, excluded: Collection[int], waiting: Waiting, seconds_l
     now = timezone.now()
     row = held.conversation
     way = held.session_route
-    if way is not None and not has_account(row.back_end, excluded, only=row.account_id):
-        held.lose_session()
+    if way is not None and not has_account(row.back_end, excluded, only=row.account_id) and held.can_be_retold():
         way = None
+    only = row.account_id if way else None
     busy: ServiceError | None = None
-    for route in held.routes if way is None else (way,):
-        only = row.account_id if way else None
+    routes = held.routes if way is None else (way,)
+    for route in routes:
         waiting.back_end, waiting.only, waiting.excluded = route.back_end, only, excluded
-        if _try_route(held, route, excluded, waiting, now):
+        if _try_route(held, route, excluded, only, waiting, now):
             return held.lease
         if has_account(route.back_end, excluded, only=only):
             too_late = _too_late(route.back_end, waiting, now, seconds_left)
             if too_late is None:
                 return None
             busy = busy or too_late
-    raise busy or why_no_account([route.back_end for route in held.routes], now)
+    raise busy or why_no_account([route.back_end for route in routes], now, only=only)
 
 
 def _too_late(back_end: str, waiting: Waiting, now: datetime, seconds_left: float) -> ServiceError | None:
     """What to tell one whose turn would not come in time; None while it may."""
-    ahead = len(LINE.before(back_end, waiting))
-    seconds = (expected_start(back_end, ahead, now) - now).total_seconds()
+    start = expected_start(back_end, waiting, LINE.before(back_end, waiting), now)
+    seconds = (start - now).total_seconds()
     if seconds <= seconds_left and seconds_left > 0:
         return None
     retry_after = seconds if seconds > 0 else BUSY_SECONDS

@@ -1,11 +1,11 @@
 """Callers who wait for an account stand in a line: first come, first served, within one process.
 
-Who waits for a certain account holds up nobody who can do with another one.
+Who waits for a certain account, or may not have one, holds up nobody who can do with the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 
@@ -20,6 +20,11 @@ class Waiting:
     def may_take(self, account_id: int) -> bool:
         """Whether this account would do."""
         return self.only in (None, account_id) and account_id not in self.excluded
+
+    @property
+    def takes_any(self) -> bool:
+        """Whether every account would do."""
+        return self.only is None and not self.excluded
 
 
 class Line:
@@ -42,14 +47,15 @@ class Line:
         earlier = rows[: rows.index(waiting)] if waiting in rows else rows
         return [other for other in earlier if other.back_end == back_end]
 
-    def spoken_for(self, back_end: str, only: int | None, waiting: Waiting | None = None) -> set[int] | None:
-        """The accounts that earlier ones wait for; None when it is not this one's turn at all."""
-        earlier = self.before(back_end, waiting)
-        if only is not None:
-            return None if any(other.may_take(only) for other in earlier) else set()
-        if any(other.only is None for other in earlier):
-            return None
-        return {other.only for other in earlier if other.only is not None}
+
+def is_spoken_for(account_id: int, earlier: Iterable[Waiting]) -> bool:
+    """Whether one of those who came earlier may take this account."""
+    return any(other.may_take(account_id) for other in earlier)
+
+
+def is_held_up(only: int | None, earlier: Iterable[Waiting]) -> bool:
+    """Whether those who came earlier leave nothing for sure: not the one account that is wanted, or none at all."""
+    return any(other.takes_any if only is None else other.may_take(only) for other in earlier)
 
 
 LINE = Line()

@@ -13,7 +13,7 @@ from accounts.models import Account, Lease
 from bingproject.errors import ConflictError, NoAccountError, ServiceError
 from chat.models import ANSWERED, Conversation, Origin, TurnState
 from chat.protocol.catalogue import ModelSpec, Route
-from chat.protocol.events import SHOWN, Citations, Event, Finished, Prompt, Said, Sources, Suggestions
+from chat.protocol.events import SHOWN, Citations, Dialect, Event, Finished, Prompt, Said, Sources, Suggestions
 from chat.services.backends import BACK_ENDS, Backend
 
 
@@ -103,7 +103,9 @@ class Record:
 class HeldTurn:
     """A turn's hold on its conversation and account.
 
-    Shape: `routes` are those still to be tried, `route` the one that the account is held for.
+    Shape: `routes` are those still to be tried, `route` the one that the account is held for. `reply` is the attempt
+    under way, or the last one. `is_left`: another upstream conversation is to be opened; the row keeps the one it has
+    until that is done.
     """
 
     request: TurnRequest
@@ -116,7 +118,8 @@ class HeldTurn:
     record: Record = field(default_factory=Record)
     finished: Finished | None = None
     is_refused: bool = False
-    sent_turn: bool = False
+    reply: Dialect | None = None
+    is_left: bool = False
     opened_count: int = 0
     sealed_before: str = ""
 
@@ -139,13 +142,28 @@ class HeldTurn:
         """The way that the upstream conversation goes; None when there is none, or it may not be gone any more."""
         row = self.conversation
         ways = (route for route in self.routes if route.back_end == row.back_end)
-        return next(ways, None) if row.sealed_credentials else None
+        return next(ways, None) if row.sealed_credentials and not self.is_left else None
 
     @property
     def has_session(self) -> bool:
         """Whether the upstream conversation can take this turn, over this account."""
         row = self.conversation
-        return bool(row.sealed_credentials) and self.lease is not None and row.account_id == self.lease.account_id
+        is_open = bool(row.sealed_credentials) and not self.is_left
+        return is_open and self.lease is not None and row.account_id == self.lease.account_id
+
+    @property
+    def has_asked(self) -> bool:
+        """Whether the question may have gone out; from then on nobody knows how the upstream conversation stands."""
+        return self.reply is not None and self.reply.phase != "handshake"
+
+    def can_be_retold(self) -> bool:
+        """Whether another upstream conversation can be told what was said: the caller does, or the texts were kept."""
+        named = self.request.conversation
+        return named is None or not named.turns.filter(state__in=ANSWERED, prompt="", answer="").exists()
+
+    def is_bound(self) -> bool:
+        """Whether the chat can go on nowhere but over the upstream conversation that it has."""
+        return bool(self.conversation.sealed_credentials) and not self.can_be_retold()
 
     def opened(self, credentials: dict[str, str]) -> None:
         """An upstream conversation was opened over the held account."""
@@ -153,12 +171,11 @@ class HeldTurn:
         self.conversation.back_end = self.back_end.name
         self.conversation.set_credentials(credentials, timezone.now())
         self.opened_count += 1
-        self.sent_turn = False
+        self.is_left = False
 
     def lose_session(self) -> None:
         """The upstream conversation is of no use any more."""
         self.conversation.set_credentials({}, None)
-        self.sent_turn = False
 
     def finish(self, end: Finished) -> None:
         """The turn came to its end."""

@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from threading import Lock
@@ -24,8 +25,8 @@ from bingproject.seals import seal
 from bingproject.statements import insert
 from chat.models import ANSWERED, Conversation, Turn, TurnState, claim_end
 from chat.protocol.transcript import hash_history
-from chat.services.availability import has_account
 from chat.services.backends import BACK_ENDS
+from chat.services.catalogue import opening_routes
 from chat.services.holds import lease_holder, let_go, try_account
 from chat.services.records import HeldTurn, Outcome, TurnRequest
 
@@ -51,7 +52,7 @@ async def begin_turn(request: TurnRequest) -> HeldTurn:
     """Claim the conversation this turn belongs to, or open a new one.
 
     A conversation named by the caller is waited for: its turns come one after the other.
-    Raises: RateLimitError (`quota_exceeded`), NotFoundError, ConflictError.
+    Raises: RateLimitError (`quota_exceeded`), NotFoundError, ConflictError; InvalidRequestError for what is too long.
     """
     if request.conversation is None:
         return await claim(partial(_claim_or_insert, request), request.allowance)
@@ -113,6 +114,7 @@ def _claim_or_insert(request: TurnRequest, claim: str) -> HeldTurn:
             with _writing():
                 if row.take(claim, now):
                     return _begun(request, row, claim, now)
+    request = replace(request, routes=opening_routes(request.routes, request.prompt))
     with _writing():
         _count(request, now)
         held = claim_new(request, claim)
@@ -167,14 +169,14 @@ def _count(request: TurnRequest, now: datetime) -> None:
 
 
 def _begun(request: TurnRequest, row: Conversation, claim: str, now: datetime) -> HeldTurn:
-    _count(request, now)
     held = HeldTurn(request, row, claim, now, request.routes, sealed_before=row.sealed_credentials)
     age = (now - row.opened_at).total_seconds() if row.opened_at else 0.0
-    if held.session_route is None or age > BACK_ENDS[row.back_end].conversation_seconds - AGE_MARGIN_SECONDS:
+    if age > BACK_ENDS[row.back_end].conversation_seconds - AGE_MARGIN_SECONDS:
         held.lose_session()
+    if held.session_route is None or not row.upstream_turn_count:
+        held.routes = opening_routes(held.routes, request.prompt)
+    _count(request, now)
     try_account(held, now)
-    if held.lease is None and row.sealed_credentials and not has_account(row.back_end, only=row.account_id):
-        held.lose_session()
     return held
 
 
@@ -184,10 +186,10 @@ def _begun(request: TurnRequest, row: Conversation, claim: str, now: datetime) -
 def end_turn(held: HeldTurn, now: datetime) -> None:
     """Record the turn, free the conversation and the account: one transaction.
 
-    A turn that did not come to its end leaves nobody knows what upstream: that conversation is not used again. When it
-    was the caller's limit that ended it, the chat goes on in the same row, over another one.
+    A turn that was asked and did not come to its end leaves nobody knows what upstream: that conversation is not used
+    again. When it was the caller's limit that ended it, the chat goes on in the same row, over another one.
     """
-    if held.finished is None and held.sent_turn:
+    if held.finished is None and held.has_asked:
         held.lose_session()
     with _writing():
         account = held.lease.account if held.lease else None

@@ -6,12 +6,14 @@ The dialect decides what a record means; here is decided what to do about it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.utils import timezone
 
 from accounts import services as accounts
@@ -26,13 +28,15 @@ from bingproject.errors import (
     ServiceError,
     UnopenedError,
     UpstreamError,
+    UpstreamTimeoutError,
+    UpstreamUnavailableError,
 )
 from chat import client
 from chat.models import Conversation, Origin
 from chat.protocol.catalogue import ModelSpec
 from chat.protocol.events import SHOWN, Dialect, Event, Finished, HistoryDropped, Prompt, Refused, ServedBy, TextDelta
 from chat.protocol.failures import SessionEndedError
-from chat.protocol.transcript import fit
+from chat.protocol.transcript import fit, styled
 from chat.services import holds, records, rows
 from chat.services.availability import has_account
 from chat.services.backends import Asked
@@ -43,14 +47,15 @@ OFFLINE = "offline"
 SAME_AGAIN_SECONDS = 0.5
 FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 3600.0, 12 * 3600.0
 renewer = Renewer()
+Made = TypeVar("Made")
 
 
 @dataclass(slots=True)
 class _Tries:
-    """What has been tried before the first text: each kind once, with each back end."""
+    """What has been tried before the first text: each kind once, with each back end or account."""
 
     session: bool = False
-    renewed: bool = False
+    renewed: set[int] = field(default_factory=set)
     same: set[str] = field(default_factory=set)
     other: set[str] = field(default_factory=set)
     excluded: set[int] = field(default_factory=set)
@@ -100,14 +105,14 @@ async def leave_spare(allowance: Allowance | None) -> None:
 
 
 class _Turn:
-    """A turn under way."""
+    """A turn under way. However often it is tried, over whichever account: it ends before its claim does."""
 
     def __init__(self, request: TurnRequest, held: records.HeldTurn) -> None:
         self._request = request
         self._held = held
         self._tries = _Tries()
+        self._end = asyncio.get_running_loop().time() + settings.CHAT_TURN_SECONDS
         self._has_text = False
-        self._reply: Dialect | None = None
         if held.lease is not None:
             renewer.hold(held.lease.pk)
 
@@ -116,12 +121,12 @@ class _Turn:
         while True:
             try:
                 await self._take_account()
-                address, reply = await self._prepare()
+                address, reply = await self._in_time(self._prepare())
                 yield self._served_by()
                 if self._held.record.dropped:
                     yield HistoryDropped(self._held.record.dropped)
-                self._held.sent_turn = self._held.record.is_asked = True
-                async with aclosing(client.stream(address, reply, self._held.back_end.timers())) as events:
+                self._held.record.is_asked = True
+                async with aclosing(client.stream(address, reply, self._timers())) as events:
                     async for event in events:
                         self._note(event)
                         yield event
@@ -141,7 +146,7 @@ class _Turn:
         while True:
             try:
                 await self._take_account()
-                await self._session(self._held.account)
+                await self._in_time(self._session(self._held.account))
                 return self._held.conversation
             except ServiceError as error:
                 if not await self._recover(error):
@@ -157,13 +162,33 @@ class _Turn:
 
     async def _take_account(self) -> None:
         if self._held.lease is None:
-            renewer.hold((await holds.lease_account(self._held, self._tries.excluded)).pk)
+            renewer.hold((await holds.lease_account(self._held, self._tries.excluded, self._end)).pk)
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the time of the whole turn is up."""
+        return asyncio.get_running_loop().time() >= self._end
+
+    def _timers(self) -> client.Timers:
+        """Those of the back end, within what is left of the turn."""
+        return replace(self._held.back_end.timers(), turn=max(self._end - asyncio.get_running_loop().time(), 0.0))
+
+    async def _in_time(self, work: Coroutine[Any, Any, Made]) -> Made:
+        """What comes before the socket; given up when the turn's time is up. Raises: UpstreamTimeoutError then."""
+        limit = asyncio.timeout_at(self._end)
+        try:
+            async with limit:
+                return await work
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise self._held.back_end.voice.fail("timeout", "the turn's time was up before it was asked") from None
 
     async def _prepare(self) -> tuple[client.Address, Dialect]:
         """What one attempt needs: where its socket leads, and what is said over it."""
         account, back_end, route = self._held.account, self._held.back_end, self._held.route
         assert route is not None  # it is held together with the account
-        self._reply = None
+        self._held.reply = None
         prompt, self._held.record.dropped = await self._prompt(route.style_line)
         credentials = await self._session(account)
         attachments = await back_end.upload(account, prompt, credentials)
@@ -177,8 +202,8 @@ class _Turn:
             is_thinking=self._request.is_thinking,
             wants_suggestions=self._request.wants_suggestions,
         )
-        self._reply = back_end.reply(asked)
-        return await back_end.address(account, credentials), self._reply
+        self._held.reply = reply = back_end.reply(asked)
+        return await back_end.address(account, credentials), reply
 
     async def _session(self, account: Account) -> dict[str, str]:
         """The conversation's upstream end, opened as this account if there is none."""
@@ -194,8 +219,7 @@ class _Turn:
         is_continued = self._held.has_session and self._held.conversation.upstream_turn_count > 0
         if self._request.conversation is not None and not is_continued:
             prompt = await sync_to_async(records.with_stored_history)(self._held.conversation, prompt)
-        if style_line:
-            prompt = replace(prompt, system="\n\n".join(filter(None, (style_line, prompt.system))))
+        prompt = styled(prompt, style_line)
         fitted = fit(prompt, back_end.limit_characters, replays=not is_continued, prepends=back_end.is_one_text)
         return fitted.prompt, fitted.dropped
 
@@ -222,46 +246,74 @@ class _Turn:
             self._held.is_refused = True
 
     async def _recover(self, error: ServiceError) -> bool:
-        """Make ready for another attempt, if this failure leaves one; the caller notices nothing."""
-        tries, is_heard = self._tries, self._reply is not None and self._reply.progress > 0
-        if self._held.lease is None:
+        """Make ready for another attempt, if this failure leaves one; the caller notices nothing.
+
+        The upstream conversation is given up when something was asked over it, or when it is what has ended.
+        """
+        tries, held = self._tries, self._held
+        if held.lease is None:
             return False  # nobody was asked: what there is upstream is as it was
+        if held.has_asked or (held.has_session and isinstance(error, SessionEndedError)):
+            held.lose_session()
+        back_end = held.back_end
         if isinstance(error, InvalidRequestError):
-            self._held.lose_session()
-            return False
-        back_end = self._held.back_end
-        is_renewable = isinstance(error, CookieExpiredError) and not isinstance(error, UnopenedError)
-        if is_renewable and not tries.renewed:
-            tries.renewed = True
-            if await back_end.renew(self._held.account):
-                if is_heard:
-                    self._held.lose_session()
-                return True
-        self._held.lose_session()
+            is_too_long = error.code == "context_length_exceeded" and not held.has_asked
+            return is_too_long and await self._pass_over(back_end.name)
+        if isinstance(error, CookieExpiredError) and await self._renew(error):
+            return True
         if isinstance(error, AccountError):
             await self._settle(error)
             return await self._change_account()
+        if self._is_over:
+            return False
         if isinstance(error, SessionEndedError):
             can, tries.session = not tries.session, True
             return can
+        is_heard = held.reply is not None and held.reply.progress > 0
         if back_end.name not in tries.same and back_end.may_repeat(error, is_heard=is_heard):
             tries.same.add(back_end.name)
-            await asyncio.sleep(SAME_AGAIN_SECONDS)
+            await self._repeat(error)
             return True
         return isinstance(error, UpstreamError) and await self._give_over(back_end.name)
+
+    async def _renew(self, error: CookieExpiredError) -> bool:
+        """Whether the account has other credentials now than those that were refused; tried once, and in time. Where
+        there was nothing to refuse, its token command has failed just now, or there is none.
+        """
+        account = self._held.account
+        if isinstance(error, accounts.NoTokenError | UnopenedError) or account.pk in self._tries.renewed:
+            return False
+        self._tries.renewed.add(account.pk)
+        try:
+            return await self._in_time(self._held.back_end.renew(account))
+        except UpstreamTimeoutError:
+            return False
+
+    async def _repeat(self, error: ServiceError) -> None:
+        """Ask the same account once more. Whoever was reached and refused may have meant the upstream conversation, so
+        that is over another one, if there may be one.
+        """
+        if not isinstance(error, UpstreamUnavailableError) and not await sync_to_async(self._held.is_bound)():
+            self._held.is_left = True
+        await asyncio.sleep(SAME_AGAIN_SECONDS)
 
     async def _give_over(self, name: str) -> bool:
         """Another account of this back end, once; then those of the others."""
         if name in self._tries.other:
-            self._held.routes = tuple(route for route in self._held.routes if route.back_end != name)
+            return await self._pass_over(name)
         self._tries.other.add(name)
+        return await self._change_account()
+
+    async def _pass_over(self, name: str) -> bool:
+        """Those of the other back ends."""
+        self._held.routes = tuple(route for route in self._held.routes if route.back_end != name)
         return await self._change_account()
 
     async def _change_account(self) -> bool:
         """Let go of this account for another one; False when there is none."""
         self._tries.excluded.add(self._held.account.pk)
         names = [route.back_end for route in self._held.routes]
-        if not await sync_to_async(_has_one)(names, self._tries.excluded):
+        if self._is_over or not await sync_to_async(_can_change)(self._held, names, self._tries.excluded):
             return False
         await self._let_go()
         return True
@@ -286,8 +338,8 @@ class _Turn:
         await sync_to_async(rows.end_turn)(self._held, timezone.now())
 
 
-def _has_one(back_ends: list[str], excluded: set[int]) -> bool:
-    return any(has_account(name, excluded) for name in back_ends)
+def _can_change(held: records.HeldTurn, back_ends: list[str], excluded: set[int]) -> bool:
+    return any(has_account(name, excluded) for name in back_ends) and not held.is_bound()
 
 
 def _rest_seconds(account: Account, capability: str) -> float:

@@ -14,7 +14,7 @@ from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import connections
 from django.utils import timezone
 
-from accounts.leases import LEASE_SECONDS, Renewer, drop_lease, keep_lease, next_start, prune_leases, take_lease
+from accounts.leases import LEASE_SECONDS, Pace, Renewer, drop_lease, keep_lease, paces, prune_leases, take_lease
 from accounts.models import Account, AccountState, Capability, Lease
 from tests.factories import make_account, set_capability
 
@@ -86,7 +86,7 @@ def test_only_what_may_be_given_work_is_taken() -> None:
     assert lease is not None and lease.account == good
     for account in (expired, resting, disabled):
         assert take_lease(Capability.CHAT, "x", now, only=account.pk) is None
-    assert take_lease(Capability.CHAT, "x", now, excluding=[good.pk]) is None
+    assert take_lease(Capability.CHAT, "x", now, may_take=lambda account_id: account_id != good.pk) is None
     assert take_lease(Capability.IMAGE, "x", now, only=resting.pk) is not None  # its chat rests, not its pictures
 
 
@@ -158,19 +158,16 @@ def test_an_account_out_of_pace_leaves_the_turn_to_another() -> None:
 
 
 def test_when_the_next_may_begin() -> None:
-    """The first of those that are usable counts; without a pace that is now."""
+    """Of each account that is usable, a pause that counts included; without a pace that is now."""
     now = timezone.now()
-    assert next_start(Capability.CHAT, now) is None
-    paced_account(6, 1, "a")
-    assert next_start(Capability.CHAT, now) == now
-    paced_account(2, 1, "b")
-    assert take(now) and take(now) and take(now) is None
-    assert next_start(Capability.CHAT, now) == now + timedelta(seconds=10)
-    assert next_start(Capability.CHAT, now + timedelta(seconds=20)) == now + timedelta(seconds=20)
-    set_capability(Account.objects.get(name="a"), Capability.CHAT, cooldown_until=now + timedelta(hours=1))
-    assert next_start(Capability.CHAT, now) == now + timedelta(seconds=30)
-    set_capability(Account.objects.get(name="b"), Capability.CHAT, per_minute=None)
-    assert next_start(Capability.CHAT, now) == now
+    one, two = paced_account(6, 1, "a"), paced_account(2, 3, "b")
+    ten, thirty = timedelta(seconds=10), timedelta(seconds=30)
+    assert paces(Capability.CHAT, now) == {one.pk: Pace(now, ten), two.pk: Pace(now - 2 * thirty, thirty)}
+    assert take(now) and take(now) and take(now)
+    assert paces(Capability.CHAT, now) == {one.pk: Pace(now + ten, ten), two.pk: Pace(now, thirty)}
+    set_capability(one, Capability.CHAT, cooldown_until=now + timedelta(hours=1))
+    set_capability(two, Capability.CHAT, per_minute=None)
+    assert paces(Capability.CHAT, now) == {two.pk: Pace(now, timedelta())}
 
 
 @pytest.mark.django_db(transaction=True)

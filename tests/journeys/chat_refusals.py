@@ -249,7 +249,9 @@ class ChatScene:
         turn = Turn.objects.get(prompt=asked.prompt)
         assert turn.error_code == ((asked.error or {}).get("code") or "")
         assert (turn.state == TurnState.FAILED) == (asked.error is not None)
-        assert asked.error is None or not turn.conversation.sealed_credentials
+        # Nobody knows how a conversation stands after a question without an answer.
+        is_unclear = asked.error is not None and any(asked.prompt in told.text for told in self.chat.turns)
+        assert not (is_unclear and turn.conversation.sealed_credentials)
 
 
 def check_failure(row: Row, asked: Asked, *, stream: bool) -> None:

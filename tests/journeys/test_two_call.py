@@ -11,13 +11,14 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts.models import WhitelistedUser
+from accounts.models import Account, AccountState, Capability, WhitelistedUser
 from bingproject.errors import ConflictError
 from chat import services
 from chat.models import Conversation
 from tests.chat.turns import play
-from tests.factories import make_user
+from tests.factories import make_account, make_user, set_capability
 from tests.journeys.chats import Chats
+from tests.journeys.refusals import free_port
 
 
 @pytest.fixture
@@ -116,6 +117,87 @@ def test_without_texts_what_bing_lost_is_lost(chats: Chats, user: WhitelistedUse
     assert answer.json()["error"]["code"] == ConflictError.codes[0]
     assert answer.headers["x-should-retry"] == "false"
     chats.wait_for_rest()
+
+
+def test_an_account_that_only_rests_costs_no_conversation(
+    chats: Chats, user: WhitelistedUser, settings: Settings
+) -> None:
+    """Without texts there is nothing to tell another account: the call waits for its own one, and Bing's end lives."""
+    settings.CHAT_STORE_TEXT = False
+    conversation = opened(chats)
+    assert asked(chats, conversation, "hello").status_code == 200
+    account = Account.objects.get()
+    make_account("bob")
+    set_capability(account, Capability.CHAT, cooldown_until=timezone.now() + timedelta(seconds=30))
+    told = asked(chats, conversation, "again")
+    assert (told.status_code, told.json()["error"]["code"]) == (429, "throttled")
+    assert 0 < int(told.headers["retry-after"]) <= 30
+    set_capability(account, Capability.CHAT, cooldown_until=None)
+    account.mark(AccountState.CHALLENGED, "", timezone.now())
+    assert asked(chats, conversation, "again").json()["error"]["code"] == "challenge_required"
+    Account.objects.filter(pk=account.pk).update(state=AccountState.OK)
+    assert asked(chats, conversation, "again").status_code == 200
+    assert [turn["number"] for turn in chats.turns()] == [0, 1]
+    assert chats.counts()["creates"] == 1
+    chats.wait_for_rest()
+
+
+def test_a_bing_that_was_out_of_reach_costs_no_conversation(
+    chats: Chats, user: WhitelistedUser, settings: Settings
+) -> None:
+    """Nothing was sent: 502, and once it is back the conversation goes on, without texts too."""
+    settings.CHAT_STORE_TEXT = False
+    conversation = opened(chats)
+    assert asked(chats, conversation, "hello").status_code == 200
+    there, settings.SYDNEY_URL = settings.SYDNEY_URL, f"ws://127.0.0.1:{free_port()}/sydney/ChatHub"
+    told = asked(chats, conversation, "again")
+    assert (told.status_code, told.json()["error"]["code"]) == (502, "upstream_unreachable")
+    settings.SYDNEY_URL = there
+    assert asked(chats, conversation, "again").status_code == 200
+    assert [turn["number"] for turn in chats.turns()] == [0, 1]
+    chats.wait_for_rest()
+
+
+@pytest.mark.parametrize(
+    ("scenario", "status", "code"),
+    [
+        ("socket-429", 429, "throttled"),
+        ("socket-403", 503, "upstream_refused"),
+        ("handshake-error", 502, "upstream_protocol_error"),
+    ],
+)
+def test_a_socket_that_was_refused_costs_no_conversation(
+    chats: Chats, user: WhitelistedUser, settings: Settings, scenario: str, status: int, code: str
+) -> None:
+    """Nor does another account take over, which could be told nothing."""
+    settings.CHAT_STORE_TEXT = False
+    conversation = opened(chats)
+    assert asked(chats, conversation, "hello").status_code == 200
+    make_account("bob")
+    play(chats.hub, scenario, next=2)
+    told = asked(chats, conversation, "again")
+    assert (told.status_code, told.json()["error"]["code"]) == (status, code)
+    httpx.post(f"{chats.hub.url}/_sandbox/scenario", json={"scenario": None}).raise_for_status()
+    Account.objects.get(name="alice").capabilities.update(cooldown_until=None)
+    assert asked(chats, conversation, "again").status_code == 200
+    assert [turn["number"] for turn in chats.turns()] == [0, 1]
+    chats.wait_for_rest()
+
+
+def test_who_leaves_before_anything_was_sent_costs_no_conversation(
+    chats: Chats, user: WhitelistedUser, settings: Settings
+) -> None:
+    """The next call goes on over it, without texts too."""
+    settings.CHAT_STORE_TEXT = False
+    conversation = opened(chats)
+    assert asked(chats, conversation, "hello").status_code == 200
+    play(chats.hub, "handshake-silent", next=1)
+    with chats.asked("/chatgpt", {**conversation, "prompt": "first"}):
+        chats.wait_until(lambda: chats.counts()["sockets"]["open"])
+    chats.wait_for_rest()
+    assert asked(chats, conversation, "second").status_code == 200
+    assert [turn["text"] for turn in chats.turns()] == ["hello", "second"]
+    assert chats.counts()["creates"] == 1
 
 
 def test_a_pruned_conversation_is_not_found(chats: Chats, user: WhitelistedUser) -> None:

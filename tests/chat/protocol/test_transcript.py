@@ -8,7 +8,7 @@ import pytest
 
 from bingproject.errors import InvalidRequestError
 from chat.protocol.events import Prompt, Said
-from chat.protocol.transcript import check_newest, fit, hash_history, merge, prepend, render
+from chat.protocol.transcript import check_newest, check_opening, fit, hash_history, merge, prepend, render, styled
 
 
 def turns(*numbers: int, size: int = 0) -> tuple[Said, ...]:
@@ -40,6 +40,24 @@ def test_the_limit_itself_fits() -> None:
     fitted = fit(prompt, 32)
     assert (fitted.prompt.system, fitted.prompt.newest) == ("x" * 32, "x" * 32)
     assert (fitted.prompt.history, fitted.prompt.lead, fitted.dropped) == ((), (), 2)
+
+
+def test_what_opens_a_conversation_as_one_text_is_measured_together() -> None:
+    """To the last character of what goes out; without a system prompt the question alone is."""
+    prompt = Prompt("Be kind.", turns(1), "2+2?")
+    size = len(prepend(Prompt("Be kind.", (), "2+2?")))
+    check_opening(prompt, size)
+    assert len(prepend(fit(prompt, size, prepends=True).prompt)) == size
+    with pytest.raises(InvalidRequestError, match="together"):
+        check_opening(prompt, size - 1)
+    check_opening(Prompt("", turns(1), "2+2?"), 4)
+
+
+def test_a_style_that_is_told_stands_before_the_system_prompt() -> None:
+    """Or in its place."""
+    assert styled(Prompt("Be kind.", (), "x"), "Be brief.").system == "Be brief.\n\nBe kind."
+    assert styled(Prompt("", (), "x"), "Be brief.").system == "Be brief."
+    assert styled(Prompt("Be kind.", (), "x"), "").system == "Be kind."
 
 
 def test_what_fits_stays() -> None:

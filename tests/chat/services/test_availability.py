@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.models import AccountState, Capability
 from chat.services.availability import expected_start, has_account, usable_back_ends, why_no_account
+from chat.services.line import Waiting
 from tests.factories import make_account, make_token_account, set_capability
 
 pytestmark = pytest.mark.django_db
@@ -57,11 +58,29 @@ def test_of_several_back_ends_the_one_that_is_back_first_is_told_of() -> None:
 
 
 def test_who_has_others_ahead_begins_later() -> None:
-    """By the pace of all accounts together; where one has none, as soon as there is room."""
+    """Each account takes them one after the other at its pace; where one has none, as soon as there is room."""
     now = timezone.now()
     for _ in range(2):
         set_capability(make_token_account("copilot"), "copilot", per_minute=6, paced_until=now + timedelta(seconds=10))
-    assert expected_start("copilot", 0, now) == now + timedelta(seconds=10)
-    assert expected_start("copilot", 3, now) == now + timedelta(seconds=25)
+    anybody = Waiting("copilot")
+    assert expected_start("copilot", anybody, [], now) == now + timedelta(seconds=10)
+    assert expected_start("copilot", anybody, [anybody] * 3, now) == now + timedelta(seconds=20)
     make_token_account("m365")
-    assert expected_start("m365", 3, now) == now
+    assert expected_start("m365", anybody, [anybody] * 3, now) == now
+    assert expected_start("bing", anybody, [], now) == now
+
+
+def test_only_who_wants_the_same_accounts_is_ahead() -> None:
+    """Who is bound to one account waits for its pace; those who are bound to another one are in nobody's way here."""
+    now = timezone.now()
+    slow, quick = make_token_account("copilot"), make_token_account("copilot")
+    set_capability(slow, "copilot", per_minute=6, paced_until=now + timedelta(seconds=40))
+    set_capability(quick, "copilot", per_minute=6, burst=1)
+    to_slow, to_quick = Waiting("copilot", only=slow.pk), Waiting("copilot", only=quick.pk)
+    not_quick, anybody = Waiting("copilot", excluded={quick.pk}), Waiting("copilot")
+    assert expected_start("copilot", to_slow, [], now) == now + timedelta(seconds=40)
+    assert expected_start("copilot", not_quick, [to_quick], now) == now + timedelta(seconds=40)
+    assert expected_start("copilot", not_quick, [to_slow], now) == now + timedelta(seconds=50)
+    for waiting in (to_quick, anybody):
+        assert expected_start("copilot", waiting, [to_slow] * 15, now) == now
+    assert expected_start("copilot", anybody, [to_quick, anybody], now) == now + timedelta(seconds=20)

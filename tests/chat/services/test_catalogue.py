@@ -11,9 +11,9 @@ from pytest_django import Settings
 from accounts.models import AccountState
 from bingproject.errors import InvalidRequestError, NotFoundError
 from chat.models import Conversation
-from chat.protocol.catalogue import STYLES
-from chat.protocol.events import Prompt, PromptImage
-from chat.services.catalogue import all_models, find_model, listed_models, routes_for, served_by
+from chat.protocol.catalogue import LIMIT_CHARACTERS, STYLES
+from chat.protocol.events import Prompt, PromptImage, Said
+from chat.services.catalogue import all_models, find_model, listed_models, opening_routes, routes_for, served_by
 from tests.factories import make_token_account, set_capability
 
 pytestmark = pytest.mark.django_db
@@ -69,6 +69,25 @@ def test_who_cannot_take_a_prompt_is_passed_over(settings: Settings) -> None:
     with pytest.raises(InvalidRequestError) as refusal:
         _order("precise", Prompt("", (), "x" * 40_000))
     assert refusal.value.code == "context_length_exceeded"
+
+
+def test_what_opens_a_conversation_must_fit_together(settings: Settings) -> None:
+    """Where it goes out as one text: the system prompt, the line about the style, the question and their marks."""
+    settings.CHAT_ROUTES = {}
+    spec = find_model("precise")
+    line = spec.routes[-1].style_line
+
+    def openable(prompt: Prompt) -> list[str]:
+        return [route.back_end for route in opening_routes(spec.routes, prompt)]
+
+    marks = len("[system](#additional_instructions)\n\n\n[user](#message)\n") + len(f"{line}\n\n")
+    room = LIMIT_CHARACTERS["copilot"] - marks
+    for history in ((), (Said("user", "x" * 20_000), Said("assistant", "ok"))):
+        assert openable(Prompt("s" * 5000, history, "x" * (room - 5000))) == ["bing", "m365", "copilot"]
+        assert openable(Prompt("s" * 5000, history, "x" * (room - 4999))) == ["bing", "m365"]
+    assert openable(Prompt("s" * 20_000, (), "x" * 20_000)) == ["bing"]
+    with pytest.raises(InvalidRequestError, match="system prompt and newest message together"):
+        opening_routes(spec.routes[1:], Prompt("s" * 20_000, (), "x" * 20_000))
 
 
 def test_callers_are_told_who_holds_a_conversation() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import timedelta
 
 import pytest
@@ -13,8 +14,9 @@ from accounts.models import AccountState, Lease
 from bingproject.errors import ServiceError
 from bingproject.sandbox.server import SandboxServer
 from chat.models import Conversation
+from chat.protocol.events import Said
 from chat.services.line import LINE
-from tests.chat.turns import answer_of, ask, ask_async, said
+from tests.chat.turns import answer_of, ask, ask_async, play, said, turns
 from tests.factories import make_account, make_token_account, set_capability
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,6 +46,32 @@ def test_turns_of_one_account_come_one_after_the_other(hub: SandboxServer, setti
     assert LINE.before(kind) == []
 
 
+def test_who_waits_for_another_account_holds_up_nobody(hub: SandboxServer, settings: Settings) -> None:
+    """An answer broke off over one account, and the other one is busy: the first is there for whoever comes."""
+    settings.CHAT_FIRST_RECORD_SECONDS = 10.0
+    idle, busy = make_token_account("copilot", "idle"), make_token_account("copilot", "busy")
+    for account in (idle, busy):
+        set_capability(account, "copilot", per_minute=None)
+    until = timezone.now() + timedelta(minutes=1)
+    lease = Lease.objects.create(account=busy, capability="copilot", holder="somebody", until=until)
+    play(hub, "cut-before", account="idle", next=1)
+
+    async def run() -> None:
+        waiting = asyncio.create_task(ask_async("first", model="copilot"))
+        for _ in range(500):
+            await asyncio.sleep(0.01)
+            if LINE.before("copilot"):
+                break
+        async with asyncio.timeout(5):
+            assert "second" in answer_of(await ask_async("second", model="copilot"))
+        assert not waiting.done()
+        await lease.adelete()
+        assert "first" in answer_of(await waiting)
+
+    asyncio.run(run())
+    assert [turn["account"] for turn in turns(hub)] == ["idle", "idle", "busy"]
+
+
 def test_who_would_wait_too_long_for_the_pace_is_told_at_once(hub: SandboxServer, settings: Settings) -> None:
     """429 with the time to come again; nothing is sent."""
     settings.CHAT_FIRST_RECORD_SECONDS = 5.0
@@ -58,6 +86,21 @@ def test_who_would_wait_too_long_for_the_pace_is_told_at_once(hub: SandboxServer
     assert "hello" in answer_of(ask("hello", model="copilot"))
 
 
+def test_who_must_wait_too_long_for_their_own_account_is_told_at_once(hub: SandboxServer, settings: Settings) -> None:
+    """Though another one is free: the chat lives where it is."""
+    settings.CHAT_FIRST_RECORD_SECONDS = 10.0
+    account = make_token_account("copilot")
+    history = said(("hello", answer_of(ask("hello", model="copilot"))))
+    make_token_account("copilot")
+    set_capability(account, "copilot", paced_until=timezone.now() + timedelta(seconds=40))
+    begun = time.monotonic()
+    with pytest.raises(ServiceError) as failure:
+        ask("again", history, model="copilot")
+    assert time.monotonic() - begun < 5
+    assert failure.value.code == "too_many_running"
+    assert 30 < (failure.value.retry_after or 0) <= 40
+
+
 def test_a_burst_and_then_the_pace(hub: SandboxServer, settings: Settings) -> None:
     """Four in a row go; the fifth would come five seconds later, and a caller with less patience is told so."""
     settings.CHAT_FIRST_RECORD_SECONDS = 1.0
@@ -68,6 +111,51 @@ def test_a_burst_and_then_the_pace(hub: SandboxServer, settings: Settings) -> No
         ask("number 4", model="copilot")
     assert failure.value.code == "too_many_running"
     assert 0 < (failure.value.retry_after or 0) <= 5
+
+
+@pytest.mark.parametrize("history", [(), said(("hello", "hi"))], ids=["new", "unknown"])
+def test_what_is_too_long_to_begin_with_waits_for_no_account(hub: SandboxServer, history: list[Said]) -> None:
+    """400 without one, too, and nothing of its pace is spent."""
+
+    def refused() -> str:
+        with pytest.raises(ServiceError) as failure:
+            ask("x" * 6000, history, "s" * 6000, model="copilot")
+        return failure.value.code
+
+    assert refused() == "context_length_exceeded"
+    account = make_token_account("copilot")
+    assert refused() == "context_length_exceeded"
+    assert account.capabilities.get(capability="copilot").paced_until is None
+    assert not Conversation.objects.exists()
+
+
+@pytest.mark.parametrize("history", [(), said(("hello", "hi"))], ids=["new", "unknown"])
+def test_what_is_too_long_for_one_goes_to_the_next(hub: SandboxServer, settings: Settings, history: list[Said]) -> None:
+    """The order of the back ends is the operator's, as far as they can serve."""
+    settings.CHAT_ROUTES = {"*": ("copilot", "m365")}
+    make_token_account("copilot")
+    make_token_account("m365")
+    ask("x" * 6000, history, "s" * 6000)
+    assert (len(hub.state.copilot.turns), len(hub.state.m365.turns)) == (0, 1)
+    assert Conversation.objects.get().create_count == 1
+
+
+def test_what_is_too_long_to_tell_again_goes_to_the_next(hub: SandboxServer, settings: Settings) -> None:
+    """Its own back end would have taken the question alone; of the others the first that can take all of it does."""
+    settings.CHAT_ROUTES = {"*": ("m365", "copilot", "bing")}
+    office = make_token_account("m365")
+    system = "s" * 6000
+    history = said(("hello", answer_of(ask("hello", system=system))))
+    office.mark(AccountState.EXPIRED, "", timezone.now())
+    make_token_account("copilot")
+    with pytest.raises(ServiceError) as failure:
+        ask("x" * 6000, history, system)
+    assert failure.value.code == "context_length_exceeded"
+    make_account()
+    ask("x" * 6000, history, system)
+    assert hub.state.chat.turns[0].system is not None
+    assert not hub.state.copilot.turns
+    assert not Lease.objects.exists()
 
 
 def test_a_conversation_stays_with_its_back_end_and_moves_when_that_is_gone(hub: SandboxServer) -> None:

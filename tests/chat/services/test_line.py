@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chat.services.line import Line, Waiting
+from chat.services.line import Line, Waiting, is_held_up, is_spoken_for
 
 
 def test_first_come_first_served() -> None:
@@ -10,22 +10,29 @@ def test_first_come_first_served() -> None:
     line, first, second = Line(), Waiting("m365"), Waiting("m365")
     line.join(first)
     line.join(second)
-    assert line.spoken_for("m365", None, first) == set()
-    assert line.spoken_for("m365", None, second) is None
-    assert line.spoken_for("m365", None) is None
-    assert line.spoken_for("copilot", None) == set()
+    assert not is_held_up(None, line.before("m365", first))
+    assert is_held_up(None, line.before("m365", second))
+    assert is_held_up(7, line.before("m365"))
+    assert line.before("copilot") == []
     assert (len(line.before("m365", second)), len(line.before("m365"))) == (1, 2)
     line.leave(first)
-    assert line.spoken_for("m365", None, second) == set()
+    assert not is_held_up(None, line.before("m365", second))
 
 
 def test_who_waits_for_one_account_leaves_the_others_free() -> None:
-    """And who waits for any comes before those that want one of these later."""
-    line, bound = Line(), Waiting("m365", only=7)
-    line.join(bound)
-    assert line.spoken_for("m365", None) == {7}
-    assert line.spoken_for("m365", 8) == set()
-    assert line.spoken_for("m365", 7) is None
-    line.join(Waiting("m365", excluded={8}))
-    assert line.spoken_for("m365", 8) == set()
-    assert line.spoken_for("m365", 9) is None
+    """Only that one is spoken for."""
+    earlier = [Waiting("m365", only=7)]
+    assert not is_held_up(None, earlier)
+    assert [is_spoken_for(account, earlier) for account in (7, 8)] == [True, False]
+    assert [is_held_up(account, earlier) for account in (7, 8)] == [True, False]
+
+
+def test_who_may_not_have_an_account_leaves_it_free() -> None:
+    """To whoever comes later, for that one or for any; of several it is what none of them may have."""
+    earlier = [Waiting("m365", excluded={8})]
+    assert not is_held_up(None, earlier)
+    assert [is_held_up(account, earlier) for account in (8, 9)] == [False, True]
+    earlier.append(Waiting("m365", excluded={8, 9}))
+    assert [is_spoken_for(account, earlier) for account in (7, 8, 9)] == [True, False, True]
+    earlier.append(Waiting("m365", only=8))
+    assert is_spoken_for(8, earlier)

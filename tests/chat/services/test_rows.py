@@ -14,10 +14,10 @@ from bingproject.errors import ConflictError, NotFoundError, ServiceError
 from bingproject.sandbox.server import SandboxServer
 from chat.models import Conversation, Turn, TurnState
 from chat.protocol.catalogue import find_model
-from chat.protocol.events import Finished, Prompt
+from chat.protocol.events import Finished, Prompt, PromptImage
 from chat.services import stream_reply
 from chat.services.records import TurnRequest
-from tests.chat.turns import ask, ask_async, make_conversation, said, seen
+from tests.chat.turns import ask, ask_async, make_conversation, play, said, seen, turns
 from tests.factories import make_account, set_capability
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -55,6 +55,43 @@ def test_a_named_conversation_that_stays_busy_is_a_conflict(hub: SandboxServer, 
     Conversation.objects.all().delete()
     with pytest.raises(NotFoundError):
         ask("hello", conversation=row)
+
+
+def test_an_upstream_conversation_is_kept_until_another_one_is_open(hub: SandboxServer) -> None:
+    """Its account rests and the other one opens none: nothing was lost, and the chat goes on where it was."""
+    first, second = make_account("first"), make_account("second")
+    set_capability(second, Capability.CHAT, limit=0)
+    row = make_conversation()
+    ask("hello", conversation=row)
+    set_capability(second, Capability.CHAT, limit=4)
+    set_capability(first, Capability.CHAT, cooldown_until=timezone.now() + timedelta(minutes=1))
+    play(hub, "create-500", account="second")
+    with pytest.raises(ServiceError) as failure:
+        ask("again", conversation=row)
+    assert failure.value.code == "upstream_unreachable"
+    set_capability(first, Capability.CHAT, cooldown_until=None)
+    ask("again", conversation=row)
+    assert [(turn["account"], turn["number"]) for turn in turns(hub)] == [("first", 0), ("first", 1)]
+
+
+def test_a_picture_that_is_not_taken_costs_no_conversation(hub: SandboxServer) -> None:
+    """It is refused before anything is asked."""
+    make_account()
+    row = make_conversation()
+    ask("hello", conversation=row)
+    play(hub, "kblob-refused", next=1)
+    with pytest.raises(ServiceError) as failure:
+        asyncio.run(_look_at_a_picture(row))
+    assert failure.value.code == "image_rejected"
+    ask("again", conversation=row)
+    assert seen(hub)["creates"] == 1
+
+
+async def _look_at_a_picture(row: Conversation) -> None:
+    picture = PromptImage("", b"GIF89a", "image/gif")
+    asked = TurnRequest("open", find_model("balanced"), Prompt("", (), "what is it?", (picture,)), conversation=row)
+    async for _ in stream_reply(asked):
+        pass
 
 
 def test_who_finds_no_room_in_time_is_told_so(hub: SandboxServer, settings: Settings) -> None:

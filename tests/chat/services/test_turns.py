@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import timedelta
 
 import httpx
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import AccountCapability, AccountState, Lease
 from bingproject.errors import ServiceError
@@ -237,6 +239,56 @@ def test_an_account_at_fault_is_marked_and_another_takes_over(
     with pytest.raises(ServiceError) as failure:
         ask("hello")
     assert failure.value.code == code
+    assert _at_rest()
+
+
+def test_all_tries_together_have_the_time_of_one_turn(hub: SandboxServer, settings: Settings) -> None:
+    """The second account has only what the first one left: the turn ends while the conversation is still its own."""
+    settings.CHAT_FIRST_RECORD_SECONDS, settings.CHAT_TURN_SECONDS = 2.0, 2.5
+    make_account()
+    make_account()
+    play(hub, "silent")
+    begun = time.monotonic()
+    with pytest.raises(ServiceError) as failure:
+        ask("hello")
+    assert failure.value.code == "timeout"
+    assert time.monotonic() - begun < 3.9
+    assert len(turns(hub)) == 2
+    assert _at_rest()
+
+
+@pytest.mark.parametrize("scenario", ["create-stall", "socket-stall"])
+def test_what_comes_before_the_question_is_within_the_turn(
+    hub: SandboxServer, settings: Settings, scenario: str
+) -> None:
+    """Opening a conversation, a socket: given up when the time is up, and nothing is tried again."""
+    settings.CHAT_TURN_SECONDS = 1.0
+    make_account()
+    make_account()
+    play(hub, scenario)
+    begun = time.monotonic()
+    with pytest.raises(ServiceError) as failure:
+        ask("hello")
+    assert failure.value.code in ("timeout", "upstream_unreachable")
+    assert time.monotonic() - begun < 4
+    assert _at_rest()
+
+
+def test_another_account_is_waited_for_no_longer_than_the_turn_lasts(hub: SandboxServer, settings: Settings) -> None:
+    """It is busy, and the first one has failed."""
+    settings.CHAT_FIRST_RECORD_SECONDS, settings.CHAT_TURN_SECONDS = 8.0, 2.0
+    make_account("first")
+    busy = make_account("second")
+    set_capability(busy, "chat", limit=1)
+    until = timezone.now() + timedelta(minutes=1)
+    lease = Lease.objects.create(account=busy, capability="chat", holder="somebody", until=until)
+    play(hub, "throttled", account="first")
+    begun = time.monotonic()
+    with pytest.raises(ServiceError) as failure:
+        ask("hello")
+    assert failure.value.code == "too_many_running"
+    assert time.monotonic() - begun < 6
+    lease.delete()
     assert _at_rest()
 
 
