@@ -71,8 +71,7 @@ async def probe_making(account: Account, capability: str, transcript: Transcript
     async with Door() as door, _client(door, account) as http:
         await _read_pages(account, capability, http, transcript)
         lease = await sync_to_async(_take_room)(account, capability, seconds)
-        session = AccountSession(account, http)
-        session.creator = _RecordedCreator(http, account, transcript)
+        session = _RecordedSession(account, door, http, transcript)
         making = _Making(account, capability, session, transcript)
         try:
             await making.run(seconds)
@@ -137,6 +136,20 @@ def _let_go(lease: Lease, busy_until: datetime | None) -> None:
         drop_lease(lease.pk)
     else:
         keep_lease(lease.pk, busy_until)
+
+
+class _RecordedSession(AccountSession):
+    """The account's session over the client that has read its pages; what is asked of Bing is written down."""
+
+    def __init__(self, account: Account, door: Door, http: httpx.AsyncClient, transcript: Transcript) -> None:
+        super().__init__(account, door)
+        self._http = http
+        self._recorded = _RecordedCreator(http, account, transcript)
+
+    @property
+    def creator(self) -> ImageCreatorClient:
+        """The one that writes down."""
+        return self._recorded
 
 
 class _RecordedCreator(ImageCreatorClient):
