@@ -146,6 +146,23 @@ def test_what_was_begun_runs_to_its_end_though_the_caller_leaves() -> None:
     run(story)
 
 
+def test_a_caller_who_leaves_while_the_key_is_written_down_leaves_no_dead_key() -> None:
+    """The turn is held all the same: whoever comes back gets its answer, and nobody is told that the server stopped."""
+
+    async def story() -> None:
+        work = Work()
+        work.may_end.set()
+        asking = asyncio.create_task(answer_once(KEY, work))
+        await asyncio.sleep(0)  # by now a thread is at the row
+        asking.cancel()
+        await asyncio.wait({asking})
+        assert asking.cancelled()
+        assert (await answer_once(KEY, work)).is_replayed
+        assert (work.begun, work.ended) == (1, 1)
+
+    run(story)
+
+
 def test_a_failure_is_not_kept() -> None:
     """Its caller gets it, whoever waits along is told to try again, and the next one asks anew."""
 
