@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from contextvars import Context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,7 +29,8 @@ logger = logging.getLogger(__name__)
 KEPT_HOURS = 24
 LOOK_SECONDS = 0.2
 ALIVE_SECONDS, RENEW_SECONDS = 30.0, 10.0
-_running: set[asyncio.Task[Answered | None]] = set()
+# What this process is at: who asks the same meanwhile has the same outcome, failures with all they say.
+_running: dict[KeptKey, asyncio.Task[Answered | None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +63,16 @@ async def answer_once(
 ) -> Answered:
     """Produce the answer, or hand out the one that was or is being produced for the same request.
 
-    Raises: InvalidRequestError (`idempotency_mismatch`); SubmitOutcomeUnknownError when the process that ran it died.
+    Raises: what `produce` raises, also to those who joined; InvalidRequestError (`idempotency_mismatch`). Of another
+    process's turn: SubmitOutcomeUnknownError when that died, UpstreamTimeoutError when it ended without an answer.
     """
+    running = _running.get(key)
     # The caller may leave, and the turn goes on. Also while its row is being written: the thread finishes that in any
     # case, and a row without a turn would be taken for one whose process died.
-    answered = await asyncio.shield(_start(key, produce, renew_seconds))
-    return answered or await _wait(key)
+    answered = await asyncio.shield(running or _start(key, produce, renew_seconds))
+    if answered is None:
+        return await _wait(key)
+    return replace(answered, is_replayed=True) if running else answered
 
 
 def _start(
@@ -77,8 +82,8 @@ def _start(
     context = Context()
     context.run(request_id.current.set, request_id.current.get())
     task = asyncio.get_running_loop().create_task(_run(key, produce, renew_seconds), context=context)
-    _running.add(task)
-    task.add_done_callback(_running.discard)
+    _running[key] = task
+    task.add_done_callback(lambda _task: _running.pop(key))
     return task
 
 
