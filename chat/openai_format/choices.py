@@ -77,8 +77,11 @@ class Choice:
         return strip_extras(self.content) if self.is_full else None
 
     def told_answer(self) -> str | None:
-        """The answer as the caller's next request will repeat it, where pictures stand in it; else None."""
-        return strip_extras(self.content) if self._images else None
+        """The answer as the caller's next request will repeat it, where that is not the end's text; else None.
+
+        Pictures stand in it then, or it is a refusal: the end has no text of one that came before any.
+        """
+        return strip_extras(self.content) if self._images or self._is_refused else None
 
     @property
     def reasoning(self) -> str:

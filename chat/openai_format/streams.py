@@ -77,7 +77,7 @@ class Stream:
         return self._choice.cut_answer()
 
     def told_answer(self) -> str | None:
-        """The answer with the pictures in it; None without any."""
+        """The answer with the pictures in it, or what a refusal was shown as; None for any other."""
         return self._choice.told_answer()
 
     def error(self, body: dict[str, Any]) -> bytes:

@@ -137,6 +137,7 @@ def test_a_refusal_before_text_is_its_words(text: str, content: str) -> None:
     events = (Sources("q", (A,)), Refused(text, "disengaged", after_text=False), Finished("", "", retire=True))
     choice, _ = gather(events)
     assert (choice.content, choice.finish_reason, choice.annotations()) == (content, "content_filter", [])
+    assert choice.told_answer() == content
 
 
 def test_a_refusal_after_text_keeps_the_text() -> None:
@@ -148,6 +149,7 @@ def test_a_refusal_after_text_keeps_the_text() -> None:
     )
     choice, _ = gather(events, Cut(("END",)))
     assert (choice.content, choice.finish_reason) == ("First E", "content_filter")
+    assert choice.told_answer() == "First E"
 
 
 def test_reasoning_and_pictures() -> None:
