@@ -242,6 +242,10 @@ def _conversation_changes(held: HeldTurn, outcome: Outcome, now: datetime) -> di
     if row.sealed_credentials != held.sealed_before:
         # Not otherwise: they may have been sealed anew since they were read.
         changes["sealed_credentials"] = row.sealed_credentials
+    system = request.prompt.system if settings.CHAT_STORE_TEXT and is_answered and request.conversation else ""
+    if system and (held.opened_count or not row.sealed_system):
+        # Opened by name, it had none yet; and what a rebuilt end was told last is what the next one is told.
+        changes["sealed_system"] = seal(system)
     if is_answered and request.conversation is None:
         said = request.prompt.after(outcome.told)
         changes["history_key"] = hash_history(request.holder, request.model.id, request.prompt.system, said)
