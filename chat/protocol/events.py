@@ -38,7 +38,8 @@ class Prompt:
     """One turn of a caller: the system prompt, what was said before, and the newest words.
 
     Shape: `lead` are messages since the last answer that stand before the newest one. `told` is `question` the way a
-    history will tell it (trimmed, pictures marked); "" when that is just the trimmed question.
+    history will tell it (trimmed, pictures marked); "" when that is just the trimmed question. `told_system` likewise
+    of `system`, which goes out as it came.
     """
 
     system: str
@@ -47,6 +48,12 @@ class Prompt:
     images: tuple[PromptImage, ...] = ()
     lead: tuple[str, ...] = ()
     told: str = ""
+    told_system: str = ""
+
+    @property
+    def key_system(self) -> str:
+        """The system prompt that a chat is known by, however its messages and parts were wrapped."""
+        return self.told_system or self.system
 
     @property
     def question(self) -> str:

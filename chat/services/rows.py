@@ -108,7 +108,7 @@ def _claim_or_insert(request: TurnRequest, claim: str) -> HeldTurn:
     """One conversation per continued history: of two callers with the same one the second gets a new one."""
     now = timezone.now()
     if request.prompt.history:
-        key = hash_history(request.holder, request.model.id, request.prompt.system, request.prompt.history)
+        key = hash_history(request.holder, request.model.id, request.prompt.key_system, request.prompt.history)
         for row in Conversation.objects.continuing(key, request.holder, request.model.id, now):
             with _writing():
                 if row.take(claim, now):
@@ -248,5 +248,5 @@ def _conversation_changes(held: HeldTurn, outcome: Outcome, now: datetime) -> di
         changes["sealed_system"] = seal(system)
     if is_answered and request.conversation is None:
         said = request.prompt.after(outcome.told)
-        changes["history_key"] = hash_history(request.holder, request.model.id, request.prompt.system, said)
+        changes["history_key"] = hash_history(request.holder, request.model.id, request.prompt.key_system, said)
     return changes
