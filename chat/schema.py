@@ -234,7 +234,7 @@ COMPLETION_BODY = {
         },
         "stream": optional({"type": "boolean"}),
         "stream_options": optional({"type": "object", "properties": {"include_usage": optional({"type": "boolean"})}}),
-        "n": optional(WHOLE_NUMBER | {"maximum": MAX_CHOICES, "description": "One with `stream`."}),
+        "n": optional(WHOLE_NUMBER | {"maximum": MAX_CHOICES, "description": "One with `stream` or `conversation_id`."}),
         "stop": optional({"anyOf": [TEXT, {"type": "array", "maxItems": 4, "items": TEXT}]}),
         "max_tokens": optional(WHOLE_NUMBER),
         "max_completion_tokens": optional(WHOLE_NUMBER),
