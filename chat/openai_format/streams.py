@@ -64,7 +64,6 @@ class Stream:
             return self._chunk({"reasoning_content": event.text})
         if isinstance(event, ServedBy):
             self._share(event.name)
-            return b""
         text = self._choice.add(event)
         lines = self._text_head + _json(text) + self._text_tail if text else b""
         if isinstance(event, Finished) or self._choice.is_full:

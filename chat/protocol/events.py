@@ -77,11 +77,12 @@ class Source:
 class ServedBy:
     """Which back end answers, as callers are told; the services say so first, and again when another one takes over.
 
-    Shape: `ignored` names what was asked for and this one cannot do.
+    Shape: `ignored` names what was asked for and this one cannot do; `voice` is its name where it is spoken of.
     """
 
     name: str
     ignored: tuple[str, ...] = ()
+    voice: str = "Bing"
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,4 +54,5 @@ def routes_for(model: ModelSpec, prompt: Prompt | None = None) -> tuple[Route, .
 
 def served_by(conversation: Conversation) -> ServedBy:
     """The back end that a conversation was opened over, as callers are told."""
-    return ServedBy(BACK_ENDS[conversation.back_end].shown)
+    back_end = BACK_ENDS[conversation.back_end]
+    return ServedBy(back_end.shown, voice=back_end.voice.name)
