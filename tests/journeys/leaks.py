@@ -88,7 +88,7 @@ class Watched:
             "TOKEN_COMMANDS": self._commands(),
         }  # fmt: skip
         self._part = Part(
-            "serve", [sys.executable, "manage.py", "serve"], self._environment, folder / "log", folder.name
+            "serve", [sys.executable, "manage.py", "serve"], self._environment, folder / "log", str(folder)
         )
         self._admin = self._client()
         self._api = self._client()
