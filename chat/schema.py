@@ -13,9 +13,8 @@ from rest_framework import serializers
 from bingproject.contracts import OPENAI, TWO_CALL
 from bingproject.description import ANSWER_HEADERS, ANYWHERE, WITH_KEY, documented, header, json_or_form, responses
 from chat.openai_format import MAX_CHOICES
-from chat.protocol.catalogue import MODELS
 from chat.serializers import (
-    DEFAULT_MODEL,
+    MODEL_SCHEMA,
     TEXT_PATTERN,
     AskSerializer,
     CreateConversationSerializer,
@@ -179,6 +178,8 @@ TEXT_PART = {
     "required": ["type", "text"],
     "properties": {"type": {"type": "string", "enum": ["text"]}, "text": TEXT},
 }
+_BASE64 = "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)"
+IMAGE_PATTERN = rf"^(?:https?://[^\u0000\s]+|data:image/[a-z0-9.+-]{{1,40}};base64,{_BASE64})$"
 IMAGE_PART = {
     "type": "object",
     "required": ["type", "image_url"],
@@ -188,7 +189,11 @@ IMAGE_PART = {
             "type": "object",
             "required": ["url"],
             "properties": {
-                "url": {"type": "string", "pattern": "^https?://[^\\u0000\\s]+$"},
+                "url": {
+                    "type": "string",
+                    "pattern": IMAGE_PATTERN,
+                    "description": "A data URL in base64. Bing alone takes an address too, which it fetches itself.",
+                },
                 "detail": inert("string"),
             },
         },
@@ -207,20 +212,14 @@ def message(*roles: str, content: dict[str, Any]) -> dict[str, Any]:
 
 
 WORDS = {"anyOf": [TEXT, PARTS]}
-USER_CONTENT = {
-    "anyOf": [
-        TEXT,
-        {"type": "array", "minItems": 1, "items": TEXT_PART},
-        {"type": "array", "minItems": 1, "maxItems": 1, "items": IMAGE_PART},
-    ]
-}
+USER_CONTENT = {"anyOf": [TEXT, {"type": "array", "minItems": 1, "items": {"anyOf": [TEXT_PART, IMAGE_PART]}}]}
 WHOLE_NUMBER = {"type": "integer", "minimum": 1}
 # In which order messages may come no schema can say: the last one must be from user or tool.
 COMPLETION_BODY = {
     "type": "object",
     "required": ["model", "messages"],
     "properties": {
-        "model": {"type": "string", "enum": list(MODELS), "example": DEFAULT_MODEL},
+        "model": MODEL_SCHEMA,
         "messages": {
             "type": "array",
             "minItems": 1,
@@ -234,7 +233,7 @@ COMPLETION_BODY = {
         },
         "stream": optional({"type": "boolean"}),
         "stream_options": optional({"type": "object", "properties": {"include_usage": optional({"type": "boolean"})}}),
-        "n": optional(WHOLE_NUMBER | {"maximum": MAX_CHOICES, "description": "One with `stream`."}),
+        "n": optional(WHOLE_NUMBER | {"maximum": MAX_CHOICES, "description": "1 with `stream` or `conversation_id`."}),
         "stop": optional({"anyOf": [TEXT, {"type": "array", "maxItems": 4, "items": TEXT}]}),
         "max_tokens": optional(WHOLE_NUMBER),
         "max_completion_tokens": optional(WHOLE_NUMBER),

@@ -19,7 +19,14 @@ USER_ID_CHARACTERS = 100
 MAX_DIGITS = 9
 # Something to see, and no U+0000, which no database can carry.
 TEXT_PATTERN = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
-MODEL_SCHEMA = {"type": "string", "enum": list(MODELS), "example": DEFAULT_MODEL}
+# Not these alone: M365_TONES names more, and letters may be of any case. `GET /v1/models` lists what there is.
+MODEL_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": "string", "enum": list(MODELS)},
+        {"type": "string", "minLength": 1, "pattern": TEXT_PATTERN},
+    ],
+    "example": DEFAULT_MODEL,
+}
 
 
 @extend_schema_field({"type": "string", "minLength": 1, "pattern": TEXT_PATTERN})

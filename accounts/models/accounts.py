@@ -255,6 +255,14 @@ class Account(models.Model):
             session_ig=self.session_ig, sealed_jar=self.sealed_jar, session_at=now
         )
 
+    def add_to_jar(self, set_cookies: dict[str, str]) -> None:
+        """Keep what Bing has set outside an image session, which stays as whoever renewed it last has left it."""
+        with transaction.atomic():
+            row = Account.objects.select_for_update().filter(pk=self.pk, cookies_at=self.cookies_at)
+            self.sealed_jar = row.values_list("sealed_jar", flat=True).first() or self.sealed_jar
+            self.sealed_jar = seal(json.dumps(self.jar | set_cookies))
+            row.update(sealed_jar=self.sealed_jar)
+
 
 class AccountCapabilityQuerySet(models.QuerySet["AccountCapability"]):
     """Which accounts may be given work."""

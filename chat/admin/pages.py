@@ -211,6 +211,7 @@ STATE_LABELS = {
     TurnState.REFUSED: "warning",
     TurnState.FAILED: "danger",
     TurnState.LEFT: "default",
+    TurnState.CUT: "success",
 }
 
 
@@ -221,7 +222,7 @@ def show(turn: Turn) -> dict[str, Any]:
         "turn": turn,
         "sources": links,
         "has_texts": bool(turn.prompt or turn.answer),
-        "colour": STATE_LABELS.get(TurnState(turn.state), "default"),
+        "colour": STATE_LABELS[TurnState(turn.state)],
         "first_text_seconds": seconds_between(turn.started_at, turn.first_text_at),
         "seconds": seconds_between(turn.started_at, turn.finished_at),
     }

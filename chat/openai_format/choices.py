@@ -29,8 +29,8 @@ from chat.protocol.events import (
     TextDelta,
 )
 
-# Bing sometimes ends a conversation without a word; an answer is never empty.
-REFUSAL_TEXT = "Bing declined to answer this message."
+# Some refusals come without a word; an answer is never empty.
+REFUSAL_TEXT = "{} declined to answer this message."
 
 
 class Choice:
@@ -54,6 +54,7 @@ class Choice:
         self._found: list[Source] = []
         self._citations: tuple[Source, ...] = ()
         self._is_refused = False
+        self._voice = "Bing"  # until it is said who answers
         self.suggestions: tuple[str, ...] = ()
         self.served_by: str | None = None
 
@@ -77,8 +78,11 @@ class Choice:
         return strip_extras(self.content) if self.is_full else None
 
     def told_answer(self) -> str | None:
-        """The answer as the caller's next request will repeat it, where pictures stand in it; else None."""
-        return strip_extras(self.content) if self._images else None
+        """The answer as the caller's next request will repeat it, where that is not the end's text; else None.
+
+        Pictures stand in it then, or it is a refusal: the end has no text of one that came before any.
+        """
+        return strip_extras(self.content) if self._images or self._is_refused else None
 
     @property
     def reasoning(self) -> str:
@@ -94,8 +98,8 @@ class Choice:
                 self._reasoning.append(text)
             case ImageMade(url, alt):
                 return self._draw(Source(alt, url))
-            case ServedBy(name):
-                self.served_by = name
+            case ServedBy(name, voice=voice):
+                self.served_by, self._voice = name, voice
             case Sources(query, items):
                 return self._search(query, items)
             case Citations(items):
@@ -145,7 +149,8 @@ class Choice:
 
     def _refuse(self, event: Refused) -> str:
         self._is_refused = True
-        return self._show(self._cutter.flush() if event.after_text else event.text or REFUSAL_TEXT)
+        words = event.text or REFUSAL_TEXT.format(self._voice)
+        return self._show(self._cutter.flush() if event.after_text else words)
 
     def _finish(self, event: Finished) -> str:
         if event.text != event.streamed and not self._is_streamed and not self._is_refused:

@@ -56,25 +56,26 @@ def parse_messages(messages: Any) -> Prompt:
     read = [_message(message, f"messages[{index}]", tool_names) for index, message in enumerate(messages)]
     if read[-1].role != "user":
         raise _invalid("The last message must be from user or tool.", f"messages[{len(read) - 1}].role")
-    system = _BLANK_LINE.join(message.content.text for message in read if message.role == "system")
+    system = [message.content for message in read if message.role == "system"]
     spoken = [message for message in read if message.role != "system"]
     # The last message is the user's, so something always follows the last answer.
     first_new = max((place for place, message in enumerate(spoken, 1) if message.role == "assistant"), default=0)
     return _prompt(system, spoken[:first_new], spoken[first_new:])
 
 
-def _prompt(system: str, past: list[_Message], new: list[_Message]) -> Prompt:
+def _prompt(system: list[_Content], past: list[_Message], new: list[_Message]) -> Prompt:
     images = tuple(_load(image, message.place) for message in new for image in message.content.images)
     if not images and not any(message.content.trimmed for message in new):
         raise _invalid("The last message must not be blank.", f"{new[-1].place}.content")
     lead = tuple(message.content.text for message in new[:-1] if message.content.trimmed)
     return Prompt(
-        system=system,
+        system=_BLANK_LINE.join(content.text for content in system),
         history=_history(past),
         newest=new[-1].content.text,
         images=images,
         lead=lead,
         told=_told([message.content for message in new]),
+        told_system=_told(system),
     )
 
 

@@ -189,6 +189,8 @@ def _choice_count(body: Mapping[str, Any], *, is_stream: bool) -> int:
         raise _invalid("n", f"an integer from 1 to {MAX_CHOICES}")
     if is_stream and count > 1:
         raise _unsupported("n", "A stream has one choice. Leave n out, or ask without stream.")
+    if body.get("conversation_id") is not None and count > 1:
+        raise _unsupported("n", "In a named conversation a question is asked once. Leave n or conversation_id out.")
     return count
 
 

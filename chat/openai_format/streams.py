@@ -64,7 +64,6 @@ class Stream:
             return self._chunk({"reasoning_content": event.text})
         if isinstance(event, ServedBy):
             self._share(event.name)
-            return b""
         text = self._choice.add(event)
         lines = self._text_head + _json(text) + self._text_tail if text else b""
         if isinstance(event, Finished) or self._choice.is_full:
@@ -77,7 +76,7 @@ class Stream:
         return self._choice.cut_answer()
 
     def told_answer(self) -> str | None:
-        """The answer with the pictures in it; None without any."""
+        """The answer with the pictures in it, or what a refusal was shown as; None for any other."""
         return self._choice.told_answer()
 
     def error(self, body: dict[str, Any]) -> bytes:

@@ -38,7 +38,8 @@ class Prompt:
     """One turn of a caller: the system prompt, what was said before, and the newest words.
 
     Shape: `lead` are messages since the last answer that stand before the newest one. `told` is `question` the way a
-    history will tell it (trimmed, pictures marked); "" when that is just the trimmed question.
+    history will tell it (trimmed, pictures marked); "" when that is just the trimmed question. `told_system` likewise
+    of `system`, which goes out as it came.
     """
 
     system: str
@@ -47,6 +48,12 @@ class Prompt:
     images: tuple[PromptImage, ...] = ()
     lead: tuple[str, ...] = ()
     told: str = ""
+    told_system: str = ""
+
+    @property
+    def key_system(self) -> str:
+        """The system prompt that a chat is known by, however its messages and parts were wrapped."""
+        return self.told_system or self.system
 
     @property
     def question(self) -> str:
@@ -70,11 +77,12 @@ class Source:
 class ServedBy:
     """Which back end answers, as callers are told; the services say so first, and again when another one takes over.
 
-    Shape: `ignored` names what was asked for and this one cannot do.
+    Shape: `ignored` names what was asked for and this one cannot do; `voice` is its name where it is spoken of.
     """
 
     name: str
     ignored: tuple[str, ...] = ()
+    voice: str = "Bing"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from bingproject.errors import MESSAGES, OWNER, ServiceError, UnexpectedResponse
 from bingproject.response_headers import parse_retry_after
 
 _DETAIL_CHARACTERS = 500
-# The tree's words for these speak of tasks; a chat's caller sends a message again.
+# The tree's words for these speak of tasks and creations; a chat's caller sends a message again.
 _CHAT_MESSAGES = {
+    "too_many_running": "Bing's accounts here are all busy. Send the message again after the time in Retry-After.",
     "upstream_interrupted": "Bing stopped answering before the answer was complete. Send the message again.",
     "timeout": "Bing did not answer in time. Send the message again.",
 }

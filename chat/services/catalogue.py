@@ -74,4 +74,5 @@ def _able(routes: Iterable[Route], check: Callable[[Route], None]) -> tuple[Rout
 
 def served_by(conversation: Conversation) -> ServedBy:
     """The back end that a conversation was opened over, as callers are told."""
-    return ServedBy(BACK_ENDS[conversation.back_end].shown)
+    back_end = BACK_ENDS[conversation.back_end]
+    return ServedBy(back_end.shown, voice=back_end.voice.name)

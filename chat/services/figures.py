@@ -12,13 +12,13 @@ from bingproject.rates import Course, Source, read_courses
 from chat.models import Turn, TurnState
 
 _OUTCOME = (
-    f"CASE state WHEN '{TurnState.FINISHED}' THEN 'made' WHEN '{TurnState.REFUSED}' THEN 'refused' "
-    f"WHEN '{TurnState.FAILED}' THEN 'failed' ELSE '' END"
+    f"CASE WHEN state IN ('{TurnState.FINISHED}', '{TurnState.CUT}') THEN 'made' "
+    f"WHEN state = '{TurnState.REFUSED}' THEN 'refused' WHEN state = '{TurnState.FAILED}' THEN 'failed' ELSE '' END"
 )
 
 
 def read_turns(now: datetime) -> Course:
-    """How turns went within the last day; those whose caller left count for nothing."""
+    """How turns went within the last day; a cut one was answered, one whose caller left counts for nothing."""
     longest = timedelta(seconds=settings.CHAT_TURN_SECONDS + 60)
     courses = read_courses(Source("chat_turn", "'chat'", _OUTCOME, "started_at", "finished_at", longest), now)
     return courses.get("chat", Course())

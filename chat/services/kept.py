@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from contextvars import Context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,7 +29,8 @@ logger = logging.getLogger(__name__)
 KEPT_HOURS = 24
 LOOK_SECONDS = 0.2
 ALIVE_SECONDS, RENEW_SECONDS = 30.0, 10.0
-_running: set[asyncio.Task[Any]] = set()
+# What this process is at: who asks the same meanwhile has the same outcome, failures with all they say.
+_running: dict[KeptKey, asyncio.Task[Answered | None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +63,34 @@ async def answer_once(
 ) -> Answered:
     """Produce the answer, or hand out the one that was or is being produced for the same request.
 
-    Raises: InvalidRequestError (`idempotency_mismatch`); SubmitOutcomeUnknownError when the process that ran it died.
+    Raises: what `produce` raises, also to those who joined; InvalidRequestError (`idempotency_mismatch`). Of another
+    process's turn: SubmitOutcomeUnknownError when that died, UpstreamTimeoutError when it ended without an answer.
     """
-    row = await sync_to_async(_begin)(key, timezone.now())
-    if row is None:
-        return await asyncio.shield(_start(key, produce, renew_seconds))  # the caller may leave; the turn goes on
-    return await _wait(key)
+    running = _running.get(key)
+    # The caller may leave, and the turn goes on. Also while its row is being written: the thread finishes that in any
+    # case, and a row without a turn would be taken for one whose process died.
+    answered = await asyncio.shield(running or _start(key, produce, renew_seconds))
+    if answered is None:
+        return await _wait(key)
+    return replace(answered, is_replayed=True) if running else answered
 
 
-def _start(key: KeptKey, produce: Callable[[], Awaitable[Answered]], renew_seconds: float) -> asyncio.Task[Answered]:
+def _start(
+    key: KeptKey, produce: Callable[[], Awaitable[Answered]], renew_seconds: float
+) -> asyncio.Task[Answered | None]:
     """In a context of its own: that of the request leads to its thread, which is not to be had after its end."""
     context = Context()
     context.run(request_id.current.set, request_id.current.get())
     task = asyncio.get_running_loop().create_task(_run(key, produce, renew_seconds), context=context)
-    _running.add(task)
-    task.add_done_callback(_running.discard)
+    _running[key] = task
+    task.add_done_callback(lambda _task: _running.pop(key))
     return task
 
 
-async def _run(key: KeptKey, produce: Callable[[], Awaitable[Answered]], renew_seconds: float) -> Answered:
-    await sync_to_async(close_old_connections)()  # no request ends in this thread, after which it would be done
+async def _run(key: KeptKey, produce: Callable[[], Awaitable[Answered]], renew_seconds: float) -> Answered | None:
+    """The answer once it is produced and kept; None when an earlier request has the key."""
+    if not await sync_to_async(_begin)(key, timezone.now()):
+        return None
     staying = asyncio.create_task(_stay_alive(key, renew_seconds))
     try:
         answered = await produce()
@@ -121,8 +130,12 @@ async def _wait(key: KeptKey) -> Answered:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def _begin(key: KeptKey, now: datetime) -> KeptAnswer | None:
-    """The row of an earlier request with this key; None when this one is the first, whose row is made."""
+def _begin(key: KeptKey, now: datetime) -> bool:
+    """Whether this is the first request with its key; then it has a row now.
+
+    Raises: InvalidRequestError (`idempotency_mismatch`).
+    """
+    close_old_connections()  # no request ends in this thread, after which it would be done
     _rows(key).filter(created_at__lt=now - timedelta(hours=KEPT_HOURS)).delete()
     try:
         with transaction.atomic():
@@ -135,11 +148,10 @@ def _begin(key: KeptKey, now: datetime) -> KeptAnswer | None:
                 created_at=now,
             )
     except IntegrityError:
-        row = _rows(key).get()
-        if row.body_hash != key.body_hash:
+        if _rows(key).get().body_hash != key.body_hash:
             raise InvalidRequestError(code="idempotency_mismatch", param="Idempotency-Key") from None
-        return row
-    return None
+        return False
+    return True
 
 
 def _rows(key: KeptKey) -> models.QuerySet[KeptAnswer]:

@@ -109,7 +109,7 @@ def _claim_or_insert(request: TurnRequest, claim: str) -> HeldTurn:
     """One conversation per continued history: of two callers with the same one the second gets a new one."""
     now = timezone.now()
     if request.prompt.history:
-        key = hash_history(request.holder, request.model.id, request.prompt.system, request.prompt.history)
+        key = hash_history(request.holder, request.model.id, request.prompt.key_system, request.prompt.history)
         for row in Conversation.objects.continuing(key, request.holder, request.model.id, now):
             with _writing():
                 if row.take(claim, now):
@@ -244,7 +244,11 @@ def _conversation_changes(held: HeldTurn, outcome: Outcome, now: datetime) -> di
     if row.sealed_credentials != held.sealed_before:
         # Not otherwise: they may have been sealed anew since they were read.
         changes["sealed_credentials"] = row.sealed_credentials
+    system = request.prompt.system if settings.CHAT_STORE_TEXT and is_answered and request.conversation else ""
+    if system and (held.opened_count or not row.sealed_system):
+        # Opened by name, it had none yet; and what a rebuilt end was told last is what the next one is told.
+        changes["sealed_system"] = seal(system)
     if is_answered and request.conversation is None:
         said = request.prompt.after(outcome.told)
-        changes["history_key"] = hash_history(request.holder, request.model.id, request.prompt.system, said)
+        changes["history_key"] = hash_history(request.holder, request.model.id, request.prompt.key_system, said)
     return changes

@@ -227,7 +227,7 @@ class _Turn:
         """Who answers, and what of the wishes they cannot meet."""
         back_end = self._held.back_end
         is_unmet = not self._request.model.has_search and not back_end.can_stay_offline
-        return ServedBy(back_end.shown, (OFFLINE,) if is_unmet else ())
+        return ServedBy(back_end.shown, (OFFLINE,) if is_unmet else (), back_end.voice.name)
 
     def _meaning(self, failure: ServiceError | client.UpgradeRefusedError) -> ServiceError:
         """What a failed attempt says of account and server."""

@@ -18,6 +18,14 @@ ROUTES = {
     ("/chatgpt", "post"), ("/create_conversation", "post"),
 }  # fmt: skip
 HELLO = [{"role": "user", "content": "hello"}]
+PICTURE = "data:image/png;base64,iVBORw0KGg=="
+
+
+def parts(text: str = "", **urls: str) -> dict[str, Any]:
+    """A message of parts: a text if any, and pictures by their addresses."""
+    content = [{"type": "text", "text": text}] if text else []
+    images = [{"type": "image_url", "image_url": {"url": url}} for url in urls.values()]
+    return {"messages": [{"role": "user", "content": [*content, *images]}]}
 
 
 @pytest.fixture(scope="module")
@@ -82,12 +90,24 @@ def test_every_ignored_field_is_described() -> None:
         {"logprobs": True},
         {"modalities": ["audio"]},
         {"messages": []},
-        {"messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]},
-        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x/y"}}]}]},
-        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "ftp://x/y"}}]}]},
+        parts(),
+        parts("hi"),
+        parts("", image="https://x/y"),
+        parts("", image="ftp://x/y"),
+        parts("", image=PICTURE),
+        parts("what is it?", image=PICTURE),
+        parts("and these?", image=PICTURE, more=PICTURE.replace("png", "jpeg")),
+        parts("what is it?", image="https://x/y", more=PICTURE),
+        parts("what is it?", image=PICTURE[:-1]),
+        parts("what is it?", image=PICTURE + "!"),
+        parts("what is it?", image="data:image/png;base64,"),
+        parts("what is it?", image="data:text/plain;base64,eA=="),
         {"messages": [{"role": "king", "content": "x"}]},
         {"messages": [{"role": "user", "content": " "}]},
         {"model": ""},
+        {"model": " "},
+        {"model": "m365-gpt-5-2-quick"},
+        {"model": "Creative"},
         {"conversation_id": " "},
     ],
 )

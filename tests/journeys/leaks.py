@@ -7,6 +7,7 @@ import re
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,8 @@ import httpx
 from cryptography.fernet import Fernet
 from selectolax.lexbor import LexborHTMLParser
 
-from bingproject.sandbox.chathub_state import make_token
+from bingproject.sandbox.chathub_state import make_token as make_bings_token
+from bingproject.sandbox.tokens import LIFE_SECONDS, make_token
 from tests.bingproject.authenticators import code_of
 from tests.receivers import Post, Webhook, serving
 from tests.rig.parts import ROOT, Part, inherited_environment
@@ -82,9 +84,11 @@ class Watched:
             "EMAIL_URL": f"smtp://server:{self.secret('mail password')}@127.0.0.1:{post.port}/?from=s@example.org",
             "ALERT_EMAIL": "operator@example.org",
             "CHAT_FIRST_RECORD_SECONDS": "3", "CHAT_GAP_SECONDS": "3", "IMAGE_WAIT_SECONDS": "20",
+            "CHAT_ROUTES": "*=bing",  # what fails there fails for good: the others have questions of their own
+            "TOKEN_COMMANDS": self._commands(),
         }  # fmt: skip
         self._part = Part(
-            "serve", [sys.executable, "manage.py", "serve"], self._environment, folder / "log", folder.name
+            "serve", [sys.executable, "manage.py", "serve"], self._environment, folder / "log", str(folder)
         )
         self._admin = self._client()
         self._api = self._client()
@@ -92,6 +96,21 @@ class Watched:
     def secret(self, name: str, text: str = "") -> str:
         """A marked secret of this name."""
         return self.secrets.setdefault(name, text or f"mark{secrets.token_hex(12)}")
+
+    def token(self, name: str, service: str, account: str) -> str:
+        """A marked token of this name, which the sandbox takes for an hour as this account's."""
+        text = self.secret(name, make_token(service, account, time.time() + LIFE_SECONDS))
+        self.secret(f"{name}, its claims", text.split(".")[1])
+        return text
+
+    def _commands(self) -> str:
+        """Programs for TOKEN_COMMANDS, started with a secret: `good` prints a token, `bad` what is none."""
+        printed = {"good": self.token("printed token", "m365", "dora"), "bad": self.secret("printed rubbish")}
+        argument = self.secret("program's argument")
+        for name, text in printed.items():
+            (self._folder / name).write_text(f"#!/bin/sh\necho {text}\n")
+            (self._folder / name).chmod(0o700)
+        return ";".join(f"{name}={self._folder / name} --password {argument}" for name in printed)
 
     # --- the server ---
 
@@ -149,7 +168,7 @@ class Watched:
         """Those of the conversations that Bing has opened; how many."""
         opened = httpx.get(f"{self._sandbox}/_sandbox/state").json()["chat"]["conversations"]
         for number, conversation in enumerate(opened):
-            self.secret(f"Bing's token {number}", make_token(conversation["id"], 0))
+            self.secret(f"Bing's token {number}", make_bings_token(conversation["id"], 0))
         return len(opened)
 
     # --- the operator ---
@@ -184,7 +203,7 @@ class Watched:
         return {name: value for name, value in fields.items() if name not in ("q", "s", "_save", "step")}
 
     def add_account(self, name: str, pasted: str, **fields: str) -> None:
-        """Paste cookies for a new account."""
+        """Paste cookies, or a token, for a new account."""
         path = "/admin/accounts/account/add/"
         self.send(path, **(self.filled(path) | {"name": name, "new_cookies": pasted, "is_enabled": "on"} | fields))
 

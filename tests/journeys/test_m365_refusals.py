@@ -69,10 +69,10 @@ def test_silence(m365_scene: ChatScene, settings: Settings, subtests: pytest.Sub
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_a_refusal_is_an_answer(m365_scene: ChatScene, stream: bool) -> None:
-    """Row 15: 200 with content_filter; nothing is tried again, nobody blamed."""
+    """Row 15: 200 with content_filter, in the name of who refuses; nothing is tried again, nobody blamed."""
     asked = m365_scene.ask("disengaged-only", stream=stream)
     assert (asked.status, asked.finish_reason, asked.error) == (200, "content_filter", None)
-    assert asked.content
+    assert asked.content == "Microsoft 365 Copilot declined to answer this message."
     m365_scene.check_tries(Row("", "", ""), asked)
     m365_scene.check_rest(asked)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.accounts.pastes import AGENT, curl
 from tests.journeys.leaks import FORMATS, Leaks, Watched, marks, serving_watched
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are found in /proc")
@@ -41,11 +42,27 @@ def operate(server: Watched) -> str:
     proxy = f"http://name:{server.secret('proxy password')}@127.0.0.1:9"
     server.add_account("carl", f"_U={server.secret('cookie behind a proxy')}", proxy=proxy)
     server.change_account("carl", proxy=f"nonsense://name:{server.secret('bad proxy password')}@")
+    give_tokens(server)
     server.act("accounts/account", "check_now")
     server.wait_for_account("anna", "ok")
     server.wait_for_account("bert", "expired")
+    server.wait_for_account("cora", "ok")
+    server.wait_for_account("curt", "expired")
     server.add_user("alice")
     return server.issue_key()
+
+
+def give_tokens(server: Watched) -> None:
+    """Accounts of the two Copilots, right and wrong: by a copied request, by a token alone, by programs."""
+    cookies = f"cf_clearance={server.secret('clearance')}; MUID=1"
+    server.add_account("cora", curl(server.token("Copilot's token", "copilot", "cora"), cookies), kind="copilot")
+    server.change_account("cora", new_cookies=server.token("another service's token", "m365", "cora"))
+    server.add_account(
+        "curt", server.token("refused token", "copilot", "expired-curt"), kind="copilot", user_agent=AGENT
+    )
+    licence = {"kind": "m365", "tier": "individual"}
+    server.add_account("dora", server.token("token to renew", "m365", "expired-dora"), **licence, token_command="good")
+    server.add_account("dave", "", **licence, token_command="bad")
 
 
 def ask(server: Watched, key: str) -> None:
@@ -78,10 +95,27 @@ def ask(server: Watched, key: str) -> None:
     server.api("POST", "/create/image", stranger, content=b"{")
 
 
+def ask_the_others(server: Watched, key: str) -> None:
+    """The two Copilots: whole, streamed, with a picture, refused; over a token to be renewed, and by a probe."""
+    pictured = [{"type": "text", "text": "What is this?"}, PICTURE]
+    asked = (("Why are there tides?", 200), (pictured, 200), ("Why? sandbox:unknown-result", 502))
+    for model, questions in (("m365", asked), ("copilot", (*asked[:1], ("Why? sandbox:challenge", 503)))):
+        for content, status in questions:
+            for stream in (False, True):
+                body = {"model": model, "stream": stream, "messages": [{"role": "user", "content": content}]}
+                answer = server.api("POST", "/v1/chat/completions", key, json=body)
+                assert answer.status_code == status, answer.text
+    server.wait_for_account("dave", "expired")
+    server.wait_for_account("cora", "challenged")
+    for name in ("cora", "dora"):
+        server.run("probe", "--account", name)
+
+
 def test_no_secret_is_found_anywhere(server: Watched) -> None:
     """Every flow, every page, the log, the alerts and the files: nothing but what is meant to be shown once."""
     key = operate(server)
     ask(server, key)
+    ask_the_others(server, key)
     recovery = server.set_up_second_factor()
     server.tell_alerts()
     server.open_every_page()
@@ -98,6 +132,9 @@ def test_no_secret_is_found_anywhere(server: Watched) -> None:
     assert len(server.answers) > 100 and len(server.told) >= 2
     assert re.search(r"gAAAA", server.files()[0][1].decode("latin-1"))
     assert b"API key is missing or not valid" in server.log
+    assert b"The token command printed no usable token" in server.log
+    probes = [content for where, content in server.answers if where == "manage.py probe"]
+    assert len(probes) == 2 and all(b"Answered: " in content for content in probes)
 
 
 @pytest.mark.parametrize("place", [b"x%sx", b"%%22%s", b'"name": "%s"'])

@@ -8,6 +8,7 @@ from chat.protocol.copilot.refusals import COPILOT
 from chat.protocol.copilot.reply import Reply
 from chat.protocol.copilot.session import (
     HANDSHAKE_SECONDS,
+    MANNERS,
     Identity,
     Manner,
     build_conversation_request,
@@ -27,6 +28,7 @@ __all__ = [
     "COPILOT",
     "HANDSHAKE_SECONDS",
     "IMAGE_TYPES",
+    "MANNERS",
     "MODES",
     "Identity",
     "Manner",

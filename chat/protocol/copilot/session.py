@@ -6,7 +6,7 @@ Source: docs/wire/copilot.md, sections 1 to 3.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -33,6 +33,7 @@ _HEADERS = {"Accept": "application/json", "Origin": ORIGIN}
 
 # How the calls beside the socket prove who asks. Sources disagree: some send the token and some are refused with it.
 Manner = Literal["bearer", "cookies"]
+MANNERS: tuple[Manner, ...] = ("bearer", "cookies")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,13 @@ class Identity:
     identity_type: str = ""
 
 
-def next_manner(manner: Manner, error: ServiceError) -> Manner | None:
-    """The manner to try a call once more with after this failure; None when there is no other."""
-    return "cookies" if manner == "bearer" and error.code == "cookie_expired" else None
+def next_manner(refused: Collection[Manner], error: ServiceError) -> Manner | None:
+    """The manner to try a call once more with when these were refused, the last of them by this error; None for none.
+
+    Whichever was tried first: a token that is good does not end because the cookies beside it did.
+    """
+    left = [manner for manner in MANNERS if manner not in refused]
+    return left[0] if left and error.code == "cookie_expired" else None
 
 
 def build_conversation_request(identity: Identity, manner: Manner = "bearer") -> HttpRequest:

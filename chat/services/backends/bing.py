@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.utils import timezone
 
 from accounts.models import Account, Capability
 from bingproject.doors import nearest_door
@@ -53,7 +52,7 @@ class Bing:
             credentials = sydney.parse_create_response(answer.status, answer.headers, answer.text)
             fresh = jar_cookies(http)
         if not fresh.items() <= account.jar.items():
-            await sync_to_async(account.save_session)(account.session_ig, fresh, timezone.now())
+            await sync_to_async(account.add_to_jar)(fresh)
         return dataclasses.asdict(credentials)
 
     async def upload(self, account: Account, prompt: Prompt, credentials: dict[str, str]) -> tuple[UploadedImage, ...]:

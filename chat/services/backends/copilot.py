@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TypeVar
 
 from django.conf import settings
@@ -18,7 +19,7 @@ from chat import client
 from chat.protocol import copilot
 from chat.protocol.catalogue import LIMIT_CHARACTERS
 from chat.protocol.copilot import COPILOT as VOICE
-from chat.protocol.copilot import Identity, Manner
+from chat.protocol.copilot import MANNERS, Identity, Manner
 from chat.protocol.events import Dialect, Prompt
 from chat.protocol.pictures import check_pictures
 from chat.protocol.requests import HttpRequest
@@ -39,8 +40,9 @@ class Copilot:
     max_turns = conversation_seconds = math.inf
 
     def __init__(self) -> None:
-        # How each account's calls are let in, once one of the two ways has been refused.
-        self._manners: dict[int, Manner] = {}
+        # How each account's calls are let in, with the credentials of which moment, once one of the two ways has been
+        # refused.
+        self._manners: dict[int, tuple[datetime | None, Manner]] = {}
 
     def check(self, prompt: Prompt) -> None:
         """Too long, or a picture of a kind it does not take."""
@@ -106,23 +108,28 @@ class Copilot:
         build: Callable[[Identity, Manner], HttpRequest],
         parse: Callable[[int, Mapping[str, str], str], Read],
     ) -> Read:
-        """One call as this account; where its token is refused, once more with its cookies alone."""
+        """One call as this account; where one manner is refused, once more in the other."""
         identity = await _identity(account)
-        manner = self._manners.get(account.pk, "bearer")
+        manner, refused = self._manner_of(account), set[Manner]()
         while True:
             answer = await _send(account, build(identity, manner))
             try:
                 read = parse(answer.status, answer.headers, answer.text)
             except ServiceError as error:
-                following = copilot.next_manner(manner, error)
+                refused.add(manner)
+                following = copilot.next_manner(refused, error)
                 if following is None:
-                    self._manners.pop(account.pk, None)
                     raise
                 manner = following
             else:
-                if manner != "bearer":
-                    self._manners[account.pk] = manner
+                if refused:
+                    self._manners[account.pk] = account.cookies_at, manner
                 return read
+
+    def _manner_of(self, account: Account) -> Manner:
+        """The one that was let in last; new credentials begin anew."""
+        given_at, manner = self._manners.get(account.pk, (None, MANNERS[0]))
+        return manner if given_at == account.cookies_at else MANNERS[0]
 
 
 async def renew_token(account: Account) -> bool:

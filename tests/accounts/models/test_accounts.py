@@ -131,6 +131,22 @@ def test_what_bing_sets_is_added_to_the_jar() -> None:
     assert found.session_ig == "B" * 32
 
 
+def test_what_bing_sets_elsewhere_leaves_the_session_alone() -> None:
+    """One that was never opened stays so; one that somebody else has renewed meanwhile, with its cookies, too."""
+    held = make_account("anna")
+    held.add_to_jar({"chat": "1"})
+    found = Account.objects.get(pk=held.pk)
+    assert (found.session_at, found.session_ig, found.jar) == (None, "", {"chat": "1"})
+    found.save_session("B" * 32, {"page": "2"}, timezone.now())
+    held.add_to_jar({"chat": "3"})
+    found = Account.objects.get(pk=held.pk)
+    assert found.session_ig == "B" * 32 and found.session_at is not None
+    assert found.jar == held.jar == {"chat": "3", "page": "2"}
+    found.rotate({"_U": "new-cookie"}, timezone.now())
+    held.add_to_jar({"chat": "4"})
+    assert Account.objects.get(pk=held.pk).jar == {}
+
+
 def test_usable_are_those_that_may_be_given_work() -> None:
     """Disabled, without cookies, signed out, challenged, blocked, switched off or resting ones are not."""
     now = timezone.now()

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from chat.admin.pages import STATE_LABELS
 from chat.models import Conversation, Origin, Turn, TurnState
 from tests import operating
 from tests.chat.turns import make_conversation, make_turn
@@ -111,7 +112,9 @@ def test_the_transcript_is_read_as_a_chat(operator: Client) -> None:
 
 
 def test_a_cut_answer_is_shown_as_far_as_it_went(operator: Client) -> None:
-    """With who cut it."""
+    """With who cut it; an answer all the same, as every state has its colour."""
+    assert STATE_LABELS[TurnState.CUT] == STATE_LABELS[TurnState.FINISHED]
+    assert set(STATE_LABELS) == set(TurnState)
     row = make_conversation()
     make_turn(row, prompt="count to ten", answer="one, two", state=TurnState.CUT)
     text = page(operator, "chat_conversation_change", row.pk)

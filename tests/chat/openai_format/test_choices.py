@@ -131,12 +131,20 @@ def test_cuts_end_an_answer(cut: Cut, content: str, reason: str, is_full: bool) 
     assert choice.content.endswith("Why?") is not is_full
 
 
-@pytest.mark.parametrize(("text", "content"), [("Sorry.", "Sorry."), ("", REFUSAL_TEXT)])
+@pytest.mark.parametrize(("text", "content"), [("Sorry.", "Sorry."), ("", REFUSAL_TEXT.format("Bing"))])
 def test_a_refusal_before_text_is_its_words(text: str, content: str) -> None:
     """Bing's own, or ours when it has none; no sources, and never an empty answer."""
     events = (Sources("q", (A,)), Refused(text, "disengaged", after_text=False), Finished("", "", retire=True))
     choice, _ = gather(events)
     assert (choice.content, choice.finish_reason, choice.annotations()) == (content, "content_filter", [])
+    assert choice.told_answer() == content
+
+
+def test_a_refusal_without_words_names_who_refused() -> None:
+    """The back end that answered last, in its own name."""
+    events = (ServedBy("bing-sydney"), ServedBy("m365", voice="Microsoft 365 Copilot"))
+    choice, shown = gather((*events, Refused("", "disengaged", after_text=False)))
+    assert shown == choice.content == "Microsoft 365 Copilot declined to answer this message."
 
 
 def test_a_refusal_after_text_keeps_the_text() -> None:
@@ -148,6 +156,7 @@ def test_a_refusal_after_text_keeps_the_text() -> None:
     )
     choice, _ = gather(events, Cut(("END",)))
     assert (choice.content, choice.finish_reason) == ("First E", "content_filter")
+    assert choice.told_answer() == "First E"
 
 
 def test_reasoning_and_pictures() -> None:

@@ -39,7 +39,7 @@ def picture(url: Any = "https://ex.test/a.png") -> dict[str, Any]:
 def key(*messages: dict[str, Any]) -> str:
     """The key under which the history before the last message is looked up."""
     prompt = parse_messages([*messages, user("next")])
-    return hash_history("open", "precise", prompt.system, prompt.history)
+    return hash_history("open", "precise", prompt.key_system, prompt.history)
 
 
 def test_one_question() -> None:
@@ -53,7 +53,7 @@ def test_system_and_developer_are_joined() -> None:
     messages = [{"role": "system", "content": " One. "}, user("a"), assistant("b"),
                 {"role": "developer", "content": [text("Two."), text("Three.")]}, user("c")]  # fmt: skip
     prompt = parse_messages(messages)
-    assert prompt.system == " One. \n\nTwo.\nThree."
+    assert (prompt.system, prompt.key_system) == (" One. \n\nTwo.\nThree.", "One.\n\nTwo.\nThree.")
     assert (prompt.history, prompt.newest) == ((Said("user", "a"), Said("assistant", "b")), "c")
 
 
@@ -86,11 +86,16 @@ def test_a_history_is_known_however_clients_wrap_it() -> None:
     """Trimmed, as parts, as several system messages, with our own extras: the same key as what was stored."""
     system = [{"role": "system", "content": "One."}, {"role": "system", "content": "Two."}]
     prompt = parse_messages([*system, user(" 2+2?\n")])
-    stored = hash_history("open", "precise", prompt.system, prompt.after("Four.\n"))
+    stored = hash_history("open", "precise", prompt.key_system, prompt.after("Four.\n"))
     extras = write_search("q", [Source("t", "https://ex.test")]) + "Four.\n" + write_suggestions(["Why?"])
     assert stored == key(*system, user("2+2?"), assistant("Four."))
     assert stored == key(*system, user([text("2+2? ")]), assistant([text("Four.")]))
     assert stored == key({"role": "developer", "content": "One.\n\nTwo."}, user(), assistant(extras))
+    spaced: list[dict[str, Any]] = [
+        {"role": "system", "content": [text("One.\n"), text(" ")]},
+        {"role": "developer", "content": " "},
+    ]
+    assert stored == key(*spaced, {"role": "system", "content": " Two. "}, user("2+2?"), assistant("Four."))
     assert stored != key(*system, user("2 + 2?"), assistant("Four."))
     assert stored != key(user("2+2?"), assistant("Four."))
 

@@ -143,6 +143,7 @@ def test_missing_fields_are_named(name: str) -> None:
     ("fields", "param"),
     [
         ({"n": 2, "stream": True}, "n"),
+        ({"n": 2, "conversation_id": "abc"}, "n"),
         ({"tool_choice": "required"}, "tool_choice"),
         ({"tool_choice": {"type": "function", "function": {"name": "f"}}}, "tool_choice"),
         ({"function_call": {"name": "f"}}, "function_call"),

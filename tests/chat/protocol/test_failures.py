@@ -68,6 +68,7 @@ def test_each_back_end_is_named_in_its_failures() -> None:
     assert str(other.fail("throttled", "d")).startswith("Copilot asks to slow down")
     assert str(other.fail("cookie_expired", "d")) == "Paste a new token."
     assert str(other.fail("timeout", "d")).startswith("Copilot did not answer in time")
+    assert str(other.fail("too_many_running", "d")).startswith("Copilot's accounts here are all busy")
     assert str(other.fail("challenge_required", "d", message="Bing it.")) == "Bing it."
     assert str(other.interrupted("d")).startswith("Copilot stopped answering")
     assert "_U" in str(BING.fail("cookie_expired", "d"))

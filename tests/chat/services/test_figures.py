@@ -20,14 +20,14 @@ NOW = timezone.now()
 
 
 def test_turns_are_told_by_how_they_ended() -> None:
-    """A caller who left is nobody's failure; a turn that runs has not ended."""
+    """A caller who cut an answer has one, who left is nobody's failure; a turn that runs has not ended."""
     row = make_conversation()
     begin = NOW - timedelta(seconds=4)
-    for state in (TurnState.FINISHED, TurnState.REFUSED, TurnState.FAILED, TurnState.LEFT):
+    for state in (TurnState.FINISHED, TurnState.REFUSED, TurnState.FAILED, TurnState.LEFT, TurnState.CUT):
         make_turn(row, state=state, started_at=begin, finished_at=NOW)
     make_turn(row, state=TurnState.RUNNING, started_at=begin, finished_at=None)
     hour = figures.read_turns(NOW).last_hour
-    assert (hour.made, hour.refused, hour.failed) == (1, 1, 1)
+    assert (hour.made, hour.refused, hour.failed) == (2, 1, 1)
     assert hour.p50 == pytest.approx(4, abs=0.01)
 
 

@@ -26,7 +26,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_turns_of_one_account_come_one_after_the_other(hub: SandboxServer, settings: Settings, kind: str) -> None:
     """In the order in which they were asked; none is refused, and the service never sees two at once."""
     settings.CHAT_FIRST_RECORD_SECONDS = 20.0
-    set_capability(make_token_account(kind), kind, per_minute=None)
+    account = make_token_account(kind)
+    set_capability(account, kind, per_minute=None)
     ended: list[int] = []
 
     async def one(number: int) -> None:
@@ -41,6 +42,7 @@ def test_turns_of_one_account_come_one_after_the_other(hub: SandboxServer, setti
     chat = getattr(hub.state, kind)
     assert ended == list(range(6))
     assert [turn.text[:8] for turn in chat.turns] == [f"number {number}" for number in range(6)]
+    assert chat.max_in_flight == {account.name: 1}  # with up to four the service objects to nothing
     assert hub.state.counts.violations == 0
     assert not Lease.objects.exists()
     assert LINE.before(kind) == []

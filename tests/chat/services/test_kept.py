@@ -15,11 +15,12 @@ from django.db import connections
 from django.utils import timezone
 
 from bingproject.errors import (
+    AccountThrottledError,
     InvalidRequestError,
     SubmitOutcomeUnknownError,
     UpstreamTimeoutError,
-    UpstreamUnavailableError,
 )
+from bingproject.seals import seal
 from chat.models import KeptAnswer
 from chat.services.kept import Answered, KeptKey, answer_once
 
@@ -63,6 +64,19 @@ async def begun(work: Work) -> None:
             return
         await asyncio.sleep(0.01)
     pytest.fail("nobody began")
+
+
+def make_row(alive_seconds: float) -> KeptAnswer:
+    """That of a turn that another process began a while ago, and says that it lives for so long."""
+    now = timezone.now()
+    return KeptAnswer.objects.create(
+        holder=KEY.holder,
+        route=KEY.route,
+        key=KEY.key,
+        body_hash=KEY.body_hash,
+        alive_until=now + timedelta(seconds=alive_seconds),
+        created_at=now - timedelta(seconds=40),
+    )
 
 
 def test_the_same_request_gets_the_same_answer() -> None:
@@ -146,20 +160,37 @@ def test_what_was_begun_runs_to_its_end_though_the_caller_leaves() -> None:
     run(story)
 
 
-def test_a_failure_is_not_kept() -> None:
-    """Its caller gets it, whoever waits along is told to try again, and the next one asks anew."""
+def test_a_caller_who_leaves_while_the_key_is_written_down_leaves_no_dead_key() -> None:
+    """The turn is held all the same: whoever comes back gets its answer, and nobody is told that the server stopped."""
 
     async def story() -> None:
-        failing, good = Work(UpstreamUnavailableError()), Work()
+        work = Work()
+        work.may_end.set()
+        asking = asyncio.create_task(answer_once(KEY, work))
+        await asyncio.sleep(0)  # by now a thread is at the row
+        asking.cancel()
+        await asyncio.wait({asking})
+        assert asking.cancelled()
+        assert (await answer_once(KEY, work)).is_replayed
+        assert (work.begun, work.ended) == (1, 1)
+
+    run(story)
+
+
+def test_a_failure_is_not_kept() -> None:
+    """Its caller gets it, whoever waits along gets the same with the time to come again, and the next one asks anew."""
+
+    async def story() -> None:
+        failing, good = Work(AccountThrottledError(retry_after=3600)), Work()
         asking = asyncio.create_task(answer_once(KEY, failing))
         await begun(failing)
         joining = asyncio.create_task(answer_once(KEY, good))
         await asyncio.sleep(0.05)
         failing.may_end.set()
-        with pytest.raises(UpstreamUnavailableError):
-            await asking
-        with pytest.raises(UpstreamTimeoutError):
-            await joining
+        for caller in (asking, joining):
+            with pytest.raises(AccountThrottledError) as failure:
+                await caller
+            assert failure.value.retry_after == 3600
         assert not await KeptAnswer.objects.aexists()
         good.may_end.set()
         assert not (await answer_once(KEY, good)).is_replayed
@@ -167,17 +198,31 @@ def test_a_failure_is_not_kept() -> None:
     run(story)
 
 
+def test_what_another_process_produces_is_waited_for() -> None:
+    """Its answer is handed out; where it ended without one, whoever waited is told to try again."""
+    row = make_row(alive_seconds=30)
+
+    async def story() -> None:
+        work = Work()
+        waiting = asyncio.create_task(answer_once(KEY, work))
+        await asyncio.sleep(0.05)
+        await KeptAnswer.objects.aupdate(status=200, sealed_answer=seal('{"number": 7}'))
+        answered = await waiting
+        assert (answered.body, answered.is_replayed) == ({"number": 7}, True)
+        await KeptAnswer.objects.aupdate(status=None)
+        waiting = asyncio.create_task(answer_once(KEY, work))
+        await asyncio.sleep(0.05)
+        await row.adelete()
+        with pytest.raises(UpstreamTimeoutError):
+            await waiting
+        assert work.begun == 0
+
+    run(story)
+
+
 def test_a_request_whose_process_died_is_not_asked_again() -> None:
     """Nobody knows what became of it: submit_outcome_unknown, at once."""
-    now = timezone.now()
-    KeptAnswer.objects.create(
-        holder=KEY.holder,
-        route=KEY.route,
-        key=KEY.key,
-        body_hash=KEY.body_hash,
-        alive_until=now - timedelta(seconds=1),
-        created_at=now - timedelta(seconds=40),
-    )
+    make_row(alive_seconds=-1)
 
     async def story() -> None:
         work = Work()

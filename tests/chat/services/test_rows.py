@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
 import pytest
@@ -12,10 +13,10 @@ from pytest_django import Settings
 from accounts.models import Capability, Lease
 from bingproject.errors import ConflictError, NotFoundError, ServiceError
 from bingproject.sandbox.server import SandboxServer
-from chat.models import Conversation, Turn, TurnState
+from chat.models import Conversation, Origin, Turn, TurnState
 from chat.protocol.catalogue import find_model
 from chat.protocol.events import Finished, Prompt, PromptImage
-from chat.services import stream_reply
+from chat.services import close_upstream, start_conversation, stream_reply
 from chat.services.records import TurnRequest
 from tests.chat.turns import ask, ask_async, make_conversation, play, said, seen, turns
 from tests.factories import make_account, set_capability
@@ -149,3 +150,29 @@ def test_a_turn_is_written_down_once_with_all_that_it_was(hub: SandboxServer) ->
     assert (row.turn_count, row.create_count, row.account) == (1, 1, account)
     ask("again", said(("tides", end.streamed)))
     assert Conversation.objects.get().turn_count == 2
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_a_named_conversation_remembers_its_system_prompt(
+    hub: SandboxServer, settings: Settings, is_stored: bool
+) -> None:
+    """That of its first turn goes to every rebuilt end, until one is rebuilt with another; never kept without texts."""
+    settings.CHAT_STORE_TEXT = is_stored
+    make_account()
+    row = asyncio.run(start_conversation("open", find_model("balanced"), Origin.CREATED))
+    for system, newest, stored in (
+        ("Be kind.", "one", "Be kind."),
+        ("Be rude.", "two", "Be kind."),
+        ("Be brief.", "three sandbox:cut-after", "Be kind."),
+    ):
+        with contextlib.suppress(ServiceError):
+            ask(newest, system=system, conversation=row)
+        row.refresh_from_db()
+        assert row.system == (stored if is_stored else "")
+    if is_stored:  # the last turn broke off, so another end is opened
+        for system, told in (("", "Be kind."), ("Be rude.", "Be rude."), ("", "Be rude.")):
+            close_upstream(Conversation.objects.all(), timezone.now())
+            ask("again", system=system, conversation=row)
+            row.refresh_from_db()
+            assert told in str(hub.state.chat.turns[-1].system)
+            assert row.system == told

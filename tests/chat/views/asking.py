@@ -39,3 +39,8 @@ def chunks_of(answer: httpx.Response) -> list[Any]:
     assert answer.status_code == 200, answer.text
     lines = [line.removeprefix("data: ") for line in answer.text.split("\n") if line]
     return [line if line == "[DONE]" else json.loads(line) for line in lines]
+
+
+def streamed_of(answer: httpx.Response) -> str:
+    """The text of a stream that ended well."""
+    return "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks_of(answer)[:-1])

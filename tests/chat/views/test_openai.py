@@ -13,7 +13,7 @@ from bingproject.sandbox.server import SandboxServer
 from chat.models import Conversation
 from chat.protocol.catalogue import MODELS
 from tests.chat.turns import play, seen, turns
-from tests.chat.views.asking import ANSWER, HELLO, PATH, ask, chunks_of, content_of, error_of
+from tests.chat.views.asking import ANSWER, HELLO, PATH, ask, chunks_of, content_of, error_of, streamed_of
 from tests.factories import make_account, make_key
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -145,6 +145,21 @@ def test_a_refusal_is_an_answer(http: httpx.Client, hub: SandboxServer) -> None:
         )
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("scenario", ["apology", "apology-after"])
+def test_a_chat_goes_on_after_a_refusal(http: httpx.Client, hub: SandboxServer, scenario: str, stream: bool) -> None:
+    """It is found by what its caller was shown, inline extras or not: one create, where Bing did not close it."""
+    make_account()
+    words = f"hello sandbox:{scenario}"
+    first = ask(http, words, stream=stream, inline_extras=True)
+    shown = streamed_of(first) if stream else content_of(first)
+    past = [{"role": "user", "content": words}, {"role": "assistant", "content": shown}]
+    answer = http.post(PATH, json={"model": "balanced", "messages": [*past, *HELLO], "stream": stream})
+    assert answer.status_code == 200
+    assert seen(hub)["creates"] == 1
+    assert Conversation.objects.get().turn_count == 2
+
+
 def test_dropped_history_is_said(http: httpx.Client, hub: SandboxServer) -> None:
     """In a header, whole or streamed."""
     make_account()
@@ -189,12 +204,7 @@ def test_text_goes_through_byte_for_byte(http: httpx.Client, hub: SandboxServer)
     words = 'שלום e\u0301 👩‍👩‍👧 \u2028 \u0085 "quoted" \\ \x7f \ufeff مرحبا'
     for stream in (False, True):
         answer = ask(http, words, stream=stream)
-        text = (
-            content_of(answer)
-            if not stream
-            else "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks_of(answer)[:-1])
-        )
-        assert words in text
+        assert words in (streamed_of(answer) if stream else content_of(answer))
 
 
 # --- conversations by name --------------------------------------------------------------------------------------------

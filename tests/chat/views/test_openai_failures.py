@@ -89,6 +89,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"temperature": 3}, "temperature", "invalid_value"),
     ({"n": 5}, "n", "invalid_value"),
     ({"n": 2, "stream": True}, "n", "unsupported_parameter"),
+    ({"n": 2, "conversation_id": "x"}, "n", "unsupported_parameter"),
     ({"tool_choice": "required"}, "tool_choice", "unsupported_parameter"),
     ({"response_format": {"type": "json_object"}}, "response_format", "unsupported_parameter"),
     ({"logprobs": True}, "logprobs", "unsupported_parameter"),

@@ -56,12 +56,13 @@ def test_an_account_of_cookies_sends_no_token() -> None:
         assert not {"Authorization", "X-UserIdentityType"} & set(request.headers)
 
 
-def test_the_token_gives_way_to_cookies_once() -> None:
+def test_token_and_cookies_give_way_to_each_other_once() -> None:
     """After a 401, since sources disagree how the calls are signed; not after any other failure, and not twice."""
     expired = BING.refuse(401, {}, "create")
-    assert next_manner("bearer", expired) == "cookies"
-    assert next_manner("cookies", expired) is None
-    assert next_manner("bearer", BING.refuse(403, {}, "create")) is None
+    assert next_manner({"bearer"}, expired) == "cookies"
+    assert next_manner({"cookies"}, expired) == "bearer"
+    assert next_manner({"bearer", "cookies"}, expired) is None
+    assert next_manner({"bearer"}, BING.refuse(403, {}, "create")) is None
 
 
 def test_an_id_is_read() -> None:

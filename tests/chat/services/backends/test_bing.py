@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.models import Account
 from bingproject.errors import InvalidRequestError
 from bingproject.sandbox.server import SandboxServer
 from bingproject.upstream import NotSentError, OutcomeUnknownError
@@ -40,14 +41,18 @@ def test_a_session_is_opened_as_the_account(hub: SandboxServer) -> None:
 
 
 def test_cookies_that_bing_sets_are_kept_and_sent_again(hub: SandboxServer) -> None:
-    """Sealed with the account's others; the image session is left as it is."""
-    account = make_account("alice")
+    """Sealed with the account's others, those set meanwhile too; the image session is left as it is in the row."""
+    held = make_account("alice")
+    play(hub, "create-new-cookie")
+    asyncio.run(BING.open_session(held))
+    account = Account.objects.get()
+    assert (account.session_at, account.jar["SANDBOX_CHANGING"]) == (None, "1")
     account.save_session("ABC", {"OLD": "1"}, timezone.now())
-    asyncio.run(BING.open_session(account))
+    asyncio.run(BING.open_session(held))
     account.refresh_from_db()
     assert account.session_ig == "ABC"
-    assert account.jar["OLD"] == "1"
-    headers = asyncio.run(BING.address(account, CREDENTIALS)).headers
+    assert (account.jar["OLD"], account.jar["SANDBOX_CHANGING"]) == ("1", "2")
+    headers = asyncio.run(BING.address(held, CREDENTIALS)).headers
     assert set(account.jar) | {"_U"} == {pair.partition("=")[0] for pair in headers["Cookie"].split("; ")}
 
 

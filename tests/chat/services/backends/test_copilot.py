@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Account
@@ -39,18 +40,32 @@ def test_a_conversation_is_opened_by_the_token(hub: SandboxServer) -> None:
     assert hub.state.copilot.conversations[opened["conversation_id"]].owner == "alice"
 
 
-def test_where_the_token_is_refused_the_cookies_are_tried(hub: SandboxServer) -> None:
-    """Once; from then on they come first, until they are refused as well."""
-    httpx.post(f"{hub.url}/_sandbox/options", json={"copilot_auth": 2}).raise_for_status()
+def test_where_one_manner_is_refused_the_other_is_tried(hub: SandboxServer) -> None:
+    """Once; from then on the one that was let in comes first. Only when both are refused the account is at fault."""
     account, back_end = make_account_with_cookies(), Copilot()
-    for _ in range(2):
-        asyncio.run(back_end.open_session(account))
-    assert hub.state.copilot.create_outcomes == {"create-401": 1, "created": 2}
-    httpx.post(f"{hub.url}/_sandbox/options", json={"copilot_auth": 1}).raise_for_status()
+    for auth in (2, 1):  # cookies alone, then the token: stale cookies end no account whose token is good
+        httpx.post(f"{hub.url}/_sandbox/options", json={"copilot_auth": auth}).raise_for_status()
+        hub.state.copilot.create_outcomes.clear()
+        for _ in range(2):
+            asyncio.run(back_end.open_session(account))
+        assert hub.state.copilot.create_outcomes == {"create-401": 1, "created": 2}
+    httpx.post(f"{hub.url}/_sandbox/account", json={"account": "alice", "is_alive": False}).raise_for_status()
     with pytest.raises(ServiceError) as failure:
         asyncio.run(back_end.open_session(account))
     assert failure.value.code == "cookie_expired"
+    assert hub.state.copilot.create_outcomes["create-401"] == 3
+
+
+def test_new_credentials_begin_with_the_token_again(hub: SandboxServer) -> None:
+    """What was learned of the old ones is forgotten."""
+    account, back_end = make_account_with_cookies(), Copilot()
+    httpx.post(f"{hub.url}/_sandbox/options", json={"copilot_auth": 2}).raise_for_status()
     asyncio.run(back_end.open_session(account))
+    httpx.post(f"{hub.url}/_sandbox/options", json={"copilot_auth": 1}).raise_for_status()
+    Account.objects.filter(pk=account.pk).update(cookies_at=timezone.now())
+    account.refresh_from_db()
+    asyncio.run(back_end.open_session(account))
+    assert hub.state.copilot.create_outcomes == {"create-401": 1, "created": 2}
 
 
 def test_a_picture_is_handed_over(hub: SandboxServer) -> None:
