@@ -218,7 +218,8 @@ class _Making:
 
     async def _ask(self) -> Taken:
         order, claim = self._generation.order(), self._generation.claim
-        wish = f"{order.model}, {order.aspect}, lane {order.lane}: {order.prompt}"
+        shape = f"{order.model}, {order.aspect}, " if order.kind == Capability.IMAGE else ""
+        wish = f"{shape}lane {order.lane}: {order.prompt}"
         self._transcript.note(f"Asking for one {order.kind}, once: {wish}")
         self.busy_until = slot_end(claim.kind, claim.submit_at)
         outcome = await submit_task(self._generation, self._session, lambda: True)

@@ -103,7 +103,8 @@ def test_a_picture_is_made_once_and_spends_no_boost(sandbox: SandboxServer) -> N
 def test_a_video_is_followed_to_its_address(sandbox: SandboxServer) -> None:
     """In the lane that costs nothing."""
     text = make(make_account("anna"), Capability.VIDEO)
-    assert "Asking for one video" in text and "ctype=video" in text and "?pid=videocreator" in text
+    assert "Asking for one video, once: lane standard: " in text
+    assert "ctype=video" in text and "?pid=videocreator" in text
     assert seen(sandbox)["submits"]["total"] == 1 and not Lease.objects.exists()
 
 
