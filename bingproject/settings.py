@@ -346,8 +346,9 @@ LOGGING = {
         "websockets": {"level": "WARNING"},
         "django-q": {"level": "WARNING", "handlers": [], "propagate": True},
         # uvicorn's own command has set these up by now, with a handler that neither masks nor writes JSON.
-        "uvicorn": {"level": LOG_LEVEL, "handlers": [], "propagate": True},
-        "uvicorn.error": {"level": LOG_LEVEL, "handlers": [], "propagate": True},
+        # Their levels stay as uvicorn was told: `serve` has its own words for a start.
+        "uvicorn": {"handlers": [], "propagate": True},
+        "uvicorn.error": {"handlers": [], "propagate": True},
         # Ours has the request ids. With a handler above it, it would turn itself on, whatever is asked for.
         "uvicorn.access": {"handlers": [], "propagate": False},
     },
