@@ -39,6 +39,7 @@ def test_first_and_second_start(running: ServeRun) -> None:
     first = running.text()
     assert f"Listening on http://127.0.0.1:{running.port}/" in first
     assert len(re.findall(r"password: (\S{16,})", first)) == 1
+    assert "uvicorn" not in first  # its own words for a start are no newcomer's concern
     assert running.get("/health")["success"] is True
     wait_for(running.is_whole, "all processes", SECONDS)
     assert running.stop(signal.SIGINT) == 0
