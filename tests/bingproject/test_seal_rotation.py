@@ -55,11 +55,18 @@ def _takers(node: ast.AST, taker: str = "") -> Iterator[str]:
         if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
             pairs = list(zip(target.elts, value.elts, strict=True))
         for target, value in pairs:
-            yield from _takers(value, str(getattr(target, "attr", getattr(target, "id", ""))))
+            yield from _takers(value, _name(target))
         return
     name = str(node.arg) if isinstance(node, ast.keyword) else taker
     for child in ast.iter_child_nodes(node):
         yield from _takers(child, name)
+
+
+def _name(target: ast.AST) -> str:
+    """Of an attribute, a variable or the key of a mapping: its own name."""
+    if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
+        return str(target.slice.value)
+    return str(getattr(target, "attr", getattr(target, "id", "")))
 
 
 def test_what_is_sealed_goes_into_sealed_columns() -> None:

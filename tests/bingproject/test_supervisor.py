@@ -58,6 +58,14 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     part.kill()
 
 
+@pytest.fixture(autouse=True)
+def hangups() -> Iterator[None]:
+    """They count, also where the tests themselves run under nohup, whose way a supervisor would follow."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_stops_everything(folder: Path, number: int) -> None:
     """Every service is asked to stop, the supervisor is the last to go, with exit code 0."""

@@ -191,6 +191,7 @@ def test_a_wrong_form_comes_back_without_the_proxys_password(operator: Client) -
     assert "hunter2" not in text
 
 
+@pytest.mark.usefixtures("own_cluster")
 def test_a_proxy_that_no_key_opens(operator: Client, django_capture_on_commit_callbacks: Commit) -> None:
     """The page opens and says so; saved as it is shown it keeps the row, a new address replaces what is lost."""
     account = make_account("anna", proxy=PROXY, state=AccountState.EXPIRED)
