@@ -218,7 +218,7 @@ class _Making:
 
     async def _ask(self) -> Taken:
         order, claim = self._generation.order(), self._generation.claim
-        shape = f"{order.model}, {order.aspect}, " if order.kind == Capability.IMAGE else ""
+        shape = f"{order.model}, {order.aspect}, " if order.kind == "image" else ""
         wish = f"{shape}lane {order.lane}: {order.prompt}"
         self._transcript.note(f"Asking for one {order.kind}, once: {wish}")
         self.busy_until = slot_end(claim.kind, claim.submit_at)
