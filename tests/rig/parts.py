@@ -30,6 +30,8 @@ class Part:
         self._environment = {**environment, MARK: self.mark}
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
+        # The keeper must not find a part wanted and without a process while it is just being started, or stopped.
+        self._deciding = threading.Lock()
 
     @property
     def pid(self) -> int:
@@ -47,7 +49,17 @@ class Part:
 
     def start(self) -> None:
         """Run it."""
-        self.is_wanted = True
+        with self._deciding:
+            self.is_wanted = True
+            self._launch()
+
+    def revive(self) -> None:
+        """Run it again, if it is to run and has exited."""
+        with self._deciding:
+            if self.is_wanted and not self.pid:
+                self._launch()
+
+    def _launch(self) -> None:
         self.starts += 1
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -57,7 +69,7 @@ class Part:
 
     def stop(self, number: int = signal.SIGTERM) -> float:
         """Ask it to stop; how long it took until none of its processes was left."""
-        self.is_wanted = False
+        self._want_no_more()
         began = time.monotonic()
         if self.pid:
             send([self.pid], signal.SIGCONT)
@@ -71,8 +83,12 @@ class Part:
 
     def kill(self) -> None:
         """kill -9 of everything, for good."""
-        self.is_wanted = False
+        self._want_no_more()
         end_all(self.mark)
+
+    def _want_no_more(self) -> None:
+        with self._deciding:
+            self.is_wanted = False
 
 
 class Keeper(threading.Thread):
@@ -87,8 +103,7 @@ class Keeper(threading.Thread):
         """Look after the parts until told to leave them."""
         while not self._is_over.wait(KEEP_SECONDS):
             for part in self._parts:
-                if part.is_wanted and not part.pid:
-                    part.start()
+                part.revive()
 
     def leave(self) -> None:
         """From now on parts stay as they are."""
