@@ -37,6 +37,14 @@ def asked(chats: Chats, conversation: dict[str, Any], prompt: str) -> httpx.Resp
     return chats.http.post("/chatgpt", json={**conversation, "prompt": prompt})
 
 
+def begun_without_texts(chats: Chats, settings: Settings) -> dict[str, Any]:
+    """A conversation that has had a turn, of which nothing is kept that could be told again."""
+    settings.CHAT_STORE_TEXT = False
+    conversation = opened(chats)
+    assert asked(chats, conversation, "hello").status_code == 200
+    return conversation
+
+
 def test_a_chat_of_many_turns(chats: Chats, user: WhitelistedUser) -> None:
     """The client hands on the number it got; one create, and the caller notices no turn limit."""
     conversation = opened(chats)
@@ -123,9 +131,7 @@ def test_an_account_that_only_rests_costs_no_conversation(
     chats: Chats, user: WhitelistedUser, settings: Settings
 ) -> None:
     """Without texts there is nothing to tell another account: the call waits for its own one, and Bing's end lives."""
-    settings.CHAT_STORE_TEXT = False
-    conversation = opened(chats)
-    assert asked(chats, conversation, "hello").status_code == 200
+    conversation = begun_without_texts(chats, settings)
     account = Account.objects.get()
     make_account("bob")
     set_capability(account, Capability.CHAT, cooldown_until=timezone.now() + timedelta(seconds=30))
@@ -146,9 +152,7 @@ def test_a_bing_that_was_out_of_reach_costs_no_conversation(
     chats: Chats, user: WhitelistedUser, settings: Settings
 ) -> None:
     """Nothing was sent: 502, and once it is back the conversation goes on, without texts too."""
-    settings.CHAT_STORE_TEXT = False
-    conversation = opened(chats)
-    assert asked(chats, conversation, "hello").status_code == 200
+    conversation = begun_without_texts(chats, settings)
     there, settings.SYDNEY_URL = settings.SYDNEY_URL, f"ws://127.0.0.1:{free_port()}/sydney/ChatHub"
     told = asked(chats, conversation, "again")
     assert (told.status_code, told.json()["error"]["code"]) == (502, "upstream_unreachable")
@@ -170,9 +174,7 @@ def test_a_socket_that_was_refused_costs_no_conversation(
     chats: Chats, user: WhitelistedUser, settings: Settings, scenario: str, status: int, code: str
 ) -> None:
     """Nor does another account take over, which could be told nothing."""
-    settings.CHAT_STORE_TEXT = False
-    conversation = opened(chats)
-    assert asked(chats, conversation, "hello").status_code == 200
+    conversation = begun_without_texts(chats, settings)
     make_account("bob")
     play(chats.hub, scenario, next=2)
     told = asked(chats, conversation, "again")
@@ -188,9 +190,7 @@ def test_who_leaves_before_anything_was_sent_costs_no_conversation(
     chats: Chats, user: WhitelistedUser, settings: Settings
 ) -> None:
     """The next call goes on over it, without texts too."""
-    settings.CHAT_STORE_TEXT = False
-    conversation = opened(chats)
-    assert asked(chats, conversation, "hello").status_code == 200
+    conversation = begun_without_texts(chats, settings)
     play(chats.hub, "handshake-silent", next=1)
     with chats.asked("/chatgpt", {**conversation, "prompt": "first"}):
         chats.wait_until(lambda: chats.counts()["sockets"]["open"])
