@@ -40,5 +40,7 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:7860/healthz', timeout=4)"]
 
 # Django does the proxies (TRUSTED_PROXIES) and the log lines itself; there are no WebSockets to serve.
+# The time-out is the last resort: who waits is answered at once, and chats after a second.
 CMD ["uvicorn", "bingproject.asgi:application", "--host", "0.0.0.0", "--port", "7860", \
-     "--http", "bingproject.heads:GuardedHttpProtocol", "--lifespan", "on", "--ws", "none", "--no-proxy-headers", "--no-server-header", "--no-access-log"]
+     "--http", "bingproject.edge.http_protocol:GuardedHttpProtocol", "--lifespan", "on", "--ws", "none", "--no-proxy-headers", "--no-server-header", "--no-access-log", \
+     "--timeout-graceful-shutdown", "10"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -24,14 +25,17 @@ NOT_INHERITED = ("DATABASE_URL", "REDIS_URL", "DATA_DIR", "BING_COOKIE_U", "SAND
 
 
 def free_ports() -> int:
-    """A port that is free together with the next one, where the sandbox listens."""
+    """Return a port that is free together with the next one, where the sandbox listens.
+
+    Below the range from which systems number outgoing connections, which come and go.
+    """
     while True:
+        port = secrets.choice(range(20_000, 32_000))
         with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = int(first.getsockname()[1])
             try:
+                first.bind(("127.0.0.1", port))
                 second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
+            except OSError:
                 continue
             return port
 

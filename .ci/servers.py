@@ -28,9 +28,12 @@ def create(server: str, database: str, redis_url: str) -> None:
 
 
 def drop(server: str, database: str) -> None:
-    """Drop the database and the one the test runner makes beside it, whoever is still connected."""
+    """Drop the database and those that the test runner's processes made beside it, whoever is still connected."""
     with psycopg.connect(f"{server}/postgres", autocommit=True, connect_timeout=5) as connection:
-        for name in (database, f"test_{database}"):
+        made = connection.execute(
+            "SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [f"test_{database}"]
+        )
+        for name in (database, *(name for (name,) in made.fetchall())):
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 

@@ -1,10 +1,10 @@
-"""Who may ask us, and as whom we ask Bing."""
+"""Configure the app."""
 
 from django.apps import AppConfig
 
 
 class AccountsConfig(AppConfig):
-    """Who may ask us, and as whom we ask Bing."""
+    """The callers of this server, and the Microsoft accounts that it uses."""
 
     name = "accounts"
     default_auto_field = "django.db.models.BigAutoField"

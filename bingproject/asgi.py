@@ -7,7 +7,7 @@ import sys
 
 import django
 
-from bingproject.environment import SettingError
+from bingproject.conf.environment import SettingError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bingproject.settings")
 try:
@@ -16,8 +16,9 @@ except SettingError as error:
     sys.exit(f"bingproject cannot start: {error}")
 
 # Only now: these read settings when they are imported.
-from bingproject.gate import Gate
-from bingproject.liveness import SignOfLife
+from bingproject.cluster.process_registry import Registration
+from bingproject.edge.application import EdgeApplication
+from bingproject.models import LiveProcess
 
-_sign = SignOfLife("web")
-application = Gate(start=_sign.begin, sign=_sign)
+_sign = Registration(LiveProcess.WEB)
+application = EdgeApplication(start=_sign.begin, sign=_sign)

@@ -1,7 +1,7 @@
-"""The one exception tree: who can act, and which code of the contract's closed list it is.
+"""The exception tree of the project: the class says who can act, the code says what is wrong.
 
-Imports nothing and knows no HTTP; `bingproject.contracts` maps a code to a status and a body.
-Source of the codes: docs/contracts.md, "Errors".
+It knows no HTTP; `bingproject.api.contracts` maps a code to a status and a body. The codes are a closed list:
+docs/contracts.md, "Errors".
 """
 
 from __future__ import annotations
@@ -11,11 +11,17 @@ from typing import ClassVar
 
 
 class ServiceError(Exception):
-    """A failure a caller may be told about.
+    """A failure that callers may see.
 
-    Shape: `message` may be shown as it is (no secret, no URL); `detail` is for the log and the row only.
-    Units: `retry_after` in seconds, None when nothing is known. `param` names the field at fault.
-    Raises: ValueError when `code` is not one of the class's `codes` (a bug of ours).
+    Args:
+        message: Shown to callers as it is, so it must have no secret and no URL; by default that of the code.
+        code: One of the class's `codes`; by default the first.
+        detail: For the log and the row only.
+        retry_after: Seconds, None if unknown.
+        param: The field at fault.
+
+    Raises:
+        ValueError: The class does not have the code, which is a bug.
     """
 
     codes: ClassVar[tuple[str, ...]] = ()
@@ -42,15 +48,33 @@ class ServiceError(Exception):
 
 
 class InternalError(ServiceError):
-    """A bug of ours; the log has the request id and the stack."""
+    """A bug of this server; the log has the request id and the stack."""
 
     codes = ("internal",)
 
 
 class NoWorkerError(ServiceError):
-    """Nothing on any machine takes tasks from the table."""
+    """No worker on any machine takes tasks."""
 
     codes = ("no_worker",)
+
+
+class ServerBusyError(ServiceError):
+    """This server is too busy to accept more."""
+
+    codes = ("server_busy",)
+
+
+class StoppingError(ServiceError):
+    """This process was asked to stop; tasks go on when workers run again."""
+
+    codes = ("stopping",)
+
+
+class UnavailableError(ServiceError):
+    """The database cannot be reached, or accepts no writes: locked, full, read-only."""
+
+    codes = ("unavailable",)
 
 
 class CallerError(ServiceError):
@@ -58,11 +82,12 @@ class CallerError(ServiceError):
 
 
 class InvalidRequestError(CallerError):
-    """The request itself is wrong: a field, its type, its size or its form."""
+    """The request itself is wrong: a field, its type, its size or its format."""
 
     codes = (
         "invalid_value",
         "method_not_allowed",
+        "request_timeout",
         "too_large",
         "unsupported_media_type",
         "unsupported_parameter",
@@ -80,25 +105,25 @@ class InvalidApiKeyError(CallerError):
 
 
 class NotWhitelistedError(CallerError):
-    """The caller may not use this server, or not from there."""
+    """The caller may not use this server, or not from this origin."""
 
     codes = ("not_whitelisted", "origin_not_allowed")
 
 
 class NotFoundError(CallerError):
-    """No such path, row or model for this caller."""
+    """This caller has no such path, row or model."""
 
     codes = ("not_found", "model_not_found")
 
 
 class ConflictError(CallerError):
-    """The row's state does not allow what was asked for."""
+    """The state of the row does not allow the action."""
 
     codes = ("conflict", "cancelled")
 
 
 class PromptRejectedError(CallerError):
-    """Bing refuses this prompt; another prompt may pass."""
+    """Bing refuses this prompt; another one may pass."""
 
     codes = ("blocked", "under_review", "unsafe_output", "unsupported_language", "too_vague")
 
@@ -114,13 +139,13 @@ class AccountError(ServiceError):
 
 
 class CookieExpiredError(AccountError):
-    """Bing does not take this account's cookie as signed in."""
+    """The account's cookie or token is no longer signed in."""
 
     codes = ("cookie_expired",)
 
 
-class UnopenedError(CookieExpiredError):
-    """No key in SEAL_KEYS opens what the row keeps of the account, so it cannot be used as it is."""
+class DecryptionError(CookieExpiredError):
+    """The account's stored credentials cannot be decrypted with any key in SEAL_KEYS."""
 
 
 class ChallengeRequiredError(AccountError):
@@ -142,13 +167,13 @@ class AccountThrottledError(AccountError):
 
 
 class NoAccountError(AccountError):
-    """No account can take the work: none exists, or none is usable."""
+    """No account can do the work: none exists, or none is usable."""
 
     codes = ("no_account", "cookie_not_set")
 
 
 class UpstreamError(ServiceError):
-    """Nobody here can fix it; try later."""
+    """Microsoft's side fails; try later."""
 
 
 class UpstreamUnavailableError(UpstreamError):
@@ -164,26 +189,33 @@ class UpstreamRefusedError(UpstreamError):
 
 
 class UpstreamTimeoutError(UpstreamError):
-    """Nothing came in time."""
+    """There was no answer in time."""
 
     codes = ("timeout", "expired")
 
 
 class UnexpectedResponseError(UpstreamError):
-    """Bing answered with something that cannot be read, or the answer broke off."""
+    """The answer could not be parsed, or broke off."""
 
     codes = ("upstream_protocol_error", "upstream_interrupted")
 
 
 class SubmitOutcomeUnknownError(UpstreamError):
-    """Sent, but nobody can know whether Bing took it; never sent again."""
+    """The request was sent, and whether Bing accepted it is unknown; it is never sent again."""
 
     codes = ("submit_outcome_unknown",)
 
 
 MESSAGES: dict[str, str] = {
-    "internal": "Something went wrong on this server. Try again; if it stays, give the operator the request id.",
+    "internal": "Something went wrong on this server. Try again; if that fails too, give the operator the request id.",
     "no_worker": "No worker is running, so nothing can be made. Start one (manage.py serve, or manage.py cluster).",
+    "server_busy": "This server has too much to do just now. Try again after the time in Retry-After.",
+    "request_timeout": "The rest of the request did not come in time. Send it once more, without pauses.",
+    "stopping": "The server is stopping or restarting. Try again after the time in Retry-After.",
+    "unavailable": (
+        "The server's database does not answer. Try again after the time in Retry-After. "
+        "If it stays so, tell the operator."
+    ),
     "invalid_value": "The request is not valid.",
     "method_not_allowed": "This path does not take this method. See the Allow header.",
     "too_large": "The request body is too large.",
@@ -219,7 +251,7 @@ MESSAGES: dict[str, str] = {
     "upstream_overloaded": "Bing is overloaded. Try again later.",
     "upstream_refused": "Bing refuses requests from this server's network or region. The operator must look at it.",
     "timeout": "No result in time. The task goes on: ask for it again by its id.",
-    "expired": "The task was given up: Bing did not deliver within the time allowed. Start a new one.",
+    "expired": "The task was given up: Bing did not finish within the time allowed. Start a new one.",
     "upstream_protocol_error": "Bing answered with something this server cannot read. Tell the operator.",
     "upstream_interrupted": "Bing stopped answering while it was working. Start a new task.",
     "submit_outcome_unknown": (
@@ -239,10 +271,10 @@ OWNER: dict[str, type[ServiceError]] = {
 }
 
 
-def by_code(code: str, message: str = "", retry_after: float | None = None) -> ServiceError:
+def by_code(code: str, message: str = "", retry_after: float | None = None, detail: str = "") -> ServiceError:
     """Bring a failure stored on a row back to life.
 
     Shape: `by_code("blocked", "…")` → `PromptRejectedError`.
     Raises: KeyError for a code that no class owns.
     """
-    return OWNER[code](message, code=code, retry_after=retry_after)
+    return OWNER[code](message, code=code, retry_after=retry_after, detail=detail)

@@ -1,6 +1,6 @@
-"""Rows of the cluster itself: what this database belongs to, which machines live, when periodic work is due.
+"""Rows of the project itself: installation, periodic work, live processes, alerts, second factors, the audit log.
 
-Transitions of one row; never the queue, never the network.
+Methods change one row; they use neither the queue nor the network.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from django.contrib.admin.models import LogEntry
 from django.db import models
 from django_otp.models import Device, ThrottlingMixin
 
-from bingproject.seals import SealedTextField
+from bingproject.database.text_fields import SafeCharField, SafeJSONField
+from bingproject.security.encryption import EncryptedTextField
 
-# A cluster writes its row every 5 s and may take 20 s to be replaced when it hangs.
+# A cluster renews its row every 5 s, and one that hangs is replaced within 20 s.
 MACHINE_FRESH_SECONDS = 20
 
 
 class Installation(models.Model):
-    """The one row that says which keys sealed this database and whether it belongs to the sandbox."""
+    """The single row that says which keys encrypted this database, and whether it belongs to the sandbox."""
 
     ONLY_ID: ClassVar[int] = 1
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY_ID, editable=False)
     is_sandbox = models.BooleanField("belongs to the sandbox")
-    # Fingerprints of the keys that something may be sealed with; never the keys.
-    seal_keys = models.JSONField(default=list)
+    # Fingerprints of the keys that something may be encrypted with; never the keys.
+    seal_keys = SafeJSONField(default=list)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -39,14 +40,14 @@ class Installation(models.Model):
 
 
 class PeriodicQuerySet(models.QuerySet["Periodic"]):
-    """Work that comes back every so many seconds."""
+    """Periodic jobs."""
 
     def plan(self, every_seconds: Mapping[str, float], now: datetime) -> None:
-        """Give each named job its row, due at once; rows that exist keep their time."""
+        """Create a row for each job, due at once; existing rows keep their time."""
         self.bulk_create([Periodic(name=name, due_at=now) for name in every_seconds], ignore_conflicts=True)
 
     def claim_due(self, every_seconds: Mapping[str, float], now: datetime) -> list[str]:
-        """The jobs that are due and that nobody else took first: each is handed out once in the whole installation."""
+        """Return the due jobs that no other machine has claimed: each runs once in the whole installation."""
         due = self.filter(name__in=every_seconds, due_at__lte=now).values_list("name", flat=True)
         return [name for name in due if self._claim(name, now + timedelta(seconds=every_seconds[name]), now)]
 
@@ -55,9 +56,9 @@ class PeriodicQuerySet(models.QuerySet["Periodic"]):
 
 
 class Periodic(models.Model):
-    """When a job that comes back is due next."""
+    """When a periodic job is due next."""
 
-    name = models.CharField(primary_key=True, max_length=200)
+    name = SafeCharField(primary_key=True, max_length=200)
     due_at = models.DateTimeField()
 
     objects = PeriodicQuerySet.as_manager()
@@ -70,68 +71,80 @@ class Periodic(models.Model):
         return self.name
 
 
-class MachineQuerySet(models.QuerySet["Machine"]):
-    """Clusters by when they were last heard of."""
+class LiveProcess(models.Model):
+    """A web process or a cluster: which one, which seal keys it can decrypt with, when it was last seen.
 
-    def live(self, now: datetime) -> MachineQuerySet:
-        """Those heard of just now."""
-        return self.filter(seen_at__gte=now - timedelta(seconds=MACHINE_FRESH_SECONDS))
-
-
-class Machine(models.Model):
-    """One running cluster: who it is, since when, when it was last heard of.
-
-    Two rows of one `machine_id` that both live are an operator's mistake: they would share a queue.
+    Each renews its row every few seconds and deletes it when it stops. The row of a cluster that died stays for the
+    dashboard until that cluster starts again, or for MACHINE_ROW_DAYS.
     """
 
-    # One row per cluster process, so that two with the same machine_id can be told apart.
-    process = models.CharField(primary_key=True, max_length=160)
-    machine_id = models.CharField(max_length=120, db_index=True)
-    host = models.CharField(max_length=120)
+    WEB: ClassVar[str] = "web"
+    CLUSTER: ClassVar[str] = "cluster"
+
+    # Not the machine_id: two clusters that share one by mistake must be told apart.
+    process = SafeCharField(primary_key=True, max_length=160)
+    role = SafeCharField(max_length=8)
+    machine_id = SafeCharField(max_length=120, db_index=True)
+    host = SafeCharField(max_length=120)
     pid = models.PositiveIntegerField()
-    started_at = models.DateTimeField()
-    seen_at = models.DateTimeField()
-    problem = models.CharField(max_length=300, default="", blank=True)
-
-    objects = MachineQuerySet.as_manager()
-
-    class Meta:
-        ordering: ClassVar = ["machine_id", "started_at"]
-
-    def __str__(self) -> str:
-        return f"{self.machine_id} ({self.host}, process {self.pid})"
-
-
-class LiveProcess(models.Model):
-    """A web or cluster process that says now and then that it lives, and which seal keys it can open."""
-
-    process = models.CharField(primary_key=True, max_length=160)
-    role = models.CharField(max_length=8)  # "web" or "cluster"
     # Fingerprints, newest first; never the keys.
-    seal_keys = models.JSONField(default=list)
+    seal_keys = SafeJSONField(default=list)
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField(db_index=True)
+    problem = SafeCharField(max_length=300, cuts=True, default="", blank=True)
 
     class Meta:
-        ordering: ClassVar = ["role", "started_at"]
+        ordering: ClassVar = ["role", "machine_id", "started_at"]
         verbose_name_plural = "live processes"
 
     def __str__(self) -> str:
         return f"{self.role} {self.process}"
 
 
-class Alert(models.Model):
-    """Something an operator should know of: one row per cause, told at most once an hour."""
+class MachineQuerySet(models.QuerySet["Machine"]):
+    """Clusters by when they were last seen."""
 
-    cause = models.CharField(primary_key=True, max_length=200)
-    summary = models.CharField(max_length=300)
-    what_to_do = models.CharField("what to do", max_length=500, default="")
+    def live(self, now: datetime) -> MachineQuerySet:
+        """Return those seen within MACHINE_FRESH_SECONDS."""
+        return self.filter(seen_at__gte=now - timedelta(seconds=MACHINE_FRESH_SECONDS))
+
+
+class MachineManager(models.Manager["Machine"]):
+    """The rows of clusters alone."""
+
+    def get_queryset(self) -> MachineQuerySet:
+        """Leave out web processes."""
+        return MachineQuerySet(self.model, using=self._db).filter(role=LiveProcess.CLUSTER)
+
+    def live(self, now: datetime) -> MachineQuerySet:
+        """As the query set's."""
+        return self.get_queryset().live(now)
+
+
+class Machine(LiveProcess):
+    """A cluster. Two live rows of one `machine_id` are an operator's mistake: they would share a queue."""
+
+    objects: ClassVar = MachineManager()
+
+    class Meta:
+        proxy = True
+
+    def __str__(self) -> str:
+        return f"{self.machine_id} ({self.host}, process {self.pid})"
+
+
+class Alert(models.Model):
+    """Something that an operator should know: one row per cause, notified at most once an hour."""
+
+    cause = SafeCharField(primary_key=True, max_length=200)
+    summary = SafeCharField(max_length=300, cuts=True)
+    what_to_do = SafeCharField("what to do", max_length=500, cuts=True, default="")
     began_at = models.DateTimeField("began")
     seen_at = models.DateTimeField("last seen")
     ended_at = models.DateTimeField("ended", null=True)
-    told_at = models.DateTimeField("last told", null=True)
-    told_count = models.PositiveIntegerField("times told", default=0)
-    last_error = models.CharField("telling failed with", max_length=300, default="")
+    notified_at = models.DateTimeField("last told", null=True)
+    notification_count = models.PositiveIntegerField("times told", default=0)
+    last_error = SafeCharField("telling failed with", max_length=300, cuts=True, default="")
 
     class Meta:
         ordering: ClassVar = ["-began_at"]
@@ -141,14 +154,14 @@ class Alert(models.Model):
 
 
 class Authenticator(ThrottlingMixin, Device):  # type: ignore[misc]  # the package is untyped
-    """An operator's second factor: a key shared with a program that shows another code every half minute.
+    """An operator's second factor: a key shared with an app that shows a new code every half minute.
 
-    The rules for codes are bingproject.second_factor's; the columns besides are django-otp's: owner, whether the first
-    code was seen, and the pauses after wrong ones.
+    `security.second_factor` has the rules for codes. django-otp's columns are the owner, whether the first code was
+    entered, and the pauses after wrong codes.
     """
 
-    sealed_key = SealedTextField(editable=False)
-    # The half minute of the last code that was taken: none is good twice.
+    encrypted_key = EncryptedTextField(editable=False)
+    # The half minute of the last accepted code, so that no code works twice.
     last_step = models.BigIntegerField(default=-1, editable=False)
 
     class Meta:
@@ -160,22 +173,22 @@ class Authenticator(ThrottlingMixin, Device):  # type: ignore[misc]  # the packa
         ]
 
     def get_throttle_factor(self) -> float:
-        """Seconds to wait after the first wrong code; twice as long after each further one."""
+        """Return the seconds to wait after the first wrong code; each further one doubles them."""
         return 1.0
 
 
 class RecoveryCode(models.Model):
-    """One code for when the second factor is lost: only its hash is kept, and it is gone once used."""
+    """A code to use when the second factor is lost. Only its hash is stored, and it is deleted when used."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="recovery_codes")
-    code_hash = models.CharField(max_length=64, unique=True, editable=False)
+    code_hash = SafeCharField(max_length=64, unique=True, editable=False)
 
     def __str__(self) -> str:
         return f"a recovery code of {self.user_id}"
 
 
 class Record(LogEntry):
-    """Django's log of what operators did, as a page of its own with a permission of its own."""
+    """Django's log of what operators did, with a page and a permission of its own."""
 
     class Meta:
         proxy = True

@@ -10,26 +10,28 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import dj_database_url
-
-from bingproject.environment import (
-    LOOPBACK_HOSTS,
-    Environment,
-    SettingError,
-    check_seal_keys,
-    new_seal_key,
-    new_secret_key,
-    stored_secret,
+from bingproject.conf.addresses import build_origin, find_local_host, find_reachable_host
+from bingproject.conf.data_dir import DATABASE_NAME, make_database, make_folder, stored_secret
+from bingproject.conf.database_url import (
+    ENGINE,
+    FORM,
+    check_database,
+    check_redis_url,
+    parse_database_url,
+    postgresql_options,
 )
-from bingproject.fixed_settings import *  # noqa: F403 - each of its names is a setting
+from bingproject.conf.environment import Environment, SettingError, check_seal_keys, new_seal_key, new_secret_key
+from bingproject.conf.fixed_settings import *  # noqa: F403 - each of its names is a setting
+from bingproject.conf.origins import host_of
+from bingproject.conf.ports import LOOPBACK_HOSTS, sandbox_host
 
 env = Environment()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# --- where we listen, who gets in ---
-HOST = env.text("HOST", "127.0.0.1")
+# --- listening and access ---
+HOST = env.host("HOST", "127.0.0.1")
 PORT = env.whole("PORT", 7860, least=1, most=65534)
-PUBLIC_URL = env.url("PUBLIC_URL")
+PUBLIC_URL = env.site("PUBLIC_URL")
 IS_LOOPBACK = HOST in LOOPBACK_HOSTS
 ACCESS = env.choice("ACCESS", ("open", "keys"), "open" if IS_LOOPBACK else "keys")
 if ACCESS == "open" and not IS_LOOPBACK:
@@ -37,54 +39,60 @@ if ACCESS == "open" and not IS_LOOPBACK:
 CORS_ALLOWED_ORIGINS = env.origins("CORS_ALLOWED_ORIGINS")
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 ALLOW_PRIVATE_ADDRESSES = env.networks("ALLOW_PRIVATE_ADDRESSES")
-PUBLIC_HOSTS = [urlsplit(PUBLIC_URL).hostname or ""] if PUBLIC_URL else []
+PUBLIC_HOSTS = [host_of(urlsplit(PUBLIC_URL).hostname or "")] if PUBLIC_URL else []
 # The loopback names always: health checks and whoever works on this machine use them. A page that has its own name
 # point here still comes under its own name, and from elsewhere anybody can say any of the names anyway.
-ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *env.words("ALLOWED_HOSTS"), *PUBLIC_HOSTS]
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *env.hosts("ALLOWED_HOSTS"), *PUBLIC_HOSTS]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
+CSRF_FAILURE_VIEW = "bingproject.operators.csrf_failure.refused_form"
 IS_SECURE = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_SECURE
 SECURE_HSTS_SECONDS = 31_536_000 if IS_SECURE else 0
 SESSION_COOKIE_HTTPONLY = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-# What `check --deploy` would have besides, and why not here: docs/decisions.md.
+# Decision 27 says why the other demands of `check --deploy` do not apply here.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 
 # --- the sandbox or the real Bing ---
 SANDBOX = env.flag("SANDBOX")
-SANDBOX_HOST, SANDBOX_PORT = "127.0.0.1", PORT + 1
-SANDBOX_URL = f"http://{SANDBOX_HOST}:{SANDBOX_PORT}"
+# If others may use this server, they may fetch the sandbox's pictures too.
+SANDBOX_HOST, SANDBOX_PORT = sandbox_host(HOST), PORT + 1
+SANDBOX_URL = build_origin(find_local_host(SANDBOX_HOST), SANDBOX_PORT)
+SANDBOX_SOCKET_URL = SANDBOX_URL.replace("http", "ws", 1)
+OTHERS_HOST = "" if IS_LOOPBACK or not SANDBOX else (*PUBLIC_HOSTS, find_reachable_host(HOST))[0].strip("[]")
+_SANDBOX_MEDIA_URL = build_origin(OTHERS_HOST or SANDBOX_HOST, SANDBOX_PORT)
+if OTHERS_HOST:
+    ALLOWED_HOSTS.append(f"[{OTHERS_HOST}]" if ":" in OTHERS_HOST else OTHERS_HOST)
 BING_URL = SANDBOX_URL if SANDBOX else env.url("BING_URL", "https://www.bing.com")
-BING_MEDIA_URL = SANDBOX_URL if SANDBOX else env.url("BING_MEDIA_URL", "https://th.bing.com")
+BING_MEDIA_URL = _SANDBOX_MEDIA_URL if SANDBOX else env.url("BING_MEDIA_URL", "https://th.bing.com")
 BING_COOKIE_U = env.text("BING_COOKIE_U")
-# Programs that print access tokens: named here only, so that nobody who can use the admin can have another one run.
+# Programs that print access tokens. They can be named here only, so that the admin cannot be used to run others.
 TOKEN_COMMANDS = env.commands("TOKEN_COMMANDS")
 UPSTREAM_TIMEOUT_SECONDS = env.seconds("UPSTREAM_TIMEOUT_SECONDS", 30)
 _SYDNEY = env.url("SYDNEY_URL", "wss://sydney.bing.com/sydney/ChatHub", schemes=("wss", "ws"))
-SYDNEY_URL = f"ws://{SANDBOX_HOST}:{SANDBOX_PORT}/sydney/ChatHub" if SANDBOX else _SYDNEY
+SYDNEY_URL = f"{SANDBOX_SOCKET_URL}/sydney/ChatHub" if SANDBOX else _SYDNEY
 COPILOT_URL = SANDBOX_URL if SANDBOX else env.url("COPILOT_URL", "https://copilot.microsoft.com")
 _M365 = env.url("M365_URL", "wss://substrate.office.com/m365Copilot/Chathub", schemes=("wss", "ws"))
-M365_URL = f"ws://{SANDBOX_HOST}:{SANDBOX_PORT}/m365Copilot/Chathub" if SANDBOX else _M365
+M365_URL = f"{SANDBOX_SOCKET_URL}/m365Copilot/Chathub" if SANDBOX else _M365
 
 # --- secrets and rows ---
-DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "data"))).resolve()
+DATA_DIR = env.path("DATA_DIR") or BASE_DIR / "data"
 DATABASE_URL = env.secret("DATABASE_URL")
 REDIS_URL = env.secret("REDIS_URL")
-ADMIN_PASSWORD_FILE = env.text("ADMIN_PASSWORD_FILE")
-DATABASE_FORM = (
-    "DATABASE_URL must be an address, e.g. DATABASE_URL=postgres://name:password@db.example.org:5432/bingproject."
-)
+if REDIS_URL:
+    check_redis_url(REDIS_URL)
+ADMIN_PASSWORD_FILE = env.path("ADMIN_PASSWORD_FILE")
 
 
 def _database() -> dict[str, Any]:
     """The default database: SQLite that survives power loss, or PostgreSQL with connections kept open."""
-    if not DATABASE_URL:
-        DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        found: dict[str, Any] = dict(dj_database_url.parse(DATABASE_URL or f"sqlite:///{DATA_DIR / 'db.sqlite3'}"))
-    except (dj_database_url.ParseError, dj_database_url.UnknownSchemeError, ValueError) as error:
-        raise SettingError(DATABASE_FORM) from error
+    if DATABASE_URL:
+        found = parse_database_url(DATABASE_URL)
+    else:
+        make_folder(DATA_DIR)
+        # Not by a URL, in which a # or ? in a folder's name would end the path.
+        found = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR / DATABASE_NAME)}
     if found["ENGINE"].endswith("sqlite3"):
         # IMMEDIATE: read-then-write transactions of several processes fail otherwise; FULL: a power cut must not
         # roll `submitting` back to `queued`, which would submit twice.
@@ -93,20 +101,25 @@ def _database() -> dict[str, Any]:
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;",
         }
+        check_database(found)
+        make_database(Path(found["NAME"]))
         found["TEST"] = {"NAME": str(Path(found["NAME"]).with_name("test.sqlite3"))}
-        # Requests share a few threads, which keep their connections: opening one costs more than a request.
+        # A few threads serve all requests and keep their connections: opening one costs more than a request.
         found["CONN_MAX_AGE"] = None
     elif found["ENGINE"].endswith("postgresql"):
+        found["ENGINE"] = ENGINE
+        found["OPTIONS"] = postgresql_options(found.get("OPTIONS", {}))
         found["CONN_MAX_AGE"] = 600
         found["CONN_HEALTH_CHECKS"] = True
+        check_database(found)
     else:
-        raise SettingError(DATABASE_FORM)
+        raise SettingError(FORM)
     return found
 
 
 DATABASES = {"default": _database()}
 IS_SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
-# Secrets may be made here only where no second machine can need the same ones.
+# Secrets may be created here only if no second machine needs the same ones.
 MAY_MAKE_SECRETS = IS_SQLITE and not REDIS_URL
 
 
@@ -123,36 +136,56 @@ SEAL_KEYS = check_seal_keys([key.strip() for key in _secret("SEAL_KEYS", new_sea
 
 # --- tasks ---
 IMAGE_WAIT_SECONDS = env.seconds("IMAGE_WAIT_SECONDS", 300)
+JOIN_REPEATS_SECONDS = env.whole("JOIN_REPEATS_SECONDS", 30, least=0, most=3600)
 QUEUE_DEADLINE_SECONDS = env.seconds("QUEUE_DEADLINE_SECONDS", 3600)
 IMAGE_DEADLINE_SECONDS = env.seconds("IMAGE_DEADLINE_SECONDS", 900)
 VIDEO_DEADLINE_SECONDS = env.seconds("VIDEO_DEADLINE_SECONDS", 21600)
 MAX_QUEUED = env.whole("MAX_QUEUED", 10_000, least=1)
 MAX_QUEUED_PER_HOLDER = 100
-RUNNER_LEASE_SECONDS = 8.0  # a runner not heard of for so long is dead
-RUNNER_CAPACITY = 1000  # generations one machine carries
+RUNNER_LEASE_SECONDS = 8.0  # a runner that has not renewed its lease for this time is dead
+RUNNER_CAPACITY = 1000  # generations in flight on one machine
 RUNNER_SLICE_SECONDS = 300.0  # then the job hands over to a fresh one; shorter than Q_CLUSTER["timeout"]
-# Waits before a submit that Bing did not take is sent again; as many tries as waits.
+# Pauses before a submit that Bing did not accept is sent again; there are as many tries as pauses.
 SUBMIT_RETRY_SECONDS = (2.0, 5.0, 15.0)
-# Looks in a row that brought nothing readable before a generation is given up, and the longest pause between them.
+# Unreadable polls in a row after which a generation fails, and the longest pause between polls.
 POLL_TRIES, POLL_PROTOCOL_TRIES, POLL_BACKOFF_SECONDS = 8, 3, 30.0
-TASK_RETENTION_DAYS = env.whole("TASK_RETENTION_DAYS", 90, least=1)
+TASK_RETENTION_DAYS = env.whole("TASK_RETENTION_DAYS", 90, least=1, most=36_500)
 
 # --- chat ---
 CHAT_FIRST_RECORD_SECONDS = env.seconds("CHAT_FIRST_RECORD_SECONDS", 30)
 CHAT_GAP_SECONDS = env.seconds("CHAT_GAP_SECONDS", 60)
 CHAT_TURN_SECONDS = env.seconds("CHAT_TURN_SECONDS", 300)
-CHAT_HOLD_SECONDS = 15.0  # a stream's status is held back at most so long, for a failure to become the status
-CHAT_QUIET_SECONDS = 15.0  # a stream as quiet as this is kept alive by a chunk that says nothing
+CHAT_HOLD_SECONDS = (
+    15.0  # how long a stream's status waits for the first event, since a failure should become the status
+)
+CHAT_QUIET_SECONDS = 15.0  # silence after which a stream gets an empty chunk, for proxies that close quiet connections
+CHAT_STALL_SECONDS = env.seconds("CHAT_STALL_SECONDS", 30)
+# Turns of one user at a time, in each process; 0 is no limit.
+CHAT_TURNS_PER_USER = env.whole("CHAT_TURNS_PER_USER", 16)
 CHAT_INLINE_EXTRAS = env.flag("CHAT_INLINE_EXTRAS")
 CHAT_STORE_TEXT = env.flag("CHAT_STORE_TEXT", True)
-# Which back ends may stand in for a style, the first that can; "*" are all styles that are not named.
+# The back ends for each style, in order of preference; "*" is for styles that are not named.
 CHAT_ROUTES = env.table(
     "CHAT_ROUTES", ("precise", "balanced", "creative", "*"), ("bing", "m365", "copilot"), "precise=m365,bing"
 )
+# For a history that is too long: leave out its oldest turns, or refuse the request.
+CHAT_OVERFLOW = env.choice("CHAT_OVERFLOW", ("drop", "refuse"), "drop")
 M365_TONES = env.names("M365_TONES", "Gpt_5_2_Quick,Gpt_5_2_Reasoning")
-CHAT_RETENTION_DAYS = env.whole("CHAT_RETENTION_DAYS", 30, least=1)
+# The names of the built-in models, repeated because settings know no app. A test compares them with the catalogue.
+CHAT_MODELS = (
+    *(style + ending for ending in ("", "-offline") for style in ("precise", "balanced", "creative")),
+    *("copilot", "copilot-think", "copilot-smart", "copilot-study", "copilot-search"),
+    *("m365", "m365-quick", "m365-think"),
+)
+CHAT_DEFAULT_MODEL = env.choice(
+    "CHAT_DEFAULT_MODEL",
+    (*CHAT_MODELS, *(f"m365-{tone.lower().replace('_', '-')}" for tone in M365_TONES)),
+    "precise",
+)
+CHAT_TOOLS = env.choice("CHAT_TOOLS", ("ignore", "refuse"), "ignore")
+CHAT_RETENTION_DAYS = env.whole("CHAT_RETENTION_DAYS", 30, least=1, most=36_500)
 
-# --- operators are told ---
+# --- notifications to operators ---
 EMAIL_SERVER = env.mail_server("EMAIL_URL")
 ALERT_EMAIL = env.addressees("ALERT_EMAIL")
 ALERT_WEBHOOK_URL = env.url("ALERT_WEBHOOK_URL", is_whole=True)
@@ -172,14 +205,14 @@ if EMAIL_SERVER is not None:
     EMAIL_USE_SSL, EMAIL_USE_TLS = EMAIL_SERVER.is_tls, EMAIL_SERVER.is_starttls
     DEFAULT_FROM_EMAIL = EMAIL_SERVER.sender or (EMAIL_HOST_USER if "@" in EMAIL_HOST_USER else ALERT_EMAIL[0])
 EMAIL_TIMEOUT = 10
-# What yields the causes of alerts; each takes the time and knows its own app.
-ALERT_CAUSES = ["accounts.services.find_alert_causes", "creator.services.find_alert_causes"]
+# Functions that yield causes of alerts: `find(now) -> causes`.
+ALERT_CAUSES = ["accounts.microsoft.services.find_alert_causes", "creator.services.find_alert_causes"]
 
-# --- the queue: engine figures, see docs/decisions.md ---
-MACHINE_ID = env.text("MACHINE_ID", socket.gethostname())
-if env.text("Q_CLUSTER_NAME"):  # django-q2's own variable would give the queue another name behind our back
+# --- the queue: decision 2 ---
+MACHINE_ID = env.label("MACHINE_ID", socket.gethostname(), most=80)
+if env.text("Q_CLUSTER_NAME"):  # django-q2's own variable, which would rename the queue of this machine
     raise SettingError("Q_CLUSTER_NAME must not be set: the queue is named by MACHINE_ID, e.g. MACHINE_ID=worker-1.")
-# The longest job is a slice whose last request is still being answered; nothing may cut it short or start it twice.
+# The longest job is a slice plus its last request. It must be neither cut short nor started twice.
 JOB_TIMEOUT_SECONDS = int(RUNNER_SLICE_SECONDS + UPSTREAM_TIMEOUT_SECONDS) + 30
 QUEUE_PREFIX = "bingproject-"
 Q_CLUSTER: dict[str, Any] = {
@@ -200,18 +233,16 @@ Q_CLUSTER: dict[str, Any] = {
     "log_level": "WARNING",
 }
 if REDIS_URL:
-    if urlsplit(REDIS_URL).scheme not in ("redis", "rediss", "unix"):
-        raise SettingError("REDIS_URL must be an address, e.g. REDIS_URL=redis://cache.example.org:6379/0.")
     Q_CLUSTER["redis"] = REDIS_URL
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+    CACHES = {"default": {"BACKEND": "bingproject.database.redis_cache.PatientRedisCache", "LOCATION": REDIS_URL}}
 else:
     Q_CLUSTER |= {"orm": "default", "poll": 0.2}
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "bingproject_cache"}}
-# (question, job): the watchdog asks the question every tick and enqueues the job on a yes.
+# (question, job): at each tick the watchdog asks the question and sends the job if the answer is yes.
 CLUSTER_NUDGES = [
     ("creator.services.needs_runner", "creator.jobs.drive"),
-    # A check asked for on a machine without workers is in nobody's queue.
-    ("accounts.services.needs_check", "accounts.jobs.check_wanted_accounts"),
+    # A check that was requested on a machine without workers is in no queue.
+    ("accounts.microsoft.services.needs_check", "accounts.jobs.check_wanted_accounts"),
 ]
 # job → every N seconds, once in the whole installation.
 CLUSTER_PERIODIC = {
@@ -226,15 +257,17 @@ CLUSTER_PERIODIC = {
     "bingproject.jobs.tell_alerts": 30,
 }
 
-# capability → the question that proves it works, without spending anything (accounts.services.proofs).
+# capability → the check that proves that it works, without spending anything (accounts' capability_checks).
 CAPABILITY_CHECKS = {
     "image": "creator.services.check_images",
     "video": "creator.services.check_videos",
     "chat": "chat.services.check_chat",
-    "copilot": "chat.services.token_checks.check_copilot",
-    "m365": "chat.services.token_checks.check_m365",
+    "copilot": "chat.services.check_chat",
+    "m365": "chat.services.check_chat",
 }
-# capability → one honest try for `manage.py probe`: (account, capability, transcript) → None, or raises.
+# Reads the number of boosts left from a page of Bing: text → number, None if the page has none.
+BOOSTS_READER = "creator.protocol.parse_boosts"
+# capability → one real exchange for `manage.py probe`: (account, capability, transcript) → None, or raises.
 PROBES = {
     "image": "creator.services.probes.probe_pages",
     "video": "creator.services.probes.probe_pages",
@@ -242,13 +275,13 @@ PROBES = {
     "copilot": "chat.services.probes.probe_chat",
     "m365": "chat.services.probes.probe_chat",
 }
-# capability → with `--spend` this instead, which really makes one: (account, capability, transcript, seconds) → None.
+# capability → the same with `--spend`, which makes a picture or video: (account, capability, transcript, seconds).
 MAKING_PROBES = {
-    "image": "creator.services.probes.probe_making",
-    "video": "creator.services.probes.probe_making",
+    "image": "creator.services.probes.probe_generation",
+    "video": "creator.services.probes.probe_generation",
 }
-CHECK_WAIT_SECONDS = 10.0  # how long a page waits for a worker to have done the check that it asked for
-# Questions after what accounts are doing, besides the leases on them: (account ids, now) → {(id, capability): count}.
+CHECK_WAIT_SECONDS = 10.0  # how long a page waits for the check that it requested
+# Work of accounts besides their leases: (account ids, now) → {(id, capability): count}.
 ACCOUNT_LOADS = ["creator.services.count_in_flight"]
 
 # --- Django ---
@@ -276,19 +309,6 @@ INSTALLED_APPS = [
     "creator",
     "chat",
 ]
-# The admin's; API paths have none (bingproject.gate).
-MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django_otp.middleware.OTPMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    # Last: it puts its page in place of the answer.
-    "axes.middleware.AxesMiddleware",
-]
 # The theme's scripts are all files, but Alpine makes functions of the expressions in the pages' attributes
 # ('unsafe-eval'), and its colours are a style element of the page ('unsafe-inline', for styles only).
 CONTENT_SECURITY_POLICY = {
@@ -305,22 +325,29 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": ["'none'"],
     }
 }
-STATIC_ROOT = Path(env.text("STATIC_ROOT", str(BASE_DIR / "staticfiles")))
+STATIC_ROOT = env.path("STATIC_ROOT") or BASE_DIR / "staticfiles"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 BODY_LIMIT_BYTES = 1024 * 1024
-CHAT_BODY_LIMIT_BYTES = 8 * 1024 * 1024  # pictures come within the body
-# Forms of the admin in which operators paste or upload whole files: 32 MiB, and the form's other fields.
-LARGE_FORM_PATHS = [r"/admin/accounts/account/(add|\d+/change)/", r"/admin/accounts/whitelisteduser/import/"]
+CHAT_BODY_LIMIT_BYTES = 8 * 1024 * 1024  # pictures are part of the body
+# Forms of the admin that accept whole files: 32 MiB and the form's other fields. Path → the permission it needs.
+LARGE_FORM_PATHS = {
+    r"/admin/accounts/account/add/": "accounts.add_account",
+    r"/admin/accounts/account/import/preview/": "accounts.add_account",
+    r"/admin/accounts/account/\d+/change/": "accounts.change_account",
+    r"/admin/accounts/whitelisteduser/import/": "accounts.add_whitelisteduser",
+}
+# Checks the sender of a larger body of the API; raises an error if the sender has no valid key.
+BODY_SENDER_CHECK = "accounts.callers.authentication.check_sender"
 UPLOAD_LIMIT_BYTES = 32 * 1024 * 1024
 LARGE_FORM_LIMIT_BYTES = UPLOAD_LIMIT_BYTES + 1024 * 1024
-# The largest of them; the gate keeps each route's own. What comes is kept in memory and never in a temporary file: it
-# may be somebody's cookies.
+# The largest of them; `edge` has the limit of each route. Uploads stay in memory and are never written to a temporary
+# file, since they may be cookies.
 DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = LARGE_FORM_LIMIT_BYTES
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
-# Atomic requests stay off: a request that waits for a worker would wait for its own commit.
+# Atomic requests must stay off: a request that waits for a worker would wait for its own commit.
 ATOMIC_REQUESTS = False
 
 LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
@@ -328,28 +355,33 @@ LOG_FORMAT = env.choice("LOG_FORMAT", ("console", "json"), "console")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"redaction": {"()": "bingproject.redaction.RedactionFilter"}},
+    "filters": {
+        "redaction": {"()": "bingproject.security.redaction.RedactionFilter"},
+        "refused_lookup": {"()": "bingproject.operators.refused_lookups.RefusedLookupFilter"},
+    },
     "formatters": {
-        "console": {"()": "bingproject.redaction.ConsoleFormatter"},
-        "json": {"()": "bingproject.redaction.JsonFormatter"},
+        "console": {"()": "bingproject.security.redaction.ConsoleFormatter"},
+        "json": {"()": "bingproject.security.redaction.JsonFormatter"},
     },
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "filters": ["redaction"], "formatter": LOG_FORMAT},
     },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
-        # httpx logs every URL at INFO: prompts would end up in the log.
+        # httpx logs every URL at INFO, and URLs contain prompts.
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
-        # At DEBUG it logs what a socket is asked for: its address holds a token.
+        "django.security.DisallowedModelAdminLookup": {"filters": ["refused_lookup"]},
+        "django.security.DisallowedModelAdminToField": {"filters": ["refused_lookup"]},
+        # At DEBUG it logs the request of a socket, whose address contains a token.
         "websockets": {"level": "WARNING"},
         "django-q": {"level": "WARNING", "handlers": [], "propagate": True},
         # uvicorn's own command has set these up by now, with a handler that neither masks nor writes JSON.
-        # Their levels stay as uvicorn was told: `serve` has its own words for a start.
+        # Their levels are left to uvicorn's options; `serve` prints its own text at a start.
         "uvicorn": {"handlers": [], "propagate": True},
         "uvicorn.error": {"handlers": [], "propagate": True},
-        # Ours has the request ids. With a handler above it, it would turn itself on, whatever is asked for.
+        # It has no request ids, and switches itself on if a logger above it has a handler: so it does not propagate.
         "uvicorn.access": {"handlers": [], "propagate": False},
     },
 }

@@ -1,37 +1,33 @@
-"""Exchanges with the chat back ends: one loop for every dialect's socket, and the calls beside it. Reads no record."""
+"""Talk to the chat back ends: one loop for every dialect's socket, and the calls beside it. It parses no record."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 import ssl
-from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import httpx
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
-from websockets.frames import DATA_OPCODES
-from websockets.protocol import State
 
-from bingproject.upstream import USER_AGENT, Answer, NotSentError, exchange
+from bingproject.upstream._compat_websockets import MessageSocket, OpenSocket
+from bingproject.upstream.http_client import USER_AGENT, NotSentError, UpstreamResponse, exchange
 from chat.protocol.events import Dialect, Event
-from chat.protocol.requests import HttpRequest
+from chat.protocol.requests import SessionRequest
 
-WRITE_SECONDS = 10.0
+WRITE_SECONDS = 10.0  # docs/wire/chathub.md, section 7
 CLOSE_SECONDS = 1.0
-MAX_FRAME_BYTES = 32 * 1024 * 1024  # a final frame with search results is far above the library's 1 MiB
-KEEPALIVE_SECONDS = 15.0
-PIECE_BYTES = 64 * 1024
-MAX_WAITING_FRAMES = 16  # beyond it nothing more is read until these are
-LINGER_SECONDS = 1.0
+MAX_FRAME_BYTES = 32 * 1024 * 1024  # a final frame with search results exceeds the library's default, 1 MiB
+KEEPALIVE_SECONDS = 15.0  # docs/wire/chathub.md, section 7
+PIECE_BYTES = 64 * 1024  # of an upload, and of a refusal's body that is read
+LINGER_SECONDS = 1.0  # docs/wire/copilot.md, section 6
 
 
 class UpgradeRefusedError(Exception):
-    """The server answered the socket's request with a plain HTTP answer; the dialect's module says what that means."""
+    """The server answered the request for a socket with an HTTP response. The dialect says what that means."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: str = "") -> None:
         super().__init__(str(status))
@@ -42,7 +38,7 @@ class UpgradeRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Timers:
-    """How long a turn may be quiet, in seconds, while its socket opens, by the dialect's phase, and in all."""
+    """A turn's time limits in seconds: opening the socket, silence in each of the dialect's phases, the whole turn."""
 
     opening: float
     handshake: float
@@ -50,9 +46,10 @@ class Timers:
     answering: float
     turn: float
     lingering: float = LINGER_SECONDS
+    greeted: float = math.inf  # opening and handshake together
 
     def of(self, phase: str) -> float:
-        """The time limit of a phase."""
+        """Return the time limit of a phase."""
         if phase == "answering":
             return self.answering
         limits = {"handshake": self.handshake, "waiting": self.waiting, "lingering": self.lingering}
@@ -61,7 +58,7 @@ class Timers:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a socket leads, and as whom."""
+    """A socket's address, with the headers, proxy and User-Agent of the account."""
 
     url: str
     headers: Mapping[str, str]
@@ -69,10 +66,13 @@ class Address:
     user_agent: str = ""
 
 
-async def call(http: httpx.AsyncClient, base_url: str, request: HttpRequest, *, seconds: float) -> Answer:
-    """One call beside the socket: opening a conversation, an image upload.
+async def call(http: httpx.AsyncClient, base_url: str, request: SessionRequest, *, seconds: float) -> UpstreamResponse:
+    """Send a call beside the socket: open a conversation, upload a picture.
 
-    Raises: NotSentError, OutcomeUnknownError, UnexpectedResponseError.
+    Raises:
+        NotSentError: The server cannot have seen the request, which may be sent again.
+        OutcomeUnknownError: The connection broke when it may have been seen.
+        UnexpectedResponseError: The response is larger than any page of the service's.
     """
     headers, body = dict(request.headers), request.body
     if body is not None:
@@ -88,24 +88,27 @@ async def call(http: httpx.AsyncClient, base_url: str, request: HttpRequest, *, 
 
 
 async def _pieces(body: bytes) -> AsyncGenerator[bytes, None]:
-    """A picture a little at a time: sent as one, it would have every other chat of the process wait."""
+    """Yield a picture in pieces: sent at once, it would make every other chat of the process wait."""
     for start in range(0, len(body), PIECE_BYTES):
         yield body[start : start + PIECE_BYTES]
 
 
 async def stream(address: Address, dialect: Dialect, timers: Timers) -> AsyncGenerator[Event, None]:
-    """One turn over one socket, from opening it to closing it.
+    """Run one turn over one socket, and yield its events. Closing the generator closes the socket.
 
-    Raises: UpgradeRefusedError, NotSentError, and what the dialect raises. Closing the generator closes the socket.
+    Raises:
+        UpgradeRefusedError: The server answered with an HTTP response.
+        NotSentError: The socket did not open.
+        ServiceError: The dialect raised it.
     """
     clock = _Clock(dialect, timers)
-    socket = await _open(address, min(timers.opening, timers.turn))
+    socket = await _open(address, min(timers.opening, timers.turn, timers.greeted))
     try:
         await _send(socket, dialect.start())
         clock.start()
         while not dialect.finished:
-            if answers := dialect.to_send():
-                await _send(socket, answers)
+            if frames := dialect.to_send():
+                await _send(socket, frames)
             try:
                 frame = await socket.receive(clock.due)
             except TimeoutError:
@@ -114,6 +117,7 @@ async def stream(address: Address, dialect: Dialect, timers: Timers) -> AsyncGen
                     continue
                 events = dialect.timed_out()
             except ConnectionClosed as closed:
+                # RFC 6455: 1006 stands for a connection that ended without a close frame.
                 events = dialect.closed(closed.rcvd.code if closed.rcvd else 1006)
             else:
                 events = dialect.receive(frame)
@@ -125,25 +129,26 @@ async def stream(address: Address, dialect: Dialect, timers: Timers) -> AsyncGen
 
 
 class _Clock:
-    """Until when a turn waits for a frame: silence, the whole turn, the time to our next ping, whatever ends first."""
+    """When the wait for a frame ends: the first of the silence limit, the turn's limit and the next ping."""
 
     def __init__(self, dialect: Dialect, timers: Timers) -> None:
         self._loop = asyncio.get_running_loop()
         self._dialect, self._timers = dialect, timers
         self._end = self._loop.time() + timers.turn
+        self._greeted_by = self._loop.time() + timers.greeted
 
     def start(self) -> None:
-        """The socket is open."""
+        """Start the timers of an open socket."""
         self._ping_at = self._loop.time() + KEEPALIVE_SECONDS
         self._begin_silence()
 
     def note_progress(self) -> None:
-        """Frames came; silence begins anew, unless they were pings, which change neither progress nor phase."""
+        """Restart the silence limit after a frame, unless it was a ping, which changes neither progress nor phase."""
         if self._progress != self._dialect.progress or self._phase != self._dialect.phase:
             self._begin_silence()
 
     def is_only_ping_due(self) -> bool:
-        """Whether what ran out is no more than the time to the next ping, which begins anew."""
+        """True if only the ping is due, whose timer is then restarted."""
         now = self._loop.time()
         if now >= min(self._quiet_end, self._end):
             return False
@@ -154,130 +159,48 @@ class _Clock:
     def _begin_silence(self) -> None:
         self._progress, self._phase = self._dialect.progress, self._dialect.phase
         self._quiet_end = self._loop.time() + self._timers.of(self._phase)
+        if self._phase == "handshake":
+            self._quiet_end = min(self._quiet_end, self._greeted_by)
         self._set_due()
 
     def _set_due(self) -> None:
         self.due = min(self._quiet_end, self._end, self._ping_at)
 
 
-class _Socket(ClientConnection):
-    """A connection whose messages are read without the library's queue and its two waits for each.
-
-    Waits for messages, each until a moment of its own. One timer serves many of them: when it rings too early it is set
-    anew, instead of being moved with each message.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._arrived: deque[bytes] = deque()
-        self._begun = bytearray()
-        self._reader: asyncio.Future[None] | None = None
-        self._due = self._rings_at = math.inf
-        self._timer: asyncio.TimerHandle | None = None
-        self._is_paused = False
-
-    def process_event(self, event: Any) -> None:
-        """Take in a data frame; the handshake, pings and closing are the library's."""
-        if self.response is None or event.opcode not in DATA_OPCODES:
-            super().process_event(event)
-        elif event.fin and not self._begun:
-            self._arrive(bytes(event.data))
-        else:
-            self._begun += event.data
-            if event.fin:
-                self._arrive(bytes(self._begun))
-                self._begun.clear()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Whoever waits is to learn it."""
-        super().connection_lost(exc)
-        if self._timer is not None:
-            self._timer.cancel()
-        self._wake()
-
-    async def receive(self, due: float) -> bytes:
-        """The next message. Raises: TimeoutError when it is not here by then; ConnectionClosed when none will come."""
-        self._due = due
-        if due < self._rings_at:
-            self._set(due)
-        while not self._arrived:
-            if self.state is State.CLOSED:
-                raise self.close_exc
-            if self.loop.time() >= due:
-                raise TimeoutError
-            self._reader = self.loop.create_future()
-            await self._reader
-        if self._is_paused and len(self._arrived) <= MAX_WAITING_FRAMES // 4:
-            self._is_paused = False
-            self.transport.resume_reading()
-        return self._arrived.popleft()
-
-    def _arrive(self, message: bytes) -> None:
-        self._arrived.append(message)
-        if len(self._arrived) > MAX_WAITING_FRAMES and not self._is_paused:
-            self._is_paused = True
-            self.transport.pause_reading()
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._reader is not None and not self._reader.done():
-            self._reader.set_result(None)
-
-    def _set(self, at: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._rings_at = at
-        self._timer = self.loop.call_at(at, self._ring)
-
-    def _ring(self) -> None:
-        self._rings_at = math.inf
-        if self.loop.time() < self._due:
-            self._set(self._due)
-        else:
-            self._wake()
-
-
-class _Opening(connect):
-    """Follows no redirect: where an account's cookies go is not for an answer to say."""
-
-    def process_redirect(self, exc: Exception) -> Exception | str:
-        """The refusal that it is."""
-        return exc
-
-
 @cache
 def _ssl_context() -> ssl.SSLContext:
-    """One for the process: each costs 20 ms and half a megabyte."""
+    """Return the process's one context: each costs 20 ms and half a megabyte."""
     return ssl.create_default_context()
 
 
-async def _open(address: Address, seconds: float) -> _Socket:
+async def _open(address: Address, seconds: float) -> MessageSocket:
     try:
-        socket = await _Opening(
+        socket = await OpenSocket(
             address.url,
             additional_headers=dict(address.headers),
             user_agent_header=address.user_agent or USER_AGENT,
             proxy=address.proxy or None,
-            compression=None,  # 40 µs a frame for nothing: the frames are small
+            compression=None,  # it costs 40 µs a frame and saves nothing on small ones
             max_size=MAX_FRAME_BYTES,
-            ping_interval=None,
-            create_connection=_Socket,
+            ping_interval=None,  # the dialects send pings of their own
+            create_connection=MessageSocket,
             ssl=_ssl_context() if address.url.startswith("wss:") else None,
             open_timeout=seconds,
             close_timeout=CLOSE_SECONDS,
         )
     except InvalidStatus as refusal:
         headers = {name.lower(): value for name, value in refusal.response.headers.raw_items()}
+        # The beginning is enough to recognise a challenge or a region page.
         body = (refusal.response.body or b"")[:PIECE_BYTES].decode("utf-8", "replace")
         raise UpgradeRefusedError(refusal.response.status_code, headers, body) from refusal
     except (OSError, TimeoutError, WebSocketException) as error:
         raise NotSentError(detail=f"the socket did not open: {type(error).__name__}") from error
-    assert isinstance(socket, _Socket)
+    assert isinstance(socket, MessageSocket)
     return socket
 
 
 async def _send(socket: ClientConnection, frames: list[str]) -> None:
-    """A server that has gone is noticed by the next receive, which knows what it means."""
+    """Send the frames. Ignore a closed socket: the next `receive` reports it to the dialect."""
     try:
         async with asyncio.timeout(WRITE_SECONDS):
             for frame in frames:
@@ -287,7 +210,8 @@ async def _send(socket: ClientConnection, frames: list[str]) -> None:
 
 
 async def _close(socket: ClientConnection) -> None:
-    """Close it, at most as long as `CLOSE_SECONDS`, also when the caller has been cancelled."""
+    """Close the socket within about `CLOSE_SECONDS`, also if the task is being cancelled."""
+    # Shielded, since a cancelled close would leave the socket open.
     closing = asyncio.ensure_future(socket.close())
     try:
         await asyncio.wait_for(asyncio.shield(closing), CLOSE_SECONDS + 0.5)

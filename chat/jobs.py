@@ -1,4 +1,4 @@
-"""The queue's front doors of chat."""
+"""Jobs of chat."""
 
 from django.utils import timezone
 
@@ -6,5 +6,5 @@ from chat import services
 
 
 def prune_conversations() -> str:
-    """Delete conversations that are past their keeping."""
+    """Delete conversations unused for CHAT_RETENTION_DAYS."""
     return f"{services.prune_conversations(timezone.now())} conversations pruned"

@@ -1,10 +1,10 @@
-"""Image and video tasks."""
+"""Django app of image and video tasks."""
 
 from django.apps import AppConfig
 
 
 class CreatorConfig(AppConfig):
-    """Image and video tasks."""
+    """Configure the app."""
 
     name = "creator"
     default_auto_field = "django.db.models.BigAutoField"

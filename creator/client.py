@@ -1,12 +1,12 @@
-"""One exchange with Bing's creator: moves bytes, judges nothing."""
+"""HTTP client of Bing's creator: sends requests and returns responses without reading them."""
 
 from __future__ import annotations
 
 import httpx
 
-from bingproject.upstream import Answer, Download, download, exchange
+from bingproject.upstream.http_client import Download, UpstreamResponse, download, exchange
 from creator.protocol import (
-    HttpRequest,
+    CreatorRequest,
     Order,
     Paths,
     VideoCard,
@@ -21,8 +21,11 @@ from creator.protocol import (
 class ImageCreatorClient:
     """Bing's image and video pages as one account sees them.
 
-    Shape: every method returns an `Answer` (status, headers, text).
-    Raises: NotSentError when Bing certainly got nothing, OutcomeUnknownError when it may have.
+    Every method returns the status, headers and text of one response, whatever the status.
+
+    Raises:
+        NotSentError: Bing certainly received nothing.
+        OutcomeUnknownError: Bing may have received the request.
     """
 
     def __init__(self, http: httpx.AsyncClient, base_url: str, paths: Paths | None = None) -> None:
@@ -30,33 +33,37 @@ class ImageCreatorClient:
         self._base_url = base_url
         self._paths = paths or Paths()
 
-    async def submit(self, order: Order, ig: str) -> Answer:
-        """Ask for a generation; redirects are not followed, their address carries the request id."""
+    async def submit(self, order: Order, ig: str) -> UpstreamResponse:
+        """Request a generation. Redirects are not followed, because their address contains the request id."""
         return await self.send(build_create(order, ig=ig, paths=self._paths))
 
-    async def visit(self, location: str) -> Answer:
+    async def visit(self, location: str) -> UpstreamResponse:
         """Open the page that an accepted request was redirected to, as a browser would."""
         return await self.send(build_visit(location))
 
-    async def poll(self, order: Order, request_id: str, ig: str) -> Answer:
-        """One look at the result."""
+    async def poll(self, order: Order, request_id: str, ig: str) -> UpstreamResponse:
+        """Poll once for the result of a generation."""
         return await self.send(build_poll(order, request_id, ig=ig, paths=self._paths))
 
-    async def fetch_video_detail(self, request_id: str, card: VideoCard) -> Answer:
-        """The address of a finished video that the poll only announced."""
+    async def fetch_video_detail(self, request_id: str, card: VideoCard) -> UpstreamResponse:
+        """Fetch the detail that contains the address of a finished video, which its poll only announced."""
         return await self.send(build_video_detail(request_id, card))
 
-    async def fetch_video_page(self) -> Answer:
-        """The page on which videos are asked for; nothing is asked for."""
+    async def fetch_video_page(self) -> UpstreamResponse:
+        """Fetch the page on which videos are requested, without requesting one."""
         return await self.send(build_video_page(paths=self._paths))
 
-    async def send(self, request: HttpRequest) -> Answer:
-        """One exchange, which all of the above are."""
+    async def send(self, request: CreatorRequest) -> UpstreamResponse:
+        """Make one exchange; every other method calls this one."""
         return await exchange(
             self._http, request.method, self._base_url + request.path, headers=request.headers, content=request.body
         )
 
 
 async def fetch_picture(http: httpx.AsyncClient, url: str) -> Download:
-    """The file behind a result's address, with whatever status; `http` sends no cookies."""
+    """Download the file of a result, whatever the status.
+
+    Args:
+        http: A client of the media host, which sends no cookies.
+    """
     return await download(http, url)

@@ -1,32 +1,33 @@
-"""Tasks, their results, and the runners that carry them: rows, querysets, guarded transitions of one row.
+"""Rows and querysets of tasks, their results, and the runners that work on them.
 
-The task row is the truth and the lease on an account: an account's load is the number of its rows that may still run at
-Bing. Never the queue, never the network.
+The task row is the record of what remains to be done, and it reserves the slot of its account: an account's load is the
+number of its rows that may still run at Bing. Neither the queue nor the network is asked.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import ClassVar
 
 from django.db import connection, models
 from django.db.models import Q
 from django.utils.functional import cached_property
 
 from accounts.models import Account
+from bingproject.database.text_fields import SafeCharField, SafeJSONField, SafeTextField
 
 
 class Kind(models.TextChoices):
-    """What is made."""
+    """What a task makes."""
 
     IMAGE = "image", "Image"
     VIDEO = "video", "Video"
 
 
 class State(models.TextChoices):
-    """Where a task stands; docs/architecture.md has the diagram."""
+    """State of a task; docs/architecture.md has the diagram."""
 
     QUEUED = "queued", "Queued"
     SUBMITTING = "submitting", "Submitting"
@@ -38,6 +39,8 @@ class State(models.TextChoices):
     EXPIRED = "expired", "Expired"
 
 
+# No queued task is delayed for longer: this is twice the longest Retry-After of Bing's that a task waits for.
+LONGEST_DELAY = timedelta(minutes=1)
 AT_BING = (State.SUBMITTING, State.UNCERTAIN, State.POLLING)
 OPEN = (State.QUEUED, *AT_BING)
 SHOWN_PROMPT_CHARACTERS = 60
@@ -45,74 +48,80 @@ FINISHED = (State.COMPLETED, State.FAILED, State.CANCELLED, State.EXPIRED)
 
 
 class TaskQuerySet(models.QuerySet["Task"]):
-    """Questions about many tasks."""
+    """Queries about many tasks."""
 
     def unfinished(self) -> TaskQuerySet:
-        """Neither completed nor given up."""
+        """Return tasks that are queued or at Bing."""
         return self.filter(state__in=OPEN)
 
     def due(self, now: datetime) -> TaskQuerySet:
-        """Waiting for an account, and no longer resting."""
-        return self.filter(state=State.QUEUED, next_at__lte=now)
+        """Return queued tasks that may be given an account now."""
+        # A delay longer than any that is ever set was written by a clock that ran ahead: it does not count.
+        is_delayed = Q(next_at__gt=now, next_at__lte=now + LONGEST_DELAY)
+        return self.filter(state=State.QUEUED).exclude(is_delayed)
 
     def loading(self, now: datetime) -> TaskQuerySet:
-        """Those that may still run at Bing, so that their account's slot is taken."""
+        """Return tasks that may still run at Bing, so that they take a slot of their account."""
         return self.filter(Q(state__in=AT_BING) | Q(state__in=FINISHED, slot_until__gt=now))
 
     def lock_ids(self, most: int | None = None) -> list[uuid.UUID]:
-        """The ids of at most so many, so that a write and what is told of it concern the same rows.
+        """Lock at most `most` rows and return their ids, so that a change and its timeline steps concern the same rows.
 
-        Only within a transaction. SQLite's has the only write lock; PostgreSQL leaves out what others are writing.
+        Call it in a transaction. On SQLite that has the only write lock; on PostgreSQL rows that another transaction
+        has locked are left out.
         """
         rows = self.select_for_update(skip_locked=True) if connection.vendor == "postgresql" else self
         return list(rows.order_by("pk").values_list("pk", flat=True)[:most])
 
     def orphaned(self) -> TaskQuerySet:
-        """At Bing, but of no runner that lives."""
+        """Return tasks that are at Bing but belong to no live runner."""
         return self.filter(state__in=AT_BING).filter(Q(runner=None) | ~Q(runner__in=Runner.objects.values("id")))
 
 
 class Task(models.Model):
-    """One image or video that somebody asked for."""
+    """A caller's request for one image generation or one video."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    kind = models.CharField(max_length=8, choices=Kind, default=Kind.IMAGE)
-    prompt = models.TextField()
-    model = models.CharField(max_length=16, default="DALLE")
-    aspect = models.CharField(max_length=16, default="SQUARE")
-    speed = models.CharField(max_length=8, default="auto")
-    lane = models.CharField(max_length=8, default="", blank=True)
-    # Who asked: "open" or "user:<id>"; what was asked, for repeats of the same request.
-    holder = models.CharField(max_length=120)
-    route = models.CharField(max_length=40, default="")
-    body_hash = models.CharField(max_length=64, default="")
+    kind = SafeCharField(max_length=8, choices=Kind, default=Kind.IMAGE)
+    prompt = SafeTextField()
+    model = SafeCharField(max_length=16, default="DALLE")
+    aspect = SafeCharField(max_length=16, default="SQUARE")
+    speed = SafeCharField(max_length=8, default="auto")
+    lane = SafeCharField(max_length=8, default="", blank=True)
+    # "open", "user:<id>" or "operator:<name>". With route and body hash it recognises repeats of a request.
+    caller_id = SafeCharField(max_length=120)
+    route = SafeCharField(max_length=40, default="")
+    body_hash = SafeCharField(max_length=64, default="")
     batch = models.UUIDField(default=uuid.uuid4)
     batch_index = models.PositiveSmallIntegerField(default=0)
-    # The UTC day whose quota this counts against; none when it counts against none, or was given back.
+    # The UTC day whose quota this counts against; NULL if it counts against none or was given back.
     counted_on = models.DateField(null=True)
-    # The task that an operator had tried again with this one.
+    # When a caller was answered without the result, or left before it was there: a repeat soon after joins the task.
+    unserved_at = models.DateTimeField(null=True)
+    # The ended task that an operator retried with this one.
     retry_of = models.UUIDField(null=True)
 
-    state = models.CharField(max_length=12, choices=State, default=State.QUEUED)
+    state = SafeCharField(max_length=12, choices=State, default=State.QUEUED)
     account = models.ForeignKey(Account, null=True, on_delete=models.SET_NULL, related_name="tasks")
-    # The runner's id without a foreign key: a runner's row may go while its tasks wait to be taken over.
-    runner = models.CharField(max_length=120, null=True)  # noqa: DJ001 - NULL means "of nobody", as in SQL's NOT IN
+    # The runner's id without a foreign key: a runner's row may go while its tasks wait to be adopted. NULL means that
+    # no runner owns the task.
+    runner: models.CharField[str | None, str | None] = SafeCharField(max_length=120, null=True)  # type: ignore[misc]
     cancel_requested = models.BooleanField(default=False)
     attempt_count = models.PositiveSmallIntegerField(default=0)
     retry_count = models.PositiveSmallIntegerField(default=0)
-    tried_accounts = models.JSONField(default=list, blank=True)
+    tried_accounts = SafeJSONField(default=list, blank=True)
     next_at = models.DateTimeField()
     submit_at = models.DateTimeField(null=True)
     accepted_at = models.DateTimeField(null=True)
     deadline_at = models.DateTimeField()
     slot_until = models.DateTimeField(null=True)
-    request_id = models.CharField(max_length=200, default="")
+    request_id = SafeCharField(max_length=200, default="")
 
-    revised_prompt = models.TextField(default="")
-    video_url = models.CharField(max_length=2000, default="")
-    error_code = models.CharField(max_length=40, default="")
-    error_message = models.CharField(max_length=500, default="")
-    error_detail = models.TextField(default="")
+    revised_prompt = SafeTextField(default="")
+    video_url = SafeCharField(max_length=2000, default="")
+    error_code = SafeCharField(max_length=40, default="")
+    error_message = SafeCharField(max_length=500, default="", cuts=True)
+    error_detail = SafeTextField(default="")
     retry_after_seconds = models.FloatField(null=True)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
@@ -125,12 +134,13 @@ class Task(models.Model):
             models.Index(fields=["state", "kind", "next_at"], name="task_state_kind_next"),
             models.Index(fields=["account", "kind", "state"], name="task_account_kind_state"),
             models.Index(fields=["runner", "state"], name="task_runner_state"),
-            models.Index(fields=["holder", "created_at", "id"], name="task_holder_created"),
-            models.Index(fields=["holder", "state"], name="task_holder_state"),
+            models.Index(fields=["caller_id", "created_at", "id"], name="task_caller_created"),
+            models.Index(fields=["caller_id", "state"], name="task_caller_state"),
             models.Index(fields=["batch"], name="task_batch"),
-            models.Index(fields=["holder", "body_hash", "created_at"], name="task_holder_body"),
+            models.Index(fields=["caller_id", "body_hash", "created_at"], name="task_caller_body"),
             models.Index(fields=["created_at", "id"], name="task_created"),
-            # For operators, who look for few among very many; the others of their filters are served by those above.
+            # Partial indexes for the admin's rarer filters, which stay small among millions of rows; the indexes above
+            # serve its other filters.
             models.Index(
                 fields=["model", "-created_at", "-id"], name="task_model_created", condition=~Q(model="DALLE")
             ),
@@ -148,42 +158,44 @@ class Task(models.Model):
 
     @cached_property
     def image_urls(self) -> list[str]:
-        """Its pictures' addresses in Bing's order; one query, unless whoever read the row has read them too."""
+        """URLs of the pictures in Bing's order; one query, unless `read_pictures` has set them."""
         return urls_of([self.pk]).get(self.pk, [])
 
     @property
     def is_finished(self) -> bool:
-        """Nothing will change it any more."""
+        """True if no later step changes the state."""
         return self.state in FINISHED
 
     @property
     def status(self) -> str:
-        """The contract's word for the state."""
+        """The state in the words of the public contract: `processing`, `completed` or `failed`."""
         if self.state == State.COMPLETED:
             return "completed"
         return "failed" if self.is_finished else "processing"
 
 
 class Result(models.Model):
-    """One picture of a task: Bing's address, which dies with Bing's copy."""
+    """One picture of a task: its URL at Bing, valid only as long as Bing keeps the file."""
 
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="results")
     index = models.PositiveSmallIntegerField()
-    url = models.CharField(max_length=2000)
+    url = SafeCharField(max_length=2000)
 
     class Meta:
         ordering: ClassVar = ["index"]
         constraints: ClassVar = [models.UniqueConstraint(fields=["task", "index"], name="one_result_per_index")]
 
     def __str__(self) -> str:
-        return self.url
+        return str(self.url)
 
 
 def urls_of(task_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
-    """The pictures of many tasks in one query; bare rows, since building models costs ten times the query."""
+    """Return the picture URLs of many tasks in one query, in Bing's order."""
+    # Bare rows, because building model objects costs ten times the query.
     found: dict[uuid.UUID, list[str]] = {}
     if not task_ids:
         return found
+    # The keys in the database's own form, since raw SQL bypasses the field (SQLite stores a UUID as hex digits).
     key, marks = Task._meta.pk, ", ".join(["%s"] * len(task_ids))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -196,7 +208,8 @@ def urls_of(task_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
 
 
 def read_rows(task_ids: Sequence[uuid.UUID]) -> list[Task]:
-    """Tasks and their pictures in two queries of fixed text: building a query costs more than running it."""
+    """Return tasks with their pictures, in no particular order."""
+    # Two queries of fixed text, because building a query costs more than running it.
     if not task_ids:
         return []
     marks = ", ".join(["%s"] * len(task_ids))
@@ -205,7 +218,7 @@ def read_rows(task_ids: Sequence[uuid.UUID]) -> list[Task]:
 
 
 def read_pictures(tasks: list[Task]) -> list[Task]:
-    """The same tasks, knowing their pictures' addresses: one query for all of them."""
+    """Set `image_urls` on all tasks with one query, and return them."""
     urls = urls_of([task.pk for task in tasks if task.state == State.COMPLETED])
     for task in tasks:
         task.image_urls = urls.get(task.pk, [])
@@ -213,54 +226,54 @@ def read_pictures(tasks: list[Task]) -> list[Task]:
 
 
 class EventKind(models.TextChoices):
-    """A step of a task's story; not the column's choices, since the list will grow."""
+    """Kind of a step in a task's timeline; not the column's choices, so that a new kind needs no migration."""
 
-    ACCEPTED = "accepted", "Asked for"
+    ACCEPTED = "accepted", "Requested"
     CLAIMED = "claimed", "Given to an account"
-    SUBMITTED = "submitted", "Taken by Bing"
+    SUBMITTED = "submitted", "Accepted by Bing"
     WAITING = "waiting", "Not ready yet"
-    TROUBLE = "trouble", "A look failed"
+    TROUBLE = "trouble", "A poll failed"
     REQUEUED = "requeued", "Back in the queue"
     UNCERTAIN = "uncertain", "Sent, no answer"
     ADOPTED = "adopted", "Taken over"
-    CANCEL_WISHED = "cancel_wished", "To be cancelled"
+    CANCEL_WISHED = "cancel_wished", "Cancellation requested"
     CANCELLED = "cancelled", "Cancelled"
     COMPLETED = "completed", "Completed"
     FAILED = "failed", "Failed"
-    EXPIRED = "expired", "Given up"
+    EXPIRED = "expired", "Expired"
     RETRIED = "retried", "Tried again"
 
 
 class TaskEvent(models.Model):
-    """One step of a task's story, for operators: written in the transaction that makes the step."""
+    """One step of a task's timeline, for operators; written in the transaction that takes the step."""
 
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="events")
     at = models.DateTimeField()
-    kind = models.CharField(max_length=16)
-    text = models.CharField(max_length=500, default="")
-    account_name = models.CharField(max_length=100, default="")
-    request_id = models.CharField(max_length=200, default="")
+    kind = SafeCharField(max_length=16)
+    text = SafeCharField(max_length=500, default="", cuts=True)
+    account_name = SafeCharField(max_length=100, default="", cuts=True)
+    request_id = SafeCharField(max_length=200, default="", cuts=True)
 
     class Meta:
-        ordering: ClassVar = ["id"]  # as they were written: machines' clocks differ by more than steps may
+        ordering: ClassVar = ["id"]  # not by time: clocks of machines differ by more than the time between two steps
 
     def __str__(self) -> str:
         return f"{self.task_id} {self.kind}"
 
 
 class IdempotencyKey(models.Model):
-    """A key a caller chose for one request: the same key and body give the same tasks for 24 h."""
+    """A caller's Idempotency-Key of one request: the same key and body return the same tasks for 24 hours."""
 
-    holder = models.CharField(max_length=120)
-    route = models.CharField(max_length=40)
-    key = models.CharField(max_length=255)
-    body_hash = models.CharField(max_length=64)
+    caller_id = SafeCharField(max_length=120)
+    route = SafeCharField(max_length=40)
+    key = SafeCharField(max_length=255)
+    body_hash = SafeCharField(max_length=64)
     batch = models.UUIDField()
     created_at = models.DateTimeField(db_index=True)
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["holder", "route", "key"], name="one_request_per_idempotency_key")
+            models.UniqueConstraint(fields=["caller_id", "route", "key"], name="one_request_per_idempotency_key")
         ]
 
     def __str__(self) -> str:
@@ -268,11 +281,11 @@ class IdempotencyKey(models.Model):
 
 
 class Runner(models.Model):
-    """The lease of one running loop; a task belongs to a runner only as long as this row lives."""
+    """The lease of one running loop. A task belongs to its runner only while this row exists."""
 
-    id = models.CharField(primary_key=True, max_length=120)
-    machine = models.CharField(max_length=120)
-    slot = models.CharField(max_length=120, unique=True)
+    id = SafeCharField(primary_key=True, max_length=120)
+    machine = SafeCharField(max_length=120)
+    slot = SafeCharField(max_length=120, unique=True)
     lease_until = models.DateTimeField()
     started_at = models.DateTimeField()
     task_count = models.PositiveIntegerField(default=0)
@@ -281,9 +294,10 @@ class Runner(models.Model):
         return self.id
 
 
-def transition(task_id: uuid.UUID, owner: str, expected: tuple[str, ...], changes: Mapping[str, Any]) -> bool:
-    """Change one row only if it still is this runner's and in an expected state; whether it was.
+class DatabaseMark(models.Model):
+    """A single row with the number of a table in this database, by which a restored PostgreSQL dump is recognised."""
 
-    Every write of a runner goes through this guard, so that one that lost its lease cannot undo what another did.
-    """
-    return bool(Task.objects.filter(pk=task_id, runner=owner, state__in=expected).update(**changes))
+    table_number = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return str(self.table_number)

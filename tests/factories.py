@@ -9,12 +9,12 @@ from typing import Any
 from cryptography.fernet import Fernet
 from django.utils import timezone
 
+from accounts.callers.services import Caller, issue_api_key
 from accounts.models import Account, AccountState, WhitelistedUser
-from accounts.services import Caller, issue_api_key
-from bingproject.environment import new_seal_key
-from bingproject.models import Machine
-from bingproject.sandbox.tokens import LIFE_SECONDS, TENANT, make_token, object_id
-from bingproject.seals import seal
+from bingproject.conf.environment import new_seal_key
+from bingproject.models import LiveProcess, Machine
+from bingproject.sandbox.core.tokens import LIFE_SECONDS, TENANT, make_token, object_id
+from bingproject.security.encryption import encrypt
 from creator.models import FINISHED, Result, Runner, State, Task
 
 _numbers = itertools.count(1)
@@ -43,11 +43,11 @@ def make_token_account(kind: str, name: str = "", *, token: str = "", **columns:
     name = name or f"account-{next(_numbers)}"
     text = token or make_token(kind, name, timezone.now().timestamp() + LIFE_SECONDS)
     known = {"object_id": object_id(name), "tenant_id": TENANT, "tier": "individual"} if kind == "m365" else {}
-    defaults = {"state": AccountState.OK, "sealed_token": seal(text), "cookies_at": timezone.now()}
+    defaults = {"state": AccountState.OK, "encrypted_token": encrypt(text), "cookies_at": timezone.now()}
     return Account.objects.create(name=name, kind=kind, **(defaults | known | columns))
 
 
-def seal_away(account: Account, *columns: str) -> None:
+def make_undecryptable(account: Account, *columns: str) -> None:
     """Let these secrets be sealed with a key that nobody has, as after restoring half a backup."""
     lost = Fernet(new_seal_key()).encrypt(b"lost").decode("ascii")
     Account.objects.filter(pk=account.pk).update(**dict.fromkeys(columns, lost))
@@ -68,7 +68,7 @@ def make_key(user: WhitelistedUser | None = None) -> tuple[Caller, str]:
     """A key of a user: whom it stands for, and its text."""
     user = user or make_user()
     row, text = issue_api_key(user.user_id)
-    return Caller(holder=f"user:{user.user_id}", user=user, key=row), text
+    return Caller(caller_id=f"user:{user.user_id}", user=user, key=row), text
 
 
 def make_task(*, images: list[str] | None = None, **columns: Any) -> Task:
@@ -76,7 +76,7 @@ def make_task(*, images: list[str] | None = None, **columns: Any) -> Task:
     now = timezone.now()
     defaults: dict[str, Any] = {
         "prompt": "a red fox in the snow",
-        "holder": "open",
+        "caller_id": "open",
         "created_at": now,
         "next_at": now,
         "deadline_at": now + timedelta(hours=1),
@@ -97,7 +97,7 @@ def make_history(kind: str = "image", model: str = "DALLE", lane: str = "fast", 
             kind=kind,
             model=model,
             lane=lane,
-            holder="earlier",
+            caller_id="earlier",
             state=State.COMPLETED,
             accepted_at=begin,
             finished_at=end,
@@ -122,5 +122,22 @@ def make_machine(**columns: Any) -> Machine:
     """A cluster that was heard of just now."""
     now = timezone.now()
     name = f"machine-{next(_numbers)}"
-    defaults = {"process": name, "machine_id": name, "host": "test", "pid": 1, "started_at": now, "seen_at": now}
+    defaults = {
+        "process": name, "role": Machine.CLUSTER, "machine_id": name, "host": "test", "pid": 1,
+        "started_at": now, "seen_at": now,
+    }  # fmt: skip
     return Machine.objects.create(**(defaults | columns))
+
+
+def make_process(process: str, **columns: Any) -> LiveProcess:
+    """The row of a web process that was seen just now."""
+    now = timezone.now()
+    defaults = {
+        "role": LiveProcess.WEB,
+        "machine_id": "test",
+        "host": "test",
+        "pid": 1,
+        "started_at": now,
+        "seen_at": now,
+    }
+    return LiveProcess.objects.create(process=process, **(defaults | columns))

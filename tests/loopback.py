@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from bingproject.errors import UpstreamUnavailableError
-from bingproject.upstream import Door, exchange
+from bingproject.upstream.http_client import ConnectionPool, exchange
+from tests.rig.servers import free_port
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 2\r\n\r\nok"
 # What `forwarding` wants in Proxy-Authorization: the name and the password `pass word`.
@@ -71,7 +72,9 @@ async def listening(connected: Connected, context: ssl.SSLContext | None = None)
             writer.close()
             end.set_result(None)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    # Not a port of the system's choice: where `localhost` means ::1 first and nothing listens there, the port that a
+    # client is given may be the very same, and TCP then connects it to itself.
+    server = await asyncio.start_server(serve, "127.0.0.1", free_port(), ssl=context)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -162,7 +165,7 @@ async def forwarding(name: str) -> AsyncIterator[tuple[str, list[str]]]:
 
 
 async def fail(
-    door: Door, url: str, method: str = "POST", *, proxy: str = "", seconds: float = 0.5
+    door: ConnectionPool, url: str, method: str = "POST", *, proxy: str = "", seconds: float = 0.5
 ) -> UpstreamUnavailableError:
     """The error of one exchange that must fail; nothing of the address may be in its texts."""
     client = door.client({"_U": "secret"}, proxy=proxy)

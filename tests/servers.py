@@ -9,7 +9,7 @@ from typing import Any
 
 import uvicorn
 
-from bingproject.heads import GuardedHttpProtocol
+from bingproject.edge.http_protocol import GuardedHttpProtocol
 
 START_SECONDS = 20
 STOP_SECONDS = 10

@@ -1,4 +1,4 @@
-""" "Check now" for one account, the chosen ones, or all: asked for, waited for on the rows, and told in words."""
+"""Check one account, the selected ones, or all: request the checks, wait for the rows, show the result."""
 
 from __future__ import annotations
 
@@ -20,45 +20,46 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from unfold.decorators import action
 
-from accounts import services
+from accounts.microsoft import services
 from accounts.models import Account, AccountCapability, CheckState
 
 LOOK_SECONDS = 0.2
-TOLD_ONE_BY_ONE = 5
+MOST_NAMED_ACCOUNTS = 5  # the results of more accounts are summed up
 OPENING = "Check now and open a conversation with each (counts against them)"
 
 
-class ChecksAccounts:
-    """The actions and pages of an account's check; stands before the theme's `ModelAdmin`."""
+class AccountCheckMixin:
+    """Actions and pages for checks; a mixin that must precede the theme's `ModelAdmin`."""
 
     admin_site: Any
 
     def get_urls(self) -> list[URLPattern]:
-        """The page that waits, before those of single accounts."""
+        """Add the page that waits, before `<id>/`, which would match it."""
         waiting = path("checking/", self.checking_view, name="accounts_account_checking")
         urls: list[URLPattern] = super().get_urls()  # type: ignore[misc]  # the theme's ModelAdmin has it
         return [waiting, *urls]
 
     @action(description="Save and check now", permissions=["change"])
     def save_and_check(self, request: HttpRequest, obj: Account) -> None:
-        """Have a worker look at it; the answer waits for what comes of it."""
+        """Request a check; `response_change` redirects to the page that waits for its result."""
         asked_at = timezone.now()
         services.request_check(obj, asked_at, opens_chat=request.POST.get("open_conversation") == "on")
+        # On the request, since all threads share this object.
         request.checked_next = _waiting_address(asked_at, obj.pk)  # type: ignore[attr-defined]
 
     @admin.action(description="Check now", permissions=["change"])
     def check_now(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse:
-        """Have workers look at each of them."""
+        """Request a check of each account."""
         return _ask(queryset.values_list("pk", flat=True), opens_chat=False)
 
     @admin.action(description=OPENING, permissions=["change"])
     def check_now_opening(self, request: HttpRequest, queryset: QuerySet[Account]) -> HttpResponse:
-        """The same, with a conversation each."""
+        """Request a check of each account that also opens a conversation."""
         return _ask(queryset.values_list("pk", flat=True), opens_chat=True)
 
     @action(description="Check all", url_path="check-all", permissions=["change"])
     def check_all(self, request: HttpRequest) -> HttpResponse:
-        """A page that asks once more, since a link alone may not set anything off; then every enabled account."""
+        """Ask for confirmation, since a link must change nothing; then request a check of all enabled accounts."""
         accounts = Account.objects.filter(is_enabled=True)
         if request.method == "POST":
             opens_chat = request.POST.get("open_conversation") == "on"
@@ -72,16 +73,17 @@ class ChecksAccounts:
         return TemplateResponse(request, "admin/accounts/account/check_all.html", context)
 
     async def checking_view(self, request: HttpRequest) -> HttpResponse:
-        """Wait some seconds for the checks that were asked for together, without a thread; then say what is known."""
+        """Wait up to CHECK_WAIT_SECONDS for the checks, without blocking a thread, and redirect with the result."""
         if not await sync_to_async(self._may_see)(request):
             return redirect_to_login(request.get_full_path(), reverse("admin:login"))
         asked_at, account_id = _read_address(request)
         end = asyncio.get_running_loop().time() + settings.CHECK_WAIT_SECONDS
+        # The checks run in workers, so the rows are the only place to see their results.
         while await sync_to_async(services.count_unfinished_checks)(asked_at):
             if asyncio.get_running_loop().time() > end:
                 break
             await asyncio.sleep(LOOK_SECONDS)
-        level, text = await sync_to_async(say_result)(asked_at)
+        level, text = await sync_to_async(describe_result)(asked_at)
         messages.add_message(request, level, text)
         if account_id:
             return HttpResponseRedirect(reverse("admin:accounts_account_change", args=[account_id]))
@@ -92,17 +94,17 @@ class ChecksAccounts:
         return bool(self.admin_site.has_permission(request)) and may_view
 
 
-def say_result(asked_at: datetime) -> tuple[int, str]:
-    """What came of the checks that were asked for at this moment: a level for the page, and words."""
+def describe_result(asked_at: datetime) -> tuple[int, str]:
+    """Return the message level and text for the checks that were requested at this moment."""
     rows = AccountCapability.objects.filter(account__check_asked_at=asked_at).select_related("account")
     done = [row for row in rows.order_by("account__name", "pk") if row.checked_at and row.checked_at >= asked_at]
     unfinished = services.count_unfinished_checks(asked_at)
     names = sorted({row.account.name for row in done})
-    words = [_one_by_one(done) if len(names) <= TOLD_ONE_BY_ONE else _summed_up(done, len(names))] if done else []
+    words = [_one_by_one(done) if len(names) <= MOST_NAMED_ACCOUNTS else _summed_up(done, len(names))] if done else []
     if unfinished:
         words.append(
-            f"{unfinished} still under way: reload the page to see what comes of it. "
-            "If nothing does, look whether a worker runs."
+            f"{unfinished} still running: reload the page to see the result. "
+            "If none appears, see whether a worker is running."
         )
     if not words:
         return messages.INFO, "There was nothing to check."
@@ -112,7 +114,7 @@ def say_result(asked_at: datetime) -> tuple[int, str]:
 
 
 def _one_by_one(rows: list[AccountCapability]) -> str:
-    """`anna: images work (Signed in, 12 boosts left.); chat cannot be told (…).`"""
+    """Return e.g. `anna: images: works (Signed in, 12 boosts left); chat: cannot tell (…).`"""
     said: dict[str, list[str]] = {}
     for row in rows:
         state = row.get_check_state_display().lower()
@@ -123,7 +125,7 @@ def _one_by_one(rows: list[AccountCapability]) -> str:
 
 
 def _summed_up(rows: list[AccountCapability], count: int) -> str:
-    """`12 checked. Images: 11 works, 1 does not work. Chat: 12 cannot tell.`"""
+    """Return e.g. `12 checked. Images: 11 works, 1 does not work. Chat: 12 cannot tell.`"""
     states = Counter((row.get_capability_display(), row.get_check_state_display().lower()) for row in rows)
     said: dict[str, list[str]] = {}
     for (capability, state), number in states.items():
@@ -143,7 +145,7 @@ def _waiting_address(asked_at: datetime, account_id: int = 0) -> str:
 
 
 def _read_address(request: HttpRequest) -> tuple[datetime, int]:
-    """The moment and the account that `_waiting_address` wrote; a moment at which nobody asked for anything else."""
+    """Return the time and account of `_waiting_address`; the current time, which finds no check, if invalid."""
     account = request.GET.get("account", "")
     try:
         asked_at = datetime.fromisoformat(request.GET.get("since", ""))
@@ -151,4 +153,5 @@ def _read_address(request: HttpRequest) -> tuple[datetime, int]:
         asked_at = timezone.now()
     if timezone.is_naive(asked_at):
         asked_at = timezone.make_aware(asked_at)
+    # Ids are 64-bit: a longer number would be an error of the database.
     return asked_at, int(account) if account.isascii() and account.isdigit() and len(account) < 19 else 0

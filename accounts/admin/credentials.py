@@ -1,4 +1,4 @@
-"""What the pages say of an account's credentials: never a value, but what they are, how old, and what to do next."""
+"""Describe an account's credentials for operators: kind, age and next step, never the value."""
 
 from __future__ import annotations
 
@@ -6,71 +6,53 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.timesince import timesince, timeuntil
 
-from accounts.models import Account, AccountKind, AccountState
-from accounts.protocol import CLEARANCE_MINUTES
-from accounts.services.attention import is_ending
-from accounts.tokens import describe_token, read_token
-from bingproject.errors import UnopenedError
+from accounts.microsoft.access_tokens import describe_token, read_token
+from accounts.microsoft.protocol import CLEARANCE_MINUTES
+from accounts.microsoft.services.needs_action import is_ending
+from accounts.models import Account, AccountState
+from bingproject.errors import DecryptionError
 
-SEALED_AWAY = "sealed with a key that is not in SEAL_KEYS"
-_WORDS = {
-    AccountKind.BING: ("bing.com", "paste its cookies below"),
-    AccountKind.COPILOT: (
-        "copilot.microsoft.com",
-        "open the developer tools' network page, send a message, and paste a HAR or “Copy as cURL (bash)” of a request "
-        "to copilot.microsoft.com below, cookies included (“with sensitive data”), and the access token with it",
-    ),
-    AccountKind.M365: (
-        "m365.cloud.microsoft",
-        "open the developer tools' network page, send a message, and paste the address of the socket “Chathub” below",
-    ),
-}
-_KEPT = {
-    AccountKind.BING: "Meanwhile it is looked at again every 30 minutes, and at once when nothing else is usable: "
-    "cookies have been seen to come back.",
-    AccountKind.COPILOT: "A token lives 60 to 90 minutes; a token command can bring new ones.",
-    AccountKind.M365: "A token lives 60 to 93 minutes; a token command can bring new ones.",
-}
+UNDECRYPTABLE = "encrypted with a key that is not in SEAL_KEYS"
 
 
 def what_to_do(account: Account) -> str:
-    """The operator's next step, in their own browser."""
-    kind = AccountKind(account.kind)
-    site, paste = _WORDS[kind]
-    if not (account.sealed_cookies or account.sealed_token or account.token_command):
+    """Return the operator's next step for this account."""
+    provider = account.provider
+    site, paste = provider.site, provider.paste_steps
+    if not (account.encrypted_cookies or account.encrypted_token or account.token_command):
         return f"Sign in at {site} with this account in a browser; {paste}."
-    if account.unopened:
-        what = " and ".join(account.unopened)
+    if account.undecryptable:
+        what = " and ".join(account.undecryptable)
         return (
-            f"Its {what} cannot be opened. Put the key that sealed them back at the end of SEAL_KEYS, restart, and "
-            f"check the account; or give its {what} anew below."
+            f"Its {what} cannot be decrypted. Put the key they were encrypted with back at the end of SEAL_KEYS, "
+            f"restart, and check the account; or enter its {what} again below."
         )
     if account.state == AccountState.CHALLENGED:
-        page = "the page" if kind == AccountKind.BING else "the page and its chat"
         return (
             f"Open {site} in your own browser, over the same network as this server's and signed in with this account, "
-            f"and use {page} until it asks for nothing any more. Then {paste}. Nothing here answers such a check."
+            f"and use {provider.page_to_use} until it asks for nothing more. Then {paste}. Nothing here "
+            "answers such a check."
         )
     if account.state == AccountState.EXPIRED:
-        return f"Sign in at {site} with this account in a browser; {paste}. {_KEPT[kind]}"
+        return f"Sign in at {site} with this account in a browser; {paste}. {provider.expired_note}"
     if account.state == AccountState.BLOCKED:
         return f"Sign in at account.microsoft.com with this account and see what Microsoft wants. Then {paste}."
     if account.state == AccountState.UNCHECKED:
         return (
             "Nothing: its token is in order as far as can be told, and the first question will show whether it works."
-            if kind == AccountKind.M365 and account.checked_at
-            else "Nothing: a worker is about to check it. If it stays so, look whether a runner is at work."
+            if provider.needs_question and account.checked_at
+            else "Nothing: a worker is about to check it. If that does not happen, see whether a runner is at work."
         )
     return "Nothing." if not is_ending(account, timezone.now()) else f"Soon: sign in at {site}; {paste}."
 
 
 def show_token(account: Account) -> str:
-    """What the token is, in plain words, and where a new one comes from."""
+    """Return the token's kind and expiry, and where new ones come from."""
     by = f" New ones come from the token command {account.token_command}." if account.token_command else ""
     try:
         token = account.token
-    except UnopenedError:
-        return SEALED_AWAY
+    except DecryptionError:
+        return UNDECRYPTABLE
     if not token:
         return f"none yet.{by}" if by else "none"
     words = describe_token(read_token(token), timezone.now().timestamp())
@@ -78,9 +60,9 @@ def show_token(account: Account) -> str:
 
 
 def show_clearance(account: Account) -> str:
-    """Since when Cloudflare's cookie is held, and what it is bound to."""
+    """Return when Cloudflare's cookie was pasted, and what it is bound to."""
     if account.clearance_at is None:
-        return "none pasted: Copilot may ask for a check in a browser"
+        return f"none pasted: {account.provider.name} may ask for a check in a browser"
     since = date_format(timezone.localtime(account.clearance_at), "DATETIME_FORMAT")
     return (
         f"since {since}, {_short(timesince(account.clearance_at))} ago; usually good for about {CLEARANCE_MINUTES} "
@@ -89,19 +71,19 @@ def show_clearance(account: Account) -> str:
 
 
 def show_cookies(account: Account) -> str:
-    """`…abcd, pasted 24 November 2026 18:40`."""
-    if account.cookies_at is None or not account.sealed_cookies:
+    """Return e.g. `…abcd, pasted 24 November 2026 18:40`."""
+    if account.cookies_at is None or not account.encrypted_cookies:
         return "none"
     shown = f"…{account.cookies_tail}" if account.cookies_tail else "set"
-    if account.kind != AccountKind.BING:  # each new token counts as new credentials
+    if account.provider.token:  # each new token counts as new credentials
         return shown
     return f"{shown}, pasted {date_format(account.cookies_at, 'DATETIME_FORMAT')}"
 
 
 def show_credentials(account: Account) -> str:
-    """The list's column: the end of `_U`, or when the token ends and how old the clearance is."""
-    if account.kind == AccountKind.BING:
-        if account.cookies_at is None or not account.sealed_cookies:
+    """Return the list's text: the end of `_U`, or the expiry of the token and the age of the clearance."""
+    if account.provider.token is None:
+        if account.cookies_at is None or not account.encrypted_cookies:
             return "no cookie"
         return f"cookie …{account.cookies_tail}" if account.cookies_tail else "cookie set"
     parts = [_end(account)]
@@ -114,7 +96,7 @@ def show_credentials(account: Account) -> str:
 
 def _end(account: Account) -> str:
     now, ends = timezone.now(), account.token_expires_at
-    if not account.sealed_token:
+    if not account.encrypted_token:
         return "no token"
     if ends is None:
         return "token, end not known"

@@ -1,7 +1,8 @@
-"""The form of an account: cookies and a proxy go in and are not shown again."""
+"""The form of a Bing account; cookies and the proxy's password are never shown again."""
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any, ClassVar
 
 from django import forms
@@ -16,9 +17,8 @@ from unfold.widgets import (
 )
 
 from accounts.admin.columns import show_proxy
-from accounts.admin.credentials import SEALED_AWAY
-from accounts.models import Account
-from accounts.protocol import (
+from accounts.admin.credentials import UNDECRYPTABLE
+from accounts.microsoft.protocol import (
     PASSWORD_MASK,
     FoundCookies,
     describe_cookies,
@@ -28,32 +28,32 @@ from accounts.protocol import (
     find_proxy_fault,
     holds_secret,
 )
+from accounts.models import Account
 
 PASTE_LIMIT_BYTES = 32 * 1024 * 1024
-GONE = "It is not kept on this page: give it once more."
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+GONE = "It is not kept on this page: enter it again."
 
 
 class WriteOnlyTextarea(UnfoldAdminTextareaWidget):
-    """A text area that never shows what was typed, not even when the form comes back with an error."""
+    """A text area that never shows its value, not even when the form has an error."""
 
     def format_value(self, value: Any) -> str:
-        """Nothing."""
+        """Return the empty text."""
         return ""
 
 
 class ProxyInput(UnfoldAdminTextInputWidget):
-    """An address that is shown again only when no password can stand in it."""
+    """An address that is shown again only if it contains no password."""
 
     def format_value(self, value: Any) -> str:
-        """The address; a stored one comes here with a mask for its password, or as words when it cannot be opened."""
+        """Return the address; a stored one has a masked password here, or is `UNDECRYPTABLE`."""
         address = str(value or "")
-        is_masked = PASSWORD_MASK in address or address == SEALED_AWAY
+        is_masked = PASSWORD_MASK in address or address == UNDECRYPTABLE
         return "" if not is_masked and holds_secret(address) else address
 
 
 class CookiesForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes no parameter at run time
-    """An account, and the one way in for Bing's cookies; `accounts.admin.kinds` has those of the other kinds."""
+    """An account with Bing's cookies; `accounts.admin.kinds` adds the credentials of the other kinds."""
 
     new_cookies = forms.CharField(
         required=False,
@@ -72,8 +72,8 @@ class CookiesForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
         max_length=300,
         widget=ProxyInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
         help_text=(
-            "Optional: this account's own way out, e.g. http://name:password@proxy.example.org:3128. "
-            "Kept sealed; the password is not shown again."
+            "Optional: the proxy for this account, e.g. http://name:password@proxy.example.org:3128. "
+            "Stored encrypted; the password is not shown again."
         ),
     )
     open_conversation = forms.BooleanField(
@@ -88,7 +88,7 @@ class CookiesForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
         fields: ClassVar = ["name", "is_enabled", "user_agent", "notes"]
         help_texts: ClassVar = {
             "name": "What you call it here.",
-            "is_enabled": "Off: it gets no new work; what runs ends.",
+            "is_enabled": "Off: it gets no new work; work in progress is finished.",
             "notes": "For operators.",
         }
         widgets: ClassVar = {"notes": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
@@ -101,37 +101,38 @@ class CookiesForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
             self.fields["new_cookies"].label = "From your browser"
         self.initial["proxy"] = show_proxy(self.instance)
 
-    def clean_cookies_file(self) -> str:
-        """The file's text, whatever it is."""
+    def clean_cookies_file(self) -> bytes:
+        """Return the file's content, in any encoding; b"" if it is only whitespace."""
         upload: UploadedFile[bytes] | None = self.cleaned_data["cookies_file"]
         if upload is None:
-            return ""
+            return b""
         if (upload.size or 0) > PASTE_LIMIT_BYTES:
             raise forms.ValidationError("A file of up to 32 MiB can be read.")
-        content = upload.read()
-        return content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig", "replace").strip()
+        # Content in memory is not copied: a HAR may be as large as the limit.
+        content = upload.file.getvalue() if isinstance(upload.file, BytesIO) else upload.read()
+        return b"" if content.isspace() else content
 
     def clean_proxy(self) -> str:
-        """An address that can be used, or what was shown of the stored one, which then stays."""
+        """Return a valid address, or the masked one of the page, which keeps the stored one."""
         text = str(self.cleaned_data["proxy"])
         if text == self.initial["proxy"]:
             return text
         if PASSWORD_MASK in text:
-            # The stored password must not travel to another address than the one it was given for.
+            # The stored password must not be sent to another proxy than the one it belongs to.
             raise forms.ValidationError("Type the whole address, with its password: it is not shown here.")
         if text and (fault := find_proxy_fault(text)):
             raise forms.ValidationError(fault)
         return text
 
     def clean_user_agent(self) -> str:
-        """Text that a header can carry."""
+        """Return the text if a header can contain it."""
         text = str(self.cleaned_data["user_agent"])
         if not (text.isascii() and text.isprintable()):
             raise forms.ValidationError("Only printable ASCII characters can be sent.")
         return text
 
     def clean(self) -> dict[str, Any]:
-        """The cookies by name under `cookies`, none when there is nothing new."""
+        """Add `cookies`, by name; empty if nothing new was given."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         cleaned["cookies"] = {}
         texts = {name: cleaned[name] for name in ("new_cookies", "cookies_file") if cleaned.get(name)}
@@ -143,10 +144,12 @@ class CookiesForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
         elif not self.has_error("new_cookies") and not self.has_error("cookies_file"):
             self._found_in, text = next(iter(texts.items()), ("new_cookies", ""))
             self.read_credentials(text)
+        # A form is in a reference cycle, and would keep the file in memory until the next full garbage collection.
+        cleaned.pop("cookies_file", None)
         return cleaned
 
-    def read_credentials(self, text: str) -> None:
-        """Find Bing's cookies in what was pasted, "" for nothing."""
+    def read_credentials(self, text: str | bytes) -> None:
+        """Find Bing's cookies in a paste or a file; "" if there is none."""
         if not text:
             if self.instance.pk is None:
                 self.add_error("new_cookies", "An account needs its cookies.")
@@ -158,12 +161,11 @@ class CookiesForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes n
             self.add_error(self._found_in, explain_refusal(self.found))
 
     def _gave_empty_file(self) -> bool:
-        """A file was chosen, and nothing is in it."""
         is_given = bool(self.files.get(self.add_prefix("cookies_file")))
         return is_given and not self.cleaned_data.get("cookies_file") and not self.has_error("cookies_file")
 
-    def say_what_is_gone(self) -> None:
-        """For a form that comes back with an error: its secret fields are empty, and say what was found in them."""
+    def report_lost_secrets(self) -> None:
+        """Add a message to each secret field of a form with errors, since the fields are empty now."""
         if self.found is not None and not self.has_error(self._found_in):
             self.add_error(self._found_in, f"{GONE} {describe_cookies(self.found)}")
         typed = str(self.data.get(self.add_prefix("proxy"), "")).strip()

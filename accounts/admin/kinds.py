@@ -1,4 +1,4 @@
-"""The form of an account of any kind: which credentials each needs, and what a paste fills in by itself."""
+"""The form of an account of any kind: the credentials that each needs, and the fields that a paste fills in."""
 
 from __future__ import annotations
 
@@ -11,32 +11,23 @@ from django.utils import timezone
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from accounts.admin.forms import GONE, CookiesForm
-from accounts.admin.instructions import WORDS, explain, explain_choice, fields_of_others
-from accounts.models import Account, AccountKind
-from accounts.protocol import TIERS, FoundCredentials, describe_credentials, find_credentials
-from accounts.services.credentials import SERVICES
+from accounts.admin.instructions import HELP_TEXTS, fields_of_other_kinds, help_text_of, help_text_of_choice
+from accounts.microsoft.protocol import FoundCredentials, describe_credentials, find_credentials
+from accounts.microsoft.providers import PROVIDERS, Provider
+from accounts.models import Account
 
-# What a paste may fill in, when the operator typed nothing else.
+# Fields that a paste fills in unless the operator has changed them.
 FILLED = ("user_agent", "identity_type", "object_id", "tenant_id", "tier")
-# What the field for a paste is called on the page of an account; Bing's by its name.
-PASTE_LABELS: dict[str, str] = {AccountKind.COPILOT: "New token or cookies", AccountKind.M365: "New token"}
-NEEDS_AGENT = (
-    "Give the User-Agent of the browser that the cookies and the token come from: Cloudflare's clearance is bound to "
-    "it. A HAR and “Copy as cURL” have it in them."
-)
-NEEDS_PLACE = (
-    "This token cannot be looked into, or there is none yet: type it, or paste the socket's address, which has it."
-)
 
 
 class AccountForm(CookiesForm):
-    """An account of one of three kinds; its kind is chosen once."""
+    """An account of any kind; the kind cannot be changed later."""
 
     token_command = forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget)
     tier = forms.ChoiceField(
         label="Licence",
         required=False,
-        choices=[("", "—"), *TIERS.items()],
+        choices=[("", "—"), *((name, text) for one in PROVIDERS.values() for name, text in one.tiers.items())],
         widget=UnfoldAdminSelectWidget,
     )
 
@@ -58,27 +49,27 @@ class AccountForm(CookiesForm):
 
     @property
     def kind(self) -> str:
-        """The account's, or the one that is being chosen."""
+        """The account's kind, or the chosen one of a new account."""
         return self.instance.kind if self.instance.pk else str(self.cleaned_data.get("kind", ""))
 
     @property
     def summary(self) -> str:
-        """What was found in the paste, for the operator; "" when nothing was pasted."""
+        """A description of the pasted credentials, without secrets; "" if nothing was pasted."""
         return describe_credentials(self.credentials, timezone.now().timestamp()) if self.credentials else ""
 
     def clean(self) -> dict[str, Any]:
-        """A new account has what its kind has, and nothing else that was typed."""
+        """Ignore fields that the new account's kind does not have."""
         if self.instance.pk is None:
             self._forget_other_kinds()
         return super().clean()
 
-    def read_credentials(self, text: str) -> None:
-        """Bing's cookies, or the token and what goes with it, of the kind that the account is."""
-        service = SERVICES.get(self.kind)
-        if service is None:
+    def read_credentials(self, text: str | bytes) -> None:
+        """Read Bing's cookies, or the token and the other credentials of the account's kind."""
+        provider = PROVIDERS.get(self.kind)
+        if provider is None or provider.token is None:
             super().read_credentials(text)
             return
-        found = find_credentials(text, service, timezone.now().timestamp()) if text else None
+        found = find_credentials(text, provider.kind, timezone.now().timestamp()) if text else None
         if found is not None and found.token is None and not (found.cookies and self._has_token()):
             self.add_error(self._found_in, found.token_problem)
         elif found is None and self.instance.pk is None and not self._has_token():
@@ -86,38 +77,40 @@ class AccountForm(CookiesForm):
         else:
             self.credentials = found
         self._fill_in(found)
-        self._require(service)
+        self._require(provider)
 
-    def say_what_is_gone(self) -> None:
-        """For a form that comes back with an error: its secret fields are empty, and say what was found in them."""
-        super().say_what_is_gone()
+    def report_lost_secrets(self) -> None:
+        """Report the lost token, too."""
+        super().report_lost_secrets()
         if self.credentials is not None and not self.has_error(self._found_in):
             self.add_error(self._found_in, f"{GONE} {self.summary}")
 
     def filled_in(self) -> list[str]:
-        """The columns that the form writes: what was typed, and what the paste filled in."""
+        """Return the columns to write: those changed by the operator or by the paste."""
         named = [*self.changed_data, *FILLED] if self.credentials else self.changed_data
         return [name for name in AccountForm.Meta.fields if name in named]
 
     def _explain_fields(self) -> None:
-        """In the words of its kind, or of the one that is being chosen."""
+        """Set the help texts of the account's kind, or of all kinds while one is being chosen."""
         is_new = self.instance.pk is None
-        for name in WORDS.keys() & self.fields.keys():
-            self.fields[name].help_text = explain_choice(name) if is_new else explain(name, self.instance.kind)
-        if not is_new and self.instance.kind in PASTE_LABELS:
-            self.fields["new_cookies"].label = PASTE_LABELS[self.instance.kind]
+        for name in HELP_TEXTS.keys() & self.fields.keys():
+            self.fields[name].help_text = (
+                help_text_of_choice(name) if is_new else help_text_of(name, self.instance.kind)
+            )
+        if not is_new and self.instance.provider.paste_label:
+            self.fields["new_cookies"].label = self.instance.provider.paste_label
 
     def _forget_other_kinds(self) -> None:
-        """What was typed, right or wrong, before another kind was chosen: its fields are not on the page any more."""
-        for name in fields_of_others(self.kind):
+        """Drop values and errors of fields that the page has hidden since another kind was chosen."""
+        for name in fields_of_other_kinds(self.kind):
             self.cleaned_data[name] = ""
             self.errors.pop(name, None)
 
     def _has_token(self) -> bool:
-        return bool(self.instance.sealed_token or self.cleaned_data.get("token_command"))
+        return bool(self.instance.encrypted_token or self.cleaned_data.get("token_command"))
 
     def _fill_in(self, found: FoundCredentials | None) -> None:
-        """What was pasted counts where nothing else was typed just now."""
+        """Take values from the paste for fields that the operator has not changed."""
         for name in FILLED:
             value = getattr(found, name, "")
             if name in self.fields and name in self.changed_data:
@@ -125,25 +118,21 @@ class AccountForm(CookiesForm):
             self.cleaned_data[name] = value or getattr(self.instance, name)
             setattr(self.instance, name, self.cleaned_data[name])
 
-    def _require(self, service: str) -> None:
-        """What the account cannot be used without."""
-        if service == "copilot":
-            if not self.cleaned_data.get("user_agent") and not self.has_error("user_agent"):
-                self._complain("user_agent", NEEDS_AGENT)
-            return
-        can_wait = self.cleaned_data.get("token_command") and self.credentials is None  # its token may say so
-        for name in () if can_wait else ("object_id", "tenant_id"):
-            if not self.cleaned_data.get(name):
-                self._complain(name, NEEDS_PLACE)
-        if not self.cleaned_data.get("tier"):
-            self._complain("tier", "Choose the account's licence: its address depends on it.")
+    def _require(self, provider: Provider) -> None:
+        """Add an error for each missing field that the provider requires."""
+        # A token command is to print the first token, which may contain the missing value.
+        is_awaited = bool(self.cleaned_data.get("token_command")) and self.credentials is None
+        for required in provider.required_fields:
+            is_missing = not self.cleaned_data.get(required.name) and not self.has_error(required.name)
+            if is_missing and not (required.can_wait and is_awaited):
+                self._complain(required.name, required.error)
 
     def _complain(self, name: str, words: str) -> None:
         self.add_error(name if name in self.fields else None, words)
 
 
 def _command_choices(account: Model) -> list[tuple[str, str]]:
-    """The names alone; one that is no longer named stays to be seen."""
+    """Return the names in TOKEN_COMMANDS, and the stored one even if it is no longer among them."""
     stored = str(getattr(account, "token_command", ""))
     names = dict.fromkeys([*settings.TOKEN_COMMANDS, *filter(None, [stored])])
     return [

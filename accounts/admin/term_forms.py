@@ -1,4 +1,4 @@
-"""The forms of whitelisted users and keys: until when, how much, what for; each mistake is said at its field."""
+"""Forms of whitelisted users and API keys; each error is shown at its field."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from django import forms
 from django.forms import ModelForm
 from django.utils import timezone
 
+from accounts.callers.services import find_users
+from accounts.callers.validation import check_expiry, check_limit, check_user_id
 from accounts.models import ApiKey, WhitelistedUser
-from accounts.services import check_expiry, check_limit, check_user_id
 from bingproject.errors import InvalidRequestError
 
 
 class TermsForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes no parameter at run time
-    """What both have: an end, and limits; `least` is the smallest number that a limit may be."""
+    """The expiry and the limits of both; `least` is the smallest allowed limit."""
 
     limits: ClassVar[tuple[str, ...]] = ()
     least: ClassVar = 0
@@ -28,14 +29,14 @@ class TermsForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes no 
                 self.fields[name].widget.attrs["min"] = self.least
 
     def clean_expires_at(self) -> datetime | None:
-        """One that was set long ago may have passed; a new one must be to come."""
+        """Require a future expiry, unless it is the stored one."""
         moment: datetime | None = self.cleaned_data["expires_at"]
         if "expires_at" not in self.changed_data:
             return moment
         return or_error(check_expiry, moment, timezone.now())
 
     def clean(self) -> dict[str, Any] | None:
-        """The limits, each at its field."""
+        """Check the limits."""
         cleaned = super().clean()
         for name in self.limits:
             number = self.cleaned_data.get(name)
@@ -47,7 +48,7 @@ class TermsForm(ModelForm):  # type: ignore[type-arg]  # Django's form takes no 
 
 
 class WhitelistedUserForm(TermsForm):
-    """Who is let in, until when, and how much they may begin on one UTC day."""
+    """A user's id, expiry and limits for one UTC day."""
 
     limits = ("daily_images", "daily_videos", "daily_chats")
 
@@ -57,21 +58,24 @@ class WhitelistedUserForm(TermsForm):
             "user_id", "name", "note", "is_active", "expires_at", "daily_images", "daily_videos", "daily_chats",
         ]  # fmt: skip
         help_texts: ClassVar = {
-            "user_id": "What clients send or a key stands for; no blanks. It cannot be changed later.",
-            "is_active": "Off: they are refused, with every key, at once.",
-            "expires_at": "From then on they are refused, UTC. Empty: never.",
-            "daily_images": "Generations they may begin on one UTC day. Empty: no limit; 0: none.",
+            "user_id": "The id that clients send or a key belongs to, without spaces. It cannot be changed later.",
+            "is_active": "Off: all requests of the user are refused at once, with every key.",
+            "expires_at": "From this time on, UTC, the user is refused. Empty: never.",
+            "daily_images": "Picture generations on one UTC day. Empty: no limit; 0: none.",
             "daily_videos": "The same for videos.",
-            "daily_chats": "Turns of chats they may ask on one UTC day. Empty: no limit; 0: none.",
+            "daily_chats": "Chat turns on one UTC day. Empty: no limit; 0: none.",
         }
 
     def clean_user_id(self) -> str:
-        """Without blanks."""
-        return or_error(check_user_id, str(self.cleaned_data["user_id"]))
+        """Refuse spaces, and an id that exists in the other Unicode spelling."""
+        user_id: str = or_error(check_user_id, str(self.cleaned_data["user_id"]))
+        if find_users([user_id]):
+            raise forms.ValidationError("Whitelisted user with this User id already exists.")
+        return user_id
 
 
 class ApiKeyForm(TermsForm):
-    """What a new key is good for."""
+    """A key's user, label, scopes, limit and expiry."""
 
     limits = ("per_minute",)
     least = 1
@@ -82,16 +86,16 @@ class ApiKeyForm(TermsForm):
             "user", "label", "can_make_images", "can_make_videos", "can_chat", "per_minute", "expires_at",
         ]  # fmt: skip
         help_texts: ClassVar = {
-            "user": "Who is let in: active and not expired.",
-            "label": "What you call it: the device or program that it is for.",
-            "can_make_images": "With none of the three it only reads its user's tasks.",
-            "per_minute": "Requests in one minute. Empty: no limit.",
-            "expires_at": "From then on it opens nothing, UTC. Empty: never.",
+            "user": "A user who is active and not expired.",
+            "label": "The device or program that the key is for.",
+            "can_make_images": "With none of the three, the key can only read its user's tasks.",
+            "per_minute": "Requests per minute. Empty: no limit.",
+            "expires_at": "From this time on, UTC, the key is refused. Empty: never.",
         }
 
 
 def or_error(check: Callable[..., Any], *values: Any) -> Any:
-    """What the check makes of the values, its refusal as an error of the form."""
+    """Return the check's result, and raise its InvalidRequestError as a ValidationError."""
     try:
         return check(*values)
     except InvalidRequestError as error:

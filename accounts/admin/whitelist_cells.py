@@ -1,16 +1,19 @@
-"""The cells of a whitelist file: text → value, or what is wrong with it; value → text."""
+"""Convert the cells of a whitelist file to values and back.
+
+The widgets of django-import-export are too lenient here: `BooleanWidget` reads "maybe" as false, `IntegerWidget` reads
+1.5 as 1 and answers "many" with an error that names no column.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 from typing import Any
 
-from django.utils.dateparse import parse_date, parse_datetime
 from import_export.widgets import Widget
 
-from accounts.services import check_limit
+from accounts.callers.validation import check_limit, parse_moment
 from bingproject.errors import InvalidRequestError
 
 FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -18,81 +21,68 @@ WHOLE = re.compile(r"[0-9]{1,9}")
 
 
 class TextCell(Widget):
-    """A line of text."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self.most = most
+    """One line of text; the model's field limits its length."""
 
     def clean(self, value: str, row: Any = None, **options: Any) -> str:
-        """The text. Raises: ValueError."""
+        """Return the text without surrounding spaces.
+
+        Raises: ValueError.
+        """
         text = value.strip()
-        if len(text) > self.most:
-            raise ValueError(f"At most {self.most} characters.")
         if any(unicodedata.category(letter) == "Cc" for letter in text):
-            raise ValueError("Line ends and other control characters are not possible here.")
-        return text
-
-
-class IdCell(TextCell):
-    """A user's id; whether it may hold blanks depends on whether the user is new."""
-
-    def clean(self, value: str, row: Any = None, **options: Any) -> str:
-        """The id. Raises: ValueError."""
-        text = super().clean(value)
-        if not text:
-            raise ValueError("An id is needed.")
-        if not text.isprintable():
-            raise ValueError("An id is made of printable characters.")
+            raise ValueError("Line breaks and other control characters are not allowed here.")
         return text
 
 
 class FlagCell(Widget):
-    """Yes or no."""
+    """true or false."""
 
     def clean(self, value: str, row: Any = None, **options: Any) -> bool:
-        """The flag. Raises: ValueError."""
+        """Accept `FLAGS` in any case.
+
+        Raises: ValueError.
+        """
         try:
             return FLAGS[value.strip().lower()]
         except KeyError:
-            raise ValueError("Say true or false.") from None
+            raise ValueError("Enter true or false.") from None
 
     def render(self, value: bool, obj: Any = None, **options: Any) -> str:
-        """One word."""
+        """Return `true` or `false`."""
         return "true" if value else "false"
 
 
-class CountCell(Widget):
-    """A limit, by the same check as in forms and commands; nothing means none."""
+class LimitCell(Widget):
+    """A daily limit, checked as in forms and commands; empty for no limit."""
 
     def clean(self, value: str, row: Any = None, **options: Any) -> int | None:
-        """The number. Raises: ValueError."""
+        """Return the limit.
+
+        Raises: ValueError.
+        """
         text = value.strip()
         if not text:
             return None
-        try:  # what is no number is refused in the same words as one below 0
+        try:  # -1 gives text that is no number the same message as a number below 0
             return check_limit(int(text) if WHOLE.fullmatch(text) else -1, "")
         except InvalidRequestError as error:
             raise ValueError(error.message) from error
 
 
-class TimeCell(Widget):
-    """A moment in UTC; nothing means never."""
+class MomentCell(Widget):
+    """A date or a time, read as by the command `whitelist`; empty for never."""
 
     def clean(self, value: str, row: Any = None, **options: Any) -> datetime | None:
-        """The moment; a day alone is its beginning. Raises: ValueError."""
+        """Return the moment; a date alone is its first moment in UTC.
+
+        Raises: ValueError.
+        """
         text = value.strip()
-        if not text:
-            return None
         try:
-            day = parse_date(text)
-            moment = datetime.combine(day, time()) if day else parse_datetime(text)
-        except ValueError:  # well formed, but no such day
-            moment = None
-        if moment is None:
-            raise ValueError("Give a day or a moment such as 2027-01-31 or 2027-01-31T18:00:00Z, or nothing for never.")
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return parse_moment(text) if text else None
+        except InvalidRequestError as error:
+            raise ValueError(error.message) from error
 
     def render(self, value: datetime | None, obj: Any = None, **options: Any) -> str:
-        """ISO 8601."""
+        """Return ISO 8601 in UTC, e.g. `2027-01-31T18:00:00Z`."""
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value else ""

@@ -1,4 +1,4 @@
-"""The form of our API keys, and what is stored of one."""
+"""The format of this server's API keys, and their hash."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ KEY_PREFIX = "bp_"
 
 
 def build_api_key(random_bytes: bytes) -> str:
-    """A new API key out of 32 random bytes: `bp_` and 43 URL-safe characters."""
+    """Return `bp_` and 43 URL-safe characters for 32 random bytes."""
     return KEY_PREFIX + base64.urlsafe_b64encode(random_bytes).decode("ascii").rstrip("=")
 
 
 def hash_api_key(key: str) -> str:
-    """What is stored of a key. It has 256 random bits, so a plain hash is enough and can be looked up."""
+    """Return the hash to store. A key has 256 random bits, so it needs no salt or slow hash, and an index finds it."""
     return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 
 def is_api_key(text: str) -> bool:
-    """Whether a credential claims to be one of ours; others are ignored where no key is needed."""
+    """True if a credential has this server's prefix; others are ignored in open mode."""
     return text.startswith(KEY_PREFIX)

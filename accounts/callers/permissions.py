@@ -1,4 +1,4 @@
-"""Who may use the API."""
+"""DRF permissions: known callers only, and only what a key's scopes allow."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from accounts.services import Caller
+from accounts.callers.services import Caller
 
 
 class HasScope(BasePermission):
-    """A key does what it was issued for; callers without a key, where the server is open, do everything."""
+    """Require one of the scopes in the view's `needs` for its action; callers without a key (open mode) have all."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Whether the key has one of the scopes that the view's action names."""
+        """True if the key has a needed scope; `message` says which one is missing."""
         needed = getattr(view, "needs", {}).get(getattr(view, "action", ""), ())
         caller: Any = request.user
         if not needed or not isinstance(caller, Caller) or caller.key is None:
@@ -24,8 +24,8 @@ class HasScope(BasePermission):
 
 
 class IsCaller(BasePermission):
-    """Somebody we know: a key's user, or anybody where the server is open. An inactive user has no key that works."""
+    """Require a caller: the user of a key, or anybody in open mode. Keys of inactive users are refused earlier."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Whether authentication found a caller."""
+        """True if authentication returned a caller."""
         return isinstance(request.user, Caller)

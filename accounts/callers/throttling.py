@@ -1,4 +1,4 @@
-"""How often a key may ask."""
+"""DRF throttle: requests per minute of a key."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from accounts.limits import count_request
-from accounts.services import Caller
+from accounts.callers.limits import count_request
+from accounts.callers.services import Caller
 from bingproject.errors import RateLimitError
 
 
 class KeyRateThrottle(BaseThrottle):
-    """Counts the requests of keys that have a limit; nobody else pays for it."""
+    """Count the requests of keys that have a limit; other requests cost no query."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        """Let it through, the answer telling where the key stands. Raises: RateLimitError `rate_limit_exceeded`."""
+        """Allow the request and set its rate limit headers on the view.
+
+        Raises: RateLimitError (`rate_limit_exceeded`).
+        """
         caller: Any = request.user
         if not isinstance(caller, Caller) or caller.key is None:
             return True
@@ -26,6 +29,6 @@ class KeyRateThrottle(BaseThrottle):
             return True
         view.answer_headers = rate.headers
         if not rate.is_allowed:
-            message = f"This key may ask {rate.limit} times a minute. Try again in {rate.reset_seconds} s."
+            message = f"This key is limited to {rate.limit} requests per minute. Try again in {rate.reset_seconds} s."
             raise RateLimitError(message, code="rate_limit_exceeded", retry_after=rate.reset_seconds)
         return True

@@ -1,7 +1,7 @@
-"""Access tokens pasted by an operator or printed by a token command: what one is, and for which service. All pure.
+"""Find access tokens in a paste or a program's output, and tell which service they are for. All functions are pure.
 
-Nothing here verifies a signature: the service does that. Claims are read to tell an operator what they pasted.
-Source: docs/wire/copilot.md, section 1; docs/wire/m365.md, section 1.
+Nothing here verifies a signature, which is the service's task: claims are read to tell operators what they pasted.
+`accounts.microsoft.providers` defines which tokens each service accepts.
 """
 
 from __future__ import annotations
@@ -16,48 +16,46 @@ from urllib.parse import unquote
 
 import msgspec
 
+from accounts.microsoft.providers import TOKEN_RULES, TokenRules
 from bingproject.errors import InvalidRequestError
 
-Service = Literal["copilot", "m365"]
-# "jwt" has claims that can be read; "jwe" is encrypted and "opaque" is a ticket: neither says anything.
+# Only a "jwt" has readable claims: a "jwe" is encrypted, and "opaque" is any other string.
 Form = Literal["jwt", "jwe", "opaque"]
 
-SERVICE_NAMES: dict[Service, str] = {"copilot": "Copilot (copilot.microsoft.com)", "m365": "Microsoft 365 Copilot"}
-# What names each service, as the audience or before a scope. Seen, and not documented by Microsoft.
-AUDIENCES: dict[Service, tuple[str, ...]] = {
-    "copilot": ("140e65af-45d1-4427-bf08-3e7295db6836",),
-    "m365": ("https://substrate.office.com/sydney",),
-}
-SCOPES: dict[Service, tuple[str, ...]] = {
-    "copilot": ("chatai.readwrite",),
-    "m365": ("m365chat.read", "sydney.readwrite"),
-}
-# Other audiences an operator may well come upon, in words.
+# Names of other audiences that operators easily paste.
 KNOWN_AUDIENCES = {
     "00000003-0000-0000-c000-000000000000": "Microsoft Graph",
     "https://graph.microsoft.com": "Microsoft Graph",
     "https://outlook.office.com": "Outlook",
     "https://outlook.office365.com": "Outlook",
-    "https://substrate.office.com": "Microsoft 365's Substrate, but not for its chat",
 }
 # The tenant of all personal Microsoft accounts.
 PERSONAL_TENANT_ID = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
+_KNOWN_SCOPES = {scope for rules in TOKEN_RULES.values() for scope in rules.scopes}
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _JWT_PARTS, _JWE_PARTS = 3, 5
-_TOKEN = re.compile(r"[A-Za-z0-9._~+/=!*$-]{40,}")  # what may stand in a header, and no token is shorter
-# Where a token stands in a socket's address, a header, a browser's storage, a HAR or a request copied as cURL.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=!*$-]{40,}")  # the characters that a header allows; no token is shorter
+# What precedes a token in a socket's address, a header, a browser's storage, a HAR or a request copied as cURL.
 _PLACES = re.compile(
     r"""(?:access_?token=|bearer\s+|"(?:secret|access_token|accessToken)\\?"\s*:\s*\\?")([A-Za-z0-9._~+/=!*$%-]{40,})""",
     re.IGNORECASE,
 )
-_LATEST_UNIX_SECONDS = 253_402_300_799  # the last second datetime can hold
+_LATEST_UNIX_SECONDS = 253_402_300_799  # the last second that datetime can hold
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token and what it says of itself; empty where it says nothing.
+    """A token and its claims; a claim that it lacks is empty.
 
-    Units: `expires_unix_seconds`, 0 when not known. `object_id` and `tenant_id` go into Microsoft 365's address.
+    Attributes:
+        text: The token itself.
+        form: How it is encoded.
+        audience: The service that it was issued for.
+        scopes: The permissions that it grants.
+        expires_unix_seconds: When it expires; 0 if unknown.
+        object_id: The account's id in a socket's address.
+        tenant_id: The account's tenant there.
     """
 
     text: str
@@ -70,18 +68,18 @@ class Token:
 
     @property
     def is_personal(self) -> bool:
-        """Whether it is a personal account's, as far as it says."""
+        """True if its tenant is that of personal accounts; False also if it names none."""
         return self.tenant_id == PERSONAL_TENANT_ID
 
     def __repr__(self) -> str:
-        return f"Token(form={self.form!r}, audience={self.audience!r})"
+        return f"Token(form={self.form!r}, audience={_name(self.audience)!r})"
 
 
 def find_tokens(text: str) -> tuple[str, ...]:
-    """The tokens in whatever was pasted, each once.
+    """Return the different tokens in a paste.
 
-    Shape: a token alone, with or without "Bearer", or a socket's address, a request copied as cURL, a HAR, or the
-    entry of a browser's storage that holds one.
+    The paste is a token alone, with or without "Bearer", or a text that contains tokens: a socket's address, a request
+    copied as cURL, a HAR, or an entry of a browser's storage.
     """
     text = text.strip().removeprefix("\ufeff").strip()
     alone = re.sub(r"^bearer\s+", "", text.strip("\"'"), flags=re.IGNORECASE).strip()
@@ -90,25 +88,31 @@ def find_tokens(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(_TOKEN.fullmatch, map(unquote, _PLACES.findall(text)))))
 
 
-def parse_token(text: str, service: Service) -> Token:
-    """The token of the text that is this service's, or could be.
+def parse_token(text: str, service: str) -> Token:
+    """Return the token in the text that is, or may be, the service's.
 
-    Raises: InvalidRequestError that says in plain words what was pasted instead, and repeats nothing of a token.
+    Args:
+        text: A paste, or the output of a token command.
+        service: An account kind.
+
+    Raises:
+        InvalidRequestError: There is none. The message says what was pasted instead, and repeats no part of a token.
     """
+    rules = TOKEN_RULES[service]
     tokens = [read_token(found) for found in find_tokens(text)]
-    # One that says so itself comes first: beside it a browser's storage holds others that say nothing. Of several the
-    # last to end: a HAR may hold older ones.
+    # Prefer readable tokens, since a browser's storage has unreadable ones beside them; and of these the one that
+    # expires last, since a HAR may have older ones.
     tokens.sort(key=lambda token: (token.form != "jwt", -token.expires_unix_seconds))
-    problem = f"No access token found. Paste the access token of {SERVICE_NAMES[service]}, or a request that has one."
+    problem = f"No access token found. Paste the access token of {rules.name}, or a request that has one."
     for token in tokens:
-        problem = _explain(token, service)
+        problem = _explain(token, rules)
         if not problem:
             return token
     raise InvalidRequestError(problem, code="invalid_value")
 
 
 def read_token(text: str) -> Token:
-    """What a token says of itself, unverified."""
+    """Read a token's claims without verifying them."""
     parts = text.split(".")
     header = _read_part(parts[0])
     if len(parts) == _JWE_PARTS and "enc" in header:
@@ -129,56 +133,69 @@ def read_token(text: str) -> Token:
 
 
 def describe_token(token: Token, now_unix_seconds: float) -> str:
-    """A token in plain words for an operator, without the token.
+    """Describe a token to an operator without repeating it.
 
-    Shape: "A token for …, with the scopes …, of tenant …, valid until 2026-11-24 18:00 UTC."
+    Example: "A token for …, with the scopes …, of tenant …, valid until 2026-11-24 18:00 UTC."
     """
     if token.form != "jwt":
         kind = "An encrypted token" if token.form == "jwe" else "A token that cannot be read"
-        return f"{kind}: it does not say for which service it is, nor when it ends."
+        return f"{kind}: it does not show which service it is for, or when it expires."
     said = [f"A token for {_name(token.audience)}"]
-    said += [f"with the scopes {', '.join(token.scopes)}"] if token.scopes else []
+    said += [f"with {_list_scopes(token.scopes)}"] if token.scopes else []
     if token.is_personal:
         said.append("of a personal account")
-    elif token.tenant_id:
+    elif _ID.fullmatch(token.tenant_id):
         said.append(f"of tenant {token.tenant_id}")
     if token.expires_unix_seconds:
         ends = datetime.fromtimestamp(token.expires_unix_seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
-        said.append(f"{'valid until' if token.expires_unix_seconds > now_unix_seconds else 'ended at'} {ends}")
+        said.append(f"{'valid until' if token.expires_unix_seconds > now_unix_seconds else 'expired at'} {ends}")
     return ", ".join(said) + "."
 
 
-def _explain(token: Token, service: Service) -> str:
-    """Why a token is none of this service's; "" when it could be one."""
-    if token.form == "opaque" and service == "m365":
-        return f"This is no token of {SERVICE_NAMES[service]}: those have three or five parts, joined by dots."
-    if token.form != "jwt" or _fits(token, service):
+def _explain(token: Token, rules: TokenRules) -> str:
+    """Return why a token is not the service's; "" if it may be."""
+    if token.form == "opaque" and not rules.can_be_opaque:
+        return f"This is not a token of {rules.name}: those have three or five parts, joined by dots."
+    if token.form != "jwt" or _fits(token, rules):
         return ""
     return (
-        f"This token is for {_name(token.audience)}, and not for {SERVICE_NAMES[service]}. Paste the one whose "
-        f"audience is {AUDIENCES[service][0]}."
+        f"This token is for {_name(token.audience)}, and not for {rules.name}. Paste the one whose "
+        f"audience is {rules.audiences[0]}."
     )
 
 
-def _fits(token: Token, service: Service) -> bool:
-    if token.audience.removeprefix("api://").rstrip("/").lower() in AUDIENCES[service]:
+def _fits(token: Token, rules: TokenRules) -> bool:
+    if token.audience.removeprefix("api://").rstrip("/").lower() in rules.audiences:
         return True
-    # A scope may carry its audience before it; alone it counts where the token names no audience.
+    # A scope may have its audience as a prefix. Scopes decide only if the token names no audience.
     scopes = {scope.rsplit("/", maxsplit=1)[-1].lower() for scope in token.scopes}
-    return not token.audience and not scopes.isdisjoint(SCOPES[service])
+    return not token.audience and not scopes.isdisjoint(rules.scopes)
 
 
 def _name(audience: str) -> str:
     plain = audience.removeprefix("api://").rstrip("/").lower()
-    for service, audiences in AUDIENCES.items():
-        if plain in audiences:
-            return SERVICE_NAMES[service]
-    # What a token says of itself is shown to an operator: no more of it than an audience's length.
-    return KNOWN_AUDIENCES.get(plain, audience[:100] or "a service it does not name")
+    for rules in TOKEN_RULES.values():
+        if plain in rules.audiences:
+            return rules.name
+        if plain in rules.near_audiences:
+            return rules.near_audiences[plain]
+    # Never repeat an unknown audience: a token may claim anything.
+    return KNOWN_AUDIENCES.get(plain, "an unknown service" if audience else "an unnamed service")
+
+
+def _list_scopes(scopes: tuple[str, ...]) -> str:
+    """Return `the scopes Chat.Read, Chat.Write and 2 others`: the known ones by name, the others as a number."""
+    names = [scope.rsplit("/", maxsplit=1)[-1] for scope in scopes]
+    known = [name for name in names if name.lower() in _KNOWN_SCOPES]
+    others = len(scopes) - len(known)
+    if not known:
+        return f"{others} scope{'' if others == 1 else 's'}"
+    more = f" and {others} other{'' if others == 1 else 's'}" if others else ""
+    return f"the scopes {', '.join(known)}{more}"
 
 
 def _read_part(part: str) -> dict[str, Any]:
-    """The JSON object in one part of a token; empty when it is none."""
+    """Decode the JSON object in one part of a token; return an empty one if there is none."""
     try:
         decoded = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
         read: object = msgspec.json.decode(decoded)

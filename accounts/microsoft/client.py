@@ -1,4 +1,4 @@
-"""One request that proves an account alive: moves bytes, judges nothing."""
+"""Fetch the page that proves that an account is signed in; the protocol modules interpret it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,26 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from accounts.protocol import SESSION_PATH
-from bingproject.upstream import Answer, exchange
+from accounts.microsoft.protocol import SESSION_PATH
+from bingproject.upstream.http_client import UpstreamResponse, exchange
 
 REDIRECT_LIMIT = 4
 
 
-async def fetch_session(client: httpx.AsyncClient, base_url: str) -> Answer:
-    """The creator's start page as the client's account sees it.
+async def fetch_session(client: httpx.AsyncClient, base_url: str) -> UpstreamResponse:
+    """Fetch the start page of Bing's image creator with the client's cookies; it shows whether they are signed in.
 
-    Shape: redirects are followed on the same host only; one that leaves it is the answer, since it may be a sign-in.
-    Raises: NotSentError, OutcomeUnknownError, UnexpectedResponseError.
+    At most REDIRECT_LIMIT redirects are followed, and only to the same scheme, host and port. A redirect elsewhere is
+    returned as it is, because it usually leads to the sign-in. Every other status is returned too.
+
+    Args:
+        client: Has the account's cookies, proxy and User-Agent.
+        base_url: The origin, without a slash at its end.
+
+    Raises:
+        NotSentError: No connection could be made.
+        OutcomeUnknownError: The request was sent, and no complete answer came.
+        UnexpectedResponseError: The body is larger than `upstream.http_client.BODY_LIMIT_BYTES`.
     """
     url = base_url + SESSION_PATH
     for _ in range(REDIRECT_LIMIT):
@@ -28,8 +37,8 @@ async def fetch_session(client: httpx.AsyncClient, base_url: str) -> Answer:
     return await exchange(client, "GET", url)
 
 
-def _same_origin(url: str, answer: Answer) -> str:
-    """Where a redirect leads when it stays on the host, else ""."""
+def _same_origin(url: str, answer: UpstreamResponse) -> str:
+    """Return the target of a redirect that stays on the host, else ""."""
     location = answer.headers.get("location", "")
     if not 300 <= answer.status < 400 or not location:
         return ""

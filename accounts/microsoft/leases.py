@@ -1,7 +1,7 @@
-"""Leases on accounts for chat turns and single calls: taken under the account's row lock, renewed, let go of.
+"""Lease accounts for chat turns and single calls: take a lease under the account's row lock, renew it, drop it.
 
-A lease is a row, dead 30 s after its last renewal, so that a process that dies takes no account along; unless Bing goes
-on with what was asked of it, which has an end of its own.
+A lease is a row that expires 30 s after its last renewal, so that a process that dies does not keep an account. Work
+that Bing continues without this process has a lease with a fixed end instead (`keep_lease`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import Account, AccountCapability, Lease
-from bingproject.statements import columns_of, load
+from bingproject.database.prepared_sql import columns_of, load
+from bingproject.database.text_fields import column_value
 
 logger = logging.getLogger(__name__)
 
@@ -39,13 +40,21 @@ def take_lease(
     may_take: Callable[[int], bool] | None = None,
     most: int = 0,
 ) -> Lease | None:
-    """Hold the usable account with least work and room, or the one asked for; None when none has room now.
+    """Lease the least loaded usable account that has room and whose pace allows a turn now.
 
-    An account whose pace allows no turn yet has none (see `Pace`).
-    Shape: the lease's `account` is loaded. Exact under concurrency: the load is counted, and the pace taken, under the
-    row's lock.
-    Of several accounts only those that `may_take` says yes to. `most` accounts are tried, all by default: within a
-    transaction of the caller's, whose locks last, only one may be.
+    Concurrent callers never exceed a limit or a pace: both are checked again under the row's lock.
+
+    Args:
+        capability: The work that the account is for.
+        holder: A name for the lease's owner, for operators.
+        now: The moment that limits, cooldowns and paces are compared with.
+        only: The id of the one account to try.
+        may_take: Called with an account's id; False skips the account.
+        most: How many accounts to try; 0 for all. In a transaction of the caller's, try one only: the locks last until
+            it ends.
+
+    Returns:
+        The lease, with its `account` loaded; None if no account has room now.
     """
     tried = 0
     for capability_id, account_id in _accounts_with_room(capability, now, only, limit=0 if may_take else most):
@@ -58,20 +67,22 @@ def take_lease(
     return None
 
 
-# Marks for the values of a query whose text is kept: building it costs many times what running it does.
+# Placeholders in a query that is built once: building it takes many times longer than running it.
 _CAPABILITY_MARK, _NOW_MARK, _ACCOUNT_MARK = "(capability)", datetime(1, 1, 2, tzinfo=UTC), -1
 
 
 @cache
 def _room_query(is_one: bool) -> tuple[str, tuple[Any, ...]]:
-    """Which accounts have room, least work first, or whether a certain one has: text, and values with marks among them.
+    """Return the SQL that finds accounts with room, least loaded first, and its parameters with the marks above.
 
-    The work of one alone is counted in a fraction of the time.
+    With `is_one` the query has a condition on the account, which takes a fraction of the time.
     """
     held = Lease.objects.filter(account=OuterRef("account_id"), capability=_CAPABILITY_MARK, until__gt=_NOW_MARK)
     counted = held.order_by().values("account_id").annotate(count=Count("pk")).values("count")
     usable = AccountCapability.objects.usable(_CAPABILITY_MARK, _NOW_MARK)
-    in_pace = Q(per_minute=None) | Q(paced_until=None) | Q(paced_until__lte=_NOW_MARK)
+    in_pace = (
+        Q(per_minute=None) | Q(paced_until=None) | Q(paced_until__lte=_NOW_MARK) | Q(paced_until__lte=F("served_at"))
+    )
     rows = usable.annotate(load=Coalesce(Subquery(counted), 0)).filter(in_pace, load__lt=F("limit"))
     rows = rows.order_by("load", F("served_at").asc(nulls_first=True), "pk")
     rows = rows.filter(account=_ACCOUNT_MARK) if is_one else rows
@@ -87,8 +98,8 @@ def _accounts_with_room(capability: str, now: datetime, only: int | None, limit:
         return [(capability_id, account_id) for capability_id, account_id, *_ in cursor.fetchall()]
 
 
-# Fixed texts for the same reason. Counted in a statement of its own: one that waited for the lock would not see what
-# was committed while it waited.
+# Fixed texts for the same reason. The count is a statement of its own: the one that waits for the lock does not see
+# what others commit in the meantime.
 _LOCK = 'SELECT c."limit", c.account_id, c.per_minute, c.burst FROM accounts_accountcapability c WHERE c.id = %s'
 _COUNT = "SELECT COUNT(*) FROM accounts_lease WHERE account_id = %s AND capability = %s AND until > %s"
 _SERVE = "UPDATE accounts_accountcapability SET served_at = %s WHERE id = %s"
@@ -97,10 +108,11 @@ _ACCOUNT = "SELECT {columns} FROM accounts_account a WHERE a.id = %s"
 
 
 def _take(capability_id: int, capability: str, holder: str, now: datetime) -> Lease | None:
-    """A lease on this account if it still has room.
+    """Lease this account if it still has room and its pace allows it; else return None.
 
-    One row's lock to a transaction: two that hold one each and want the other's would stand still.
+    The transaction locks one row only: two transactions that lock several rows could deadlock.
     """
+    holder = column_value(Lease, "holder", holder)
     until, adapt = now + timedelta(seconds=LEASE_SECONDS), connection.ops.adapt_datetimefield_value
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute(_LOCK + (" FOR UPDATE" if connection.features.has_select_for_update else ""), [capability_id])
@@ -109,36 +121,47 @@ def _take(capability_id: int, capability: str, holder: str, now: datetime) -> Le
             return None
         limit, account_id, per_minute, burst = found
         cursor.execute(_COUNT, [account_id, capability, adapt(now)])
-        if cursor.fetchone()[0] >= limit or not _keeps_pace(capability_id, per_minute, burst, now):
+        if cursor.fetchone()[0] >= limit:
             return None
-        cursor.execute(_SERVE, [adapt(now), capability_id])
-        cursor.execute(_INSERT, [account_id, capability, holder[:120], adapt(until)])
+        started_at = _start_turn(capability_id, per_minute, burst, now)
+        if started_at is None:
+            return None
+        cursor.execute(_SERVE, [adapt(started_at), capability_id])
+        cursor.execute(_INSERT, [account_id, capability, holder, adapt(until)])
         (lease_id,) = cursor.fetchone()
         ((account, _),) = load(Account, _ACCOUNT.format(columns=columns_of(Account, "a")), [account_id])
-    lease = Lease(pk=lease_id, account=account, capability=capability, holder=holder[:120], until=until)
+    lease = Lease(pk=lease_id, account=account, capability=capability, holder=holder, until=until)
     lease._state.adding = False
     return lease
 
 
-def _keeps_pace(capability_id: int, per_minute: int | None, burst: int, now: datetime) -> bool:
-    """Whether one more may begin now; if so it is counted. Exact under the row's lock.
+def _start_turn(capability_id: int, per_minute: int | None, burst: int, now: datetime) -> datetime | None:
+    """Count one more turn if the pace allows it, and return the moment it starts at; None if the pace does not.
 
-    One figure is enough (the generic cell rate algorithm): from when on the next may begin. After a pause `burst` may
-    begin in a row, then one each minute's `per_minute`th.
+    The generic cell rate algorithm needs one figure, the moment from which the next turn may start: after a pause
+    `burst` turns may start in a row, then one every 60 / `per_minute` seconds. The caller holds the row's lock.
     """
     if not per_minute:
-        return True
+        return now
     row = AccountCapability.objects.filter(pk=capability_id)
-    pace = _pace(per_minute, burst, row.values_list("paced_until", flat=True).get(), now)
-    in_pace = row.filter(Q(paced_until=None) | Q(paced_until__lte=now))
-    return bool(in_pace.update(paced_until=pace.next_at + pace.step))
+    paced_until, served_at = row.values_list("paced_until", "served_at").get()
+    # Callers read the clock before they wait for the lock, so `now` may be earlier than the start of a turn that got
+    # the lock first. Count from the later moment, or a start that the pace allows would be lost.
+    moment = max(now, served_at or now)
+    pace = _pace(per_minute, burst, paced_until, moment)
+    if pace.next_at > moment:
+        return None
+    row.update(paced_until=pace.next_at + pace.step)
+    return moment
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """When an account may begin turns: from `next_at` on, each of them putting that off by one `step`.
+    """When an account may start turns.
 
-    Shape: before now when several may begin in a row; `step` is nothing where there is no pace.
+    Attributes:
+        next_at: When the next turn may start; in the past if several may start in a row.
+        step: By how much each turn delays `next_at`; zero for an account without a pace.
     """
 
     next_at: datetime
@@ -146,9 +169,9 @@ class Pace:
 
 
 def paces(capability: str, now: datetime) -> dict[int, Pace]:
-    """The paces of the accounts that are usable now, by the accounts' ids.
+    """Return the paces of the accounts that are usable now, by account id.
 
-    Says nothing of room: an account may be in pace and busy.
+    An account may be busy although its pace allows a turn.
     """
     rows = AccountCapability.objects.usable(capability, now)
     found = rows.values_list("account_id", "per_minute", "burst", "paced_until")
@@ -159,35 +182,35 @@ def _pace(per_minute: int | None, burst: int, paced_until: datetime | None, now:
     if not per_minute:
         return Pace(now, timedelta())
     step = timedelta(minutes=1) / per_minute
-    rested = now - step * (max(burst, 1) - 1)
-    return Pace(max(paced_until or rested, rested), step)
+    cooled_down = now - step * (max(burst, 1) - 1)
+    return Pace(max(paced_until or cooled_down, cooled_down), step)
 
 
 def count_leases(account_ids: Collection[int], now: datetime) -> dict[tuple[int, str], int]:
-    """How many leases hold each of these accounts, by account and capability."""
+    """Return the number of leases on each of these accounts, by account id and capability; without leases, no key."""
     held = Lease.objects.filter(account__in=account_ids, until__gt=now).order_by()
     rows = held.values_list("account_id", "capability").annotate(count=Count("pk"))
     return {(account_id, capability): count for account_id, capability, count in rows}
 
 
 def keep_lease(lease_id: int, until: datetime) -> None:
-    """Hold the account until then without renewing it, whatever becomes of this process: Bing goes on all the same."""
+    """Keep the lease until then without renewal, because Bing continues the work even if this process dies."""
     Lease.objects.filter(pk=lease_id).update(until=until)
 
 
 def drop_lease(lease_id: int) -> None:
-    """Let go of the account."""
+    """Delete the lease."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM accounts_lease WHERE id = %s", [lease_id])
 
 
 def prune_leases(now: datetime) -> int:
-    """Delete what dead processes left; how many."""
+    """Delete expired leases, which dead processes left; return how many."""
     return Lease.objects.filter(until__lt=now).delete()[0]
 
 
 class Renewer:
-    """Keeps the leases of one process alive: one task and one UPDATE for all of them, every `seconds`."""
+    """Renew the leases of one process: one task and one UPDATE for all of them, every `seconds`."""
 
     def __init__(self, seconds: float = RENEW_SECONDS) -> None:
         self._seconds = seconds
@@ -195,14 +218,14 @@ class Renewer:
         self._task: asyncio.Task[None] | None = None
 
     def hold(self, lease_id: int) -> None:
-        """Renew it from now on."""
+        """Renew the lease from now on."""
         self._held.add(lease_id)
         if self._task is None or self._task.done():
-            # In a context of its own: that of a request leads to its thread, which is not to be had after its end.
+            # An empty context: a request's context leads asgiref to the request's thread, which ends with the request.
             self._task = asyncio.get_running_loop().create_task(self._run(), context=Context())
 
     def release(self, lease_id: int) -> None:
-        """Renew it no more."""
+        """Stop renewing the lease."""
         self._held.discard(lease_id)
 
     async def _run(self) -> None:
@@ -215,5 +238,5 @@ class Renewer:
 
 
 def _renew(lease_ids: list[int]) -> None:
-    close_old_connections()  # this thread serves no request, after which it would be done
+    close_old_connections()  # Django does this after a request only, and this thread serves none
     Lease.objects.filter(pk__in=lease_ids).update(until=timezone.now() + timedelta(seconds=LEASE_SECONDS))

@@ -1,6 +1,6 @@
-"""Token commands: programs of the operator's that print an access token. Which there are, the environment alone says.
+"""Run token commands: the operator's programs that print an access token, named in TOKEN_COMMANDS.
 
-What one prints is never logged, and what goes wrong is told without it.
+Their output appears in no log and no error message.
 """
 
 from __future__ import annotations
@@ -15,16 +15,19 @@ from bingproject.errors import CookieExpiredError
 
 PROGRAM_SECONDS = 30.0
 OUTPUT_LIMIT_BYTES = 64 * 1024
-# A child of another process group may still hold the pipe of a program that has been killed.
-LEAVE_SECONDS = 5.0
-# Nothing else of this server's environment, where secrets are, is a program's business.
+# How long to wait for a killed program's pipe: a child in another process group may keep it open.
+EXIT_SECONDS = 5.0
+# The rest of this server's environment has secrets and is not passed on.
 PASSED_ON = ("PATH", "HOME")
 
 
 async def run_program(argv: Sequence[str], *, seconds: float = PROGRAM_SECONDS) -> str:
-    """What a program prints, without a shell; it and all it started are killed when that takes too long or is too much.
+    """Run a program without a shell and return its output, stripped.
 
-    Raises: CookieExpiredError whose message says what went wrong and repeats nothing of the output.
+    The program's process group is killed at the end, and earlier if it takes too long or prints too much.
+
+    Raises:
+        CookieExpiredError: The program failed. The message gives the reason and no part of the output.
     """
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     try:
@@ -35,7 +38,7 @@ async def run_program(argv: Sequence[str], *, seconds: float = PROGRAM_SECONDS) 
             stderr=asyncio.subprocess.DEVNULL,
             env=environment,
             cwd="/",
-            start_new_session=True,  # a process group of its own, which can be ended as a whole
+            start_new_session=True,  # a process group of its own, so that its children can be killed with it
         )
     except OSError as error:
         raise CookieExpiredError(
@@ -46,11 +49,12 @@ async def run_program(argv: Sequence[str], *, seconds: float = PROGRAM_SECONDS) 
     except TimeoutError as error:
         raise CookieExpiredError(f"The token command took more than {seconds:g} s.") from error
     finally:
-        # Also what it left behind. Whoever waits is cancelled when the server stops: nothing may go on then.
+        # Kill the group even if the program has ended: its children may still run. This also runs on cancellation,
+        # when the server stops.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(_see_off(process), LEAVE_SECONDS)
+            await asyncio.wait_for(_wait_for_exit(process), EXIT_SECONDS)
     if len(output) > OUTPUT_LIMIT_BYTES:
         raise CookieExpiredError(f"The token command printed more than {OUTPUT_LIMIT_BYTES // 1024} KiB.")
     if process.returncode:
@@ -58,15 +62,15 @@ async def run_program(argv: Sequence[str], *, seconds: float = PROGRAM_SECONDS) 
     return output.decode("utf-8", "replace").strip()
 
 
-async def _see_off(process: asyncio.subprocess.Process) -> None:
-    """Wait for its end. What it printed beyond the limit is dropped: the end of a pipe that is full is never seen."""
+async def _wait_for_exit(process: asyncio.subprocess.Process) -> None:
+    """Wait until the process has exited; drain its output, because asyncio never sees the end of a full pipe."""
     while process.stdout is not None and await process.stdout.read(OUTPUT_LIMIT_BYTES):
         continue
     await process.wait()
 
 
 async def _read(process: asyncio.subprocess.Process) -> bytes:
-    """Its output, at most one byte more than it may print; then it has ended, unless it printed too much."""
+    """Read the output up to one byte beyond the limit; wait for the program's exit if it stays within the limit."""
     output = b""
     while process.stdout is not None and len(output) <= OUTPUT_LIMIT_BYTES:
         piece = await process.stdout.read(OUTPUT_LIMIT_BYTES + 1 - len(output))

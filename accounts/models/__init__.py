@@ -1,4 +1,4 @@
-"""Rows of accounts and of callers, and the transitions of one row. Never the network."""
+"""Models of accounts and callers, and the state changes of one row; no network access."""
 
 from accounts.models.accounts import (
     CAPABILITIES,

@@ -1,7 +1,7 @@
-"""Accounts, their capabilities, leases, whitelisted users and keys: rows and the transitions of one row.
+"""Models of accounts, their capabilities and leases, and the state changes of one row; no network access.
 
-Never the network. State belongs to the account, cool-down to the capability: an account that Bing slows down for
-pictures may still chat.
+The state belongs to the account, the cooldown to the capability: an account that Bing limits for pictures may still
+chat.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from typing import Any, ClassVar
 from django.db import models, transaction
 from django.db.models import F, Q
 
-from accounts.protocol import CLEARANCE_COOKIE, COOKIE_NAME
-from bingproject.environment import SettingError
-from bingproject.errors import UnopenedError
-from bingproject.seals import SealedTextField, seal, unseal_often
+from accounts.microsoft.protocol import CLEARANCE_COOKIE, COOKIE_NAME
+from accounts.microsoft.providers import PROVIDERS, Provider
+from bingproject.conf.environment import SettingError
+from bingproject.database.text_fields import SafeCharField, SafeTextField
+from bingproject.errors import DecryptionError
+from bingproject.security.encryption import EncryptedTextField, decrypt_cached, encrypt
 
 
 class Capability(models.TextChoices):
-    """What an account can be asked for."""
+    """A kind of work that an account can do."""
 
     IMAGE = "image", "Images"
     VIDEO = "video", "Videos"
@@ -31,7 +33,7 @@ class Capability(models.TextChoices):
 
 
 class AccountKind(models.TextChoices):
-    """Which of Microsoft's services an account is used with."""
+    """The Microsoft service that an account belongs to."""
 
     BING = "bing", "Bing"
     COPILOT = "copilot", "Copilot"
@@ -39,24 +41,17 @@ class AccountKind(models.TextChoices):
 
 
 CAPABILITIES = {
-    AccountKind.BING: (Capability.IMAGE, Capability.VIDEO, Capability.CHAT),
-    AccountKind.COPILOT: (Capability.COPILOT,),
-    AccountKind.M365: (Capability.M365,),
+    AccountKind(provider.kind): tuple(Capability(terms.name) for terms in provider.capabilities)
+    for provider in PROVIDERS.values()
 }
-# How many at once; the two Copilots fail with more, says docs/wire.
-DEFAULT_LIMITS = {
-    Capability.IMAGE: 3,
-    Capability.VIDEO: 3,
-    Capability.CHAT: 4,
-    Capability.COPILOT: 1,
-    Capability.M365: 1,
-}
-# Turns a minute, and how many of them may come in a row.
-DEFAULT_PACES = {Capability.COPILOT: (12, 4)}
+_TERMS = {Capability(terms.name): terms for provider in PROVIDERS.values() for terms in provider.capabilities}
+DEFAULT_LIMITS = {capability: terms.limit for capability, terms in _TERMS.items()}  # concurrent pieces of work
+# (turns per minute, burst); Bing's own capabilities have no pace.
+DEFAULT_PACES = {capability: terms.pace for capability, terms in _TERMS.items() if terms.pace}
 
 
 class AccountState(models.TextChoices):
-    """What Bing last said of the account itself."""
+    """The account's state by the provider's last answer."""
 
     UNCHECKED = "unchecked", "Unchecked"
     OK = "ok", "OK"
@@ -66,7 +61,7 @@ class AccountState(models.TextChoices):
 
 
 class CheckState(models.TextChoices):
-    """What a check of one capability came to; "" before the first one."""
+    """The result of the last check of one capability; "" before the first one."""
 
     OK = "ok", "Works"
     FAILED = "failed", "Does not work"
@@ -74,65 +69,71 @@ class CheckState(models.TextChoices):
 
 
 USABLE_STATES = (AccountState.UNCHECKED, AccountState.OK)
-# What new credentials of any kind change, and those of each besides.
+# Fields that new credentials of any kind reset, then those of each kind.
 ROTATED_FIELDS = ("cookies_at", "state", "state_reason", "state_at", "checked_at", "last_error")
-COOKIE_FIELDS = ("sealed_cookies", "cookies_tail", "clearance_at", "session_ig", "sealed_jar", "session_at")
-TOKEN_FIELDS = ("sealed_token", "token_expires_at")
+COOKIE_FIELDS = (
+    "encrypted_cookies", "cookies_tail", "clearance_at", "session_ig", "encrypted_jar", "session_at", "boosts_left",
+    "boosts_at",
+)  # fmt: skip
+TOKEN_FIELDS = ("encrypted_token", "token_expires_at")
 
 
-UNOPENED = (
-    "The account's {what} cannot be opened: sealed with a key that is not in SEAL_KEYS. The operator must put that key "
-    "back, or give the {what} anew in the admin."
+UNDECRYPTABLE = (
+    "The account's {what} cannot be decrypted: no key in SEAL_KEYS fits. The operator must put the key back, or enter "
+    "the {what} again in the admin."
 )
 
 
 class Account(models.Model):
     """A Microsoft account that an operator owns.
 
-    Raises: UnopenedError where a secret is read that no key in SEAL_KEYS opens.
+    Raises: DecryptionError when a secret is read that no key in SEAL_KEYS decrypts.
     """
 
-    name = models.CharField(max_length=100, unique=True)
-    kind = models.CharField(max_length=8, choices=AccountKind, default=AccountKind.BING)
-    sealed_cookies = SealedTextField(default="", editable=False)
-    cookies_tail = models.CharField(max_length=4, default="", editable=False)
+    name = SafeCharField(max_length=100, unique=True)
+    kind = SafeCharField(max_length=8, choices=AccountKind, default=AccountKind.BING)
+    encrypted_cookies = EncryptedTextField(default="", editable=False)
+    cookies_tail = SafeCharField(max_length=4, default="", editable=False)
     cookies_at = models.DateTimeField(null=True, editable=False)
-    # By which the value of BING_COOKIE_U that was applied last is known again.
-    applied_digest = models.CharField(max_length=64, null=True, editable=False)  # noqa: DJ001 - a process of the release before leaves it out
-    # An access token, or the name of the program that prints a fresh one (TOKEN_COMMANDS).
-    sealed_token = SealedTextField(default="", editable=False)
-    token_command = models.CharField(max_length=60, blank=True, default="")
-    # Since when a process is running that program: of several only one does.
+    # A digest of the last applied BING_COOKIE_U, so that a restart does not apply the same value again.
+    applied_digest = SafeCharField(max_length=64, null=True, editable=False)  # type: ignore[misc] # only compared
+    # An access token, or the name of a program in TOKEN_COMMANDS that prints a new one.
+    encrypted_token = EncryptedTextField(default="", editable=False)
+    token_command = SafeCharField(max_length=60, blank=True, default="")
+    # When a process started that program; it keeps the others from starting it, too.
     token_asked_at = models.DateTimeField(null=True, editable=False)
     token_expires_at = models.DateTimeField("token ends", null=True, editable=False)
-    # What addresses a Microsoft 365 account: from its token, or typed where the token cannot be looked into.
-    object_id = models.CharField("object id", max_length=40, blank=True, default="")
-    tenant_id = models.CharField("tenant id", max_length=40, blank=True, default="")
-    tier = models.CharField("licence", max_length=12, blank=True, default="")
-    # How the consumer's sign-in was done: "" for a Microsoft account, "google".
-    identity_type = models.CharField(max_length=12, blank=True, default="")
-    # Since when the browser's clearance (Cloudflare's cookie) is held.
+    # The account's address at its provider: read from the token, or typed in if the token is opaque.
+    object_id = SafeCharField("object id", max_length=40, blank=True, default="")
+    tenant_id = SafeCharField("tenant id", max_length=40, blank=True, default="")
+    tier = SafeCharField("licence", max_length=12, blank=True, default="")
+    # The consumer's sign-in: "" for a Microsoft account, or "google".
+    identity_type = SafeCharField(max_length=12, blank=True, default="")
+    # When the browser's clearance (Cloudflare's cookie) was stored.
     clearance_at = models.DateTimeField("clearance since", null=True, editable=False)
-    sealed_proxy = SealedTextField(default="", editable=False)
-    user_agent = models.CharField(max_length=300, blank=True, default="")
+    encrypted_proxy = EncryptedTextField(default="", editable=False)
+    user_agent = SafeCharField(max_length=300, blank=True, default="")
     is_enabled = models.BooleanField("enabled", default=True)
-    notes = models.TextField(blank=True, default="")
-    state = models.CharField(max_length=12, choices=AccountState, default=AccountState.UNCHECKED, editable=False)
-    state_reason = models.CharField("reason", max_length=300, default="", editable=False)
+    notes = SafeTextField(blank=True, default="")
+    state = SafeCharField(max_length=12, choices=AccountState, default=AccountState.UNCHECKED, editable=False)
+    state_reason = SafeCharField("reason", max_length=300, cuts=True, default="", editable=False)
     state_at = models.DateTimeField("since", null=True, editable=False)
     checked_at = models.DateTimeField("last check", null=True, editable=False)
-    # What the last check ran into when that says nothing of the account: an outage, a page that cannot be read.
-    last_error = models.CharField("last check failed with", max_length=300, default="", editable=False)
-    # An operator asked for a check; the job that does it takes this away.
+    # The last check's error if it says nothing about the account: an outage, an unreadable page.
+    last_error = SafeCharField("last check failed with", max_length=300, cuts=True, default="", editable=False)
+    # An operator asked for a check; the job that does it clears this.
     check_wanted_at = models.DateTimeField(null=True, editable=False)
-    # When an operator last asked for one; stays, so that whoever asked for several together finds them again.
+    # When an operator last asked for a check; kept, so that the page of several checks finds its accounts.
     check_asked_at = models.DateTimeField(null=True, editable=False)
-    # The check may also open a chat's conversation, which counts against the account.
+    # True if the check may also open a conversation, which counts against the account's limits.
     check_opens_chat = models.BooleanField(default=False, editable=False)
-    # The image session: what Bing's page gave us last, renewed when Bing says so.
-    session_ig = models.CharField(max_length=64, default="", editable=False)
-    sealed_jar = SealedTextField(default="", editable=False)
+    # The image session from Bing's page, renewed when Bing rejects it.
+    session_ig = SafeCharField(max_length=64, default="", editable=False)
+    encrypted_jar = EncryptedTextField(default="", editable=False)
     session_at = models.DateTimeField(null=True, editable=False)
+    # The number of boosts on the last page of Bing that showed it; None before the first one.
+    boosts_left = models.PositiveIntegerField("boosts left", null=True, editable=False)
+    boosts_at = models.DateTimeField("boosts read", null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -142,7 +143,7 @@ class Account(models.Model):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Write the row; a new account gets its capabilities with the usual limits in the same transaction."""
+        """Save the row; a new account gets its capabilities, with default limits, in the same transaction."""
         with transaction.atomic():
             is_new = self._state.adding
             super().save(*args, **kwargs)
@@ -150,73 +151,79 @@ class Account(models.Model):
                 AccountCapability.objects.bulk_create(map(self._capability, CAPABILITIES[AccountKind(self.kind)]))
 
     def _capability(self, capability: Capability) -> AccountCapability:
-        """What it may do of one kind, as usual."""
         per_minute, burst = DEFAULT_PACES.get(capability, (None, 1))
         return AccountCapability(
             account=self, capability=capability, limit=DEFAULT_LIMITS[capability], per_minute=per_minute, burst=burst
         )
 
     @property
+    def provider(self) -> Provider:
+        """The descriptor of the account's provider."""
+        return PROVIDERS[self.kind]
+
+    @property
     def token(self) -> str:
-        """The access token, unsealed; "" when there is none."""
-        return self._open("token", self.sealed_token)
+        """The decrypted access token; "" if there is none."""
+        return self._open("token", self.encrypted_token)
 
     @property
     def cookies(self) -> dict[str, str]:
-        """The operator's cookies by name, unsealed."""
-        return dict(json.loads(self._open("cookies", self.sealed_cookies) or "{}"))
+        """The operator's cookies by name, decrypted."""
+        return dict(json.loads(self._open("cookies", self.encrypted_cookies) or "{}"))
 
     @property
     def jar(self) -> dict[str, str]:
-        """Cookies that Bing set since, by name, unsealed."""
-        return dict(json.loads(self._open("cookies", self.sealed_jar) or "{}"))
+        """Cookies that Bing has set since then, by name, decrypted."""
+        return dict(json.loads(self._open("cookies", self.encrypted_jar) or "{}"))
 
     @property
     def proxy(self) -> str:
-        """The address of the proxy, unsealed: a password may stand in it."""
-        return self._open("proxy", self.sealed_proxy)
+        """The decrypted address of the proxy; encrypted because it may contain a password."""
+        return self._open("proxy", self.encrypted_proxy)
 
     @proxy.setter
     def proxy(self, address: str) -> None:
-        self.sealed_proxy = seal(address) if address else ""
+        self.encrypted_proxy = encrypt(address) if address else ""
 
     @property
-    def unopened(self) -> list[str]:
-        """What somebody must give anew, "cookies", "token" or "proxy": no key opens it, and no program brings it."""
-        sealed = {"cookies": (self.sealed_cookies, self.sealed_jar), "proxy": (self.sealed_proxy,)}
+    def undecryptable(self) -> list[str]:
+        """The secrets ("cookies", "token", "proxy") that no key decrypts and no token command renews."""
+        encrypted = {"cookies": (self.encrypted_cookies, self.encrypted_jar), "proxy": (self.encrypted_proxy,)}
         if not self.token_command:
-            sealed["token"] = (self.sealed_token,)
-        return [what for what, texts in sealed.items() if not all(self._opens(what, text) for text in texts)]
+            encrypted["token"] = (self.encrypted_token,)
+        return [what for what, texts in encrypted.items() if not all(self._opens(what, text) for text in texts)]
 
-    def _opens(self, what: str, sealed: str) -> bool:
+    def _opens(self, what: str, encrypted: str) -> bool:
         try:
-            self._open(what, sealed)
-        except UnopenedError:
+            self._open(what, encrypted)
+        except DecryptionError:
             return False
         return True
 
-    def _open(self, what: str, sealed: str) -> str:
+    def _open(self, what: str, encrypted: str) -> str:
         try:
-            return unseal_often(sealed)
+            return decrypt_cached(encrypted)
         except SettingError as error:
-            raise UnopenedError(UNOPENED.format(what=what)) from error
+            raise DecryptionError(UNDECRYPTABLE.format(what=what)) from error
 
     def rotate(
         self, cookies: dict[str, str], now: datetime, *, token: str = "", expires_at: datetime | None = None
     ) -> None:
-        """Store new credentials sealed; what was known of the old ones is forgotten.
+        """Store new credentials encrypted, and reset everything that was known about the old ones.
 
-        Those not given are not written: a token command, or a new seal key, may have changed them since they were read.
+        Credentials that are not given are not written: a token command or a key rotation may have changed them since
+        this row was read.
         """
         written = [*ROTATED_FIELDS, *(COOKIE_FIELDS if cookies else ()), *(TOKEN_FIELDS if token else ())]
         if cookies:
             sign_in = cookies.get(COOKIE_NAME, "")
-            self.sealed_cookies = seal(json.dumps(cookies))
+            self.encrypted_cookies = encrypt(json.dumps(cookies))
             self.cookies_tail = sign_in[-4:] if len(sign_in) >= 16 else ""
             self.clearance_at = now if CLEARANCE_COOKIE in cookies else None
-            self.session_ig, self.sealed_jar, self.session_at = "", "", None
+            self.session_ig, self.encrypted_jar, self.session_at = "", "", None
+            self.boosts_left, self.boosts_at = None, None
         if token:
-            self.sealed_token, self.token_expires_at = seal(token), expires_at
+            self.encrypted_token, self.token_expires_at = encrypt(token), expires_at
         self.cookies_at = now
         self.state, self.state_reason, self.state_at = AccountState.UNCHECKED, "", now
         self.checked_at = None
@@ -229,9 +236,10 @@ class Account(models.Model):
     def mark(
         self, state: AccountState, reason: str, now: datetime, *, replacing: Collection[str] = AccountState.values
     ) -> bool:
-        """Record what Bing said of these cookies; a verdict about cookies since replaced is dropped.
+        """Set the state, unless the cookies have been replaced since they were read.
 
-        Returns whether the row still had those cookies, in one of the states that this verdict may replace.
+        Returns:
+            True if the row still had these cookies and one of the states in `replacing`.
         """
         changed = Account.objects.filter(pk=self.pk, cookies_at=self.cookies_at, state__in=replacing).update(
             state=state, state_reason=reason[:300], state_at=now, checked_at=now, last_error=""
@@ -242,39 +250,39 @@ class Account(models.Model):
         return bool(changed)
 
     def note_failed_check(self, text: str, now: datetime) -> None:
-        """A check that says nothing of the account: remembered for the operator, its state stays."""
+        """Store the error of a check that says nothing about the account, for the operator; the state stays."""
         self.last_error, self.checked_at = text[:300], now
         Account.objects.filter(pk=self.pk, cookies_at=self.cookies_at).update(
             last_error=self.last_error, checked_at=now
         )
 
     def save_session(self, ig: str, set_cookies: dict[str, str], now: datetime) -> None:
-        """Keep the image session, with what Bing has set in addition, for every process that uses the account."""
-        self.session_ig, self.sealed_jar, self.session_at = ig[:64], seal(json.dumps(self.jar | set_cookies)), now
+        """Store the image session and Bing's new cookies, for all processes that use the account."""
+        self.session_ig, self.encrypted_jar, self.session_at = ig[:64], encrypt(json.dumps(self.jar | set_cookies)), now
         Account.objects.filter(pk=self.pk, cookies_at=self.cookies_at).update(
-            session_ig=self.session_ig, sealed_jar=self.sealed_jar, session_at=now
+            session_ig=self.session_ig, encrypted_jar=self.encrypted_jar, session_at=now
         )
 
     def add_to_jar(self, set_cookies: dict[str, str]) -> None:
-        """Keep what Bing has set outside an image session, which stays as whoever renewed it last has left it."""
+        """Store cookies that Bing set outside an image session, without touching the session."""
         with transaction.atomic():
             row = Account.objects.select_for_update().filter(pk=self.pk, cookies_at=self.cookies_at)
-            self.sealed_jar = row.values_list("sealed_jar", flat=True).first() or self.sealed_jar
-            self.sealed_jar = seal(json.dumps(self.jar | set_cookies))
-            row.update(sealed_jar=self.sealed_jar)
+            self.encrypted_jar = row.values_list("encrypted_jar", flat=True).first() or self.encrypted_jar
+            self.encrypted_jar = encrypt(json.dumps(self.jar | set_cookies))
+            row.update(encrypted_jar=self.encrypted_jar)
 
 
 class AccountCapabilityQuerySet(models.QuerySet["AccountCapability"]):
-    """Which accounts may be given work."""
+    """Queries for accounts that can get work."""
 
     def of_enabled(self, capability: str) -> AccountCapabilityQuerySet:
-        """Capabilities that an operator has switched on, whatever their state."""
+        """Filter capabilities of enabled accounts with credentials and a limit above 0, in any state."""
         switched_on = self.filter(capability=capability, limit__gt=0, account__is_enabled=True)
-        has_none = Q(account__sealed_cookies="", account__sealed_token="", account__token_command="")
+        has_none = Q(account__encrypted_cookies="", account__encrypted_token="", account__token_command="")
         return switched_on.exclude(has_none)
 
     def usable(self, capability: str, now: datetime) -> AccountCapabilityQuerySet:
-        """Those that may be given work now, least recently served first; room is the caller's to count."""
+        """Filter those that can get work now, least recently served first; the caller counts free slots."""
         return (
             self.of_enabled(capability)
             .filter(account__state__in=USABLE_STATES)
@@ -283,32 +291,35 @@ class AccountCapabilityQuerySet(models.QuerySet["AccountCapability"]):
         )
 
     def clear_cooldowns(self) -> int:
-        """Let them be given work again; how many were resting."""
-        resting = self.exclude(cooldown_until=None, fast_cooldown_until=None)
-        return resting.update(cooldown_until=None, cooldown_reason="", fast_cooldown_until=None, cooldown_count=0)
+        """End all cooldowns; return the number of capabilities that had one."""
+        cooled_down = self.exclude(cooldown_until=None, fast_cooldown_until=None)
+        return cooled_down.update(cooldown_until=None, cooldown_reason="", fast_cooldown_until=None, cooldown_count=0)
 
 
 class AccountCapability(models.Model):
-    """What one account may do of one kind: its limit, its cool-down, its last success."""
+    """One capability of one account: its limit, pace, cooldown and last check."""
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="capabilities")
-    capability = models.CharField(max_length=8, choices=Capability)
+    capability = SafeCharField(max_length=8, choices=Capability)
     limit = models.PositiveSmallIntegerField("allowed at once", default=3)
     cooldown_until = models.DateTimeField("rests until", null=True, blank=True)
-    cooldown_reason = models.CharField("because", max_length=300, default="", blank=True)
+    # When the cooldown was set; in the future if the clock has been set back since.
+    cooldown_began_at = models.DateTimeField(null=True, editable=False)
+    cooldown_reason = SafeCharField("because", max_length=300, cuts=True, default="", blank=True)
     cooldown_count = models.PositiveSmallIntegerField(default=0, editable=False)
-    # Boosts gone: only the fast lane rests.
+    # Without boosts, only Bing's fast lane has a cooldown.
     fast_cooldown_until = models.DateTimeField("no boosts until", null=True, blank=True)
+    fast_cooldown_began_at = models.DateTimeField(null=True, editable=False)
     last_success_at = models.DateTimeField("last success", null=True, editable=False)
     served_at = models.DateTimeField(null=True, editable=False)
-    # The pace: so many begun a minute, so many of them in a row; none given: as they come.
+    # The pace: starts per minute, and how many of them may follow each other at once; None is no pace.
     per_minute = models.PositiveSmallIntegerField("a minute", null=True, blank=True)
     burst = models.PositiveSmallIntegerField("in a row", default=1)
-    # From when on the next may begin: the one figure that the pace is kept by.
+    # When the next one may start; the pace needs no other state.
     paced_until = models.DateTimeField(null=True, editable=False)
-    # What the last check of this capability found, in words for the operator.
-    check_state = models.CharField("last check", max_length=8, choices=CheckState, default="", editable=False)
-    check_note = models.CharField("found", max_length=300, default="", editable=False)
+    # The result of the last check; the note is a sentence for the operator.
+    check_state = SafeCharField("last check", max_length=8, choices=CheckState, default="", editable=False)
+    check_note = SafeCharField("found", max_length=300, cuts=True, default="", editable=False)
     checked_at = models.DateTimeField("checked", null=True, editable=False)
 
     objects = AccountCapabilityQuerySet.as_manager()
@@ -322,29 +333,34 @@ class AccountCapability(models.Model):
     def __str__(self) -> str:
         return f"{self.account_id} {self.capability}"
 
-    def cool_down(self, until: datetime, reason: str) -> None:
-        """Give no work of this kind before `until`; an earlier, longer rest stays."""
+    def cool_down(self, until: datetime, reason: str, now: datetime) -> None:
+        """Give no work of this kind before `until`, unless a longer cooldown is set already."""
         AccountCapability.objects.filter(pk=self.pk).filter(
             Q(cooldown_until=None) | Q(cooldown_until__lt=until)
-        ).update(cooldown_until=until, cooldown_reason=reason[:300], cooldown_count=F("cooldown_count") + 1)
+        ).update(
+            cooldown_until=until,
+            cooldown_began_at=now,
+            cooldown_reason=reason,
+            cooldown_count=F("cooldown_count") + 1,
+        )
 
     @classmethod
     def note_check(cls, account: Account, capability: str, state: CheckState, note: str, now: datetime) -> None:
-        """What a check found; nothing when the account's cookies have been replaced meanwhile."""
+        """Store a check's result, unless the account's cookies have been replaced in the meantime."""
         rows = cls.objects.filter(account=account, capability=capability, account__cookies_at=account.cookies_at)
         rows.update(check_state=state, check_note=note[:300], checked_at=now)
 
-    def cool_down_fast_lane(self, until: datetime) -> None:
-        """No boosts: spend none before `until`."""
-        AccountCapability.objects.filter(pk=self.pk).update(fast_cooldown_until=until)
+    def cool_down_fast_lane(self, until: datetime, now: datetime) -> None:
+        """Use no boosts before `until`."""
+        AccountCapability.objects.filter(pk=self.pk).update(fast_cooldown_until=until, fast_cooldown_began_at=now)
 
 
 class Lease(models.Model):
-    """One chat turn or single call that holds an account; dead 30 s after its last renewal, or at an end set for it."""
+    """The lease of an account by a chat turn or a single call, until 30 s after its last renewal or a fixed end."""
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="leases")
-    capability = models.CharField(max_length=8, choices=Capability)
-    holder = models.CharField(max_length=120)
+    capability = SafeCharField(max_length=8, choices=Capability)
+    holder = SafeCharField(max_length=120, cuts=True)
     until = models.DateTimeField(db_index=True)
 
     def __str__(self) -> str:

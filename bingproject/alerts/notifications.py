@@ -1,4 +1,4 @@
-"""How operators are told: one letter, one signed request, or both, as the settings have it.
+"""Notify operators by e-mail, by one signed webhook request, or by both, as the settings say.
 
 The request is a POST of JSON. `X-Bingproject-Signature` is `sha256=` and the HMAC-SHA256, in hexadecimal digits, of
 `<X-Bingproject-Timestamp>.<body>` under ALERT_WEBHOOK_SECRET; docs/operations.md shows how to verify it.
@@ -21,9 +21,9 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 
-from bingproject.contracts import iso
+from bingproject.conf.timestamps import iso
 from bingproject.models import Alert
-from bingproject.outgoing import OutgoingError, post
+from bingproject.upstream.ssrf_guard import OutgoingError, post
 
 WEBHOOK_TRIES = 3
 WEBHOOK_PAUSE_SECONDS = 2.0
@@ -31,8 +31,8 @@ WEBHOOK_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """What is told: no alert makes it a test."""
+class Notification:
+    """One message to the operators; without alerts it is a test."""
 
     id: str
     at: datetime
@@ -40,7 +40,7 @@ class Message:
 
     @property
     def subject(self) -> str:
-        """One line."""
+        """The e-mail's subject, at most 150 characters."""
         if not self.alerts:
             return "[bingproject] A test: alerts arrive"
         more = f" (and {len(self.alerts) - 1} more)" if len(self.alerts) > 1 else ""
@@ -48,7 +48,7 @@ class Message:
 
     @property
     def text(self) -> str:
-        """The letter."""
+        """The e-mail's plain text."""
         parts = [f"{alert.summary}\nSince {iso(alert.began_at)}\n{alert.what_to_do}\n" for alert in self.alerts]
         if not parts:
             parts = ["An operator asked for this test in the admin. Nothing is wrong.\n"]
@@ -58,7 +58,7 @@ class Message:
 
     @property
     def body(self) -> dict[str, Any]:
-        """The webhook's JSON."""
+        """The object that is sent to ALERT_WEBHOOK_URL as JSON; docs/operations.md, "Alerts" describes its fields."""
         alerts = [
             {
                 "cause": alert.cause,
@@ -79,52 +79,55 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """By which ways it was told, and what went wrong on the others."""
+    """The channels that delivered a notification, and one fault for each channel that failed."""
 
-    told: list[str] = field(default_factory=list)
+    delivered: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
     @property
-    def is_told(self) -> bool:
-        """Whether it reached anybody."""
-        return bool(self.told)
+    def is_notified(self) -> bool:
+        """True if at least one channel delivered it."""
+        return bool(self.delivered)
 
 
 def has_channel() -> bool:
-    """Whether there is a way to tell anybody."""
+    """True if e-mail or the webhook is configured."""
     return bool(settings.ALERT_EMAIL or settings.ALERT_WEBHOOK_URL)
 
 
-def message(alerts: Sequence[Alert], now: datetime) -> Message:
-    """With an id, by which a receiver knows a repetition."""
-    return Message(uuid.uuid4().hex, now, alerts)
+def message(alerts: Sequence[Alert], now: datetime) -> Notification:
+    """Return a notification with a new id, by which a receiver recognises a repeated delivery."""
+    return Notification(uuid.uuid4().hex, now, alerts)
 
 
-def tell(message: Message, *, tries: int = WEBHOOK_TRIES, pause_seconds: float = WEBHOOK_PAUSE_SECONDS) -> Outcome:
-    """Send it by every way that is set; never raises for what a server at the other end does."""
+def notify(
+    message: Notification, *, tries: int = WEBHOOK_TRIES, pause_seconds: float = WEBHOOK_PAUSE_SECONDS
+) -> Outcome:
+    """Send it through every configured channel; a server's failure becomes a fault and is never raised."""
     outcome = Outcome()
     if settings.ALERT_EMAIL:
-        _note(outcome, "e-mail", _send_letter(message))
+        _note(outcome, "e-mail", _send_email(message))
     if settings.ALERT_WEBHOOK_URL:
         _note(outcome, "webhook", _call_webhook(message, tries, pause_seconds))
     return outcome
 
 
 def sign(secret: str, timestamp: str, body: bytes) -> str:
-    """The signature's header."""
+    """Return the value of `X-Bingproject-Signature`."""
     digest = hmac.new(secret.encode(), timestamp.encode("ascii") + b"." + body, hashlib.sha256)
     return f"sha256={digest.hexdigest()}"
 
 
-def _note(outcome: Outcome, way: str, fault: str) -> None:
+def _note(outcome: Outcome, channel: str, fault: str) -> None:
     if fault:
-        outcome.faults.append(f"{way}: {fault}")
+        outcome.faults.append(f"{channel}: {fault}")
     else:
-        outcome.told.append(way)
+        outcome.delivered.append(channel)
 
 
-def _send_letter(message: Message) -> str:
-    """What went wrong, "" when nothing did; a mail server's own words may repeat what it was given and are left out."""
+def _send_email(message: Notification) -> str:
+    """Return the fault, or "" on success."""
+    # A mail server's own text is left out: it may repeat the password or another value it was given.
     try:
         _deliver(EmailMessage(message.subject, message.text, to=list(settings.ALERT_EMAIL)))
     except smtplib.SMTPAuthenticationError:
@@ -138,17 +141,17 @@ def _send_letter(message: Message) -> str:
     return ""
 
 
-def _deliver(letter: EmailMessage) -> None:
-    """Django leaves the connection open when the server refuses the log-in."""
-    letter.connection = get_connection()
+def _deliver(email: EmailMessage) -> None:
+    # Not plain `email.send()`: Django leaves the connection open when the server refuses the log-in.
+    email.connection = get_connection()
     try:
-        letter.send()
+        email.send()
     finally:
-        letter.connection.close()
+        email.connection.close()
 
 
-def _call_webhook(message: Message, tries: int, pause_seconds: float) -> str:
-    """What went wrong the last time, "" when it arrived."""
+def _call_webhook(message: Notification, tries: int, pause_seconds: float) -> str:
+    """Return the fault of the last try, or "" when it arrived."""
     body = json.dumps(message.body, ensure_ascii=False).encode()
     fault = ""
     for count in range(tries):

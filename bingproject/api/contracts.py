@@ -1,6 +1,6 @@
-"""The contracts we speak: what a success looks like, and which status, type and headers a failure has.
+"""The contracts of the API: the body of a success, and the status, type and headers of a failure.
 
-Pure: no Django, no DRF. All contracts share one error envelope; docs/contracts.md, "Errors" says where they differ.
+Pure: no Django, no DRF. All contracts share one error format; docs/contracts.md, "Errors" says where they differ.
 """
 
 from __future__ import annotations
@@ -9,9 +9,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Generic, Literal, TypeVar
 
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from bingproject.conf.timestamps import iso
 from bingproject.errors import ServiceError
+
+T = TypeVar("T")
+# ISO 8601 with milliseconds, UTC: `conf.timestamps.iso`.
+Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
 INVALID, AUTH, REJECTED, LIMIT, API = (
     "invalid_request_error",
@@ -32,6 +39,7 @@ SHARED: dict[str, tuple[str, int]] = {
     "not_found": (INVALID, 404),
     "model_not_found": (INVALID, 404),
     "method_not_allowed": (INVALID, 405),
+    "request_timeout": (INVALID, 408),
     "conflict": (INVALID, 409),
     "cancelled": (INVALID, 409),
     "too_large": (INVALID, 413),
@@ -59,12 +67,18 @@ SHARED: dict[str, tuple[str, int]] = {
     "no_account": (API, 503),
     "cookie_not_set": (API, 503),
     "no_worker": (API, 503),
+    "server_busy": (API, 503),
+    "stopping": (API, 503),
+    "unavailable": (API, 503),
     "timeout": (API, 504),
     "expired": (API, 504),
 }
 
-# Seconds, when neither Bing nor a cool-down says how long to wait.
+# Seconds to wait if neither Microsoft nor a cooldown gives a time.
 RETRY_AFTER_SECONDS = {
+    # A restart, or a failover of the database, takes seconds.
+    "stopping": 10,
+    "unavailable": 10,
     "no_boosts": 3600,
     "challenge_required": 3600,
     "account_blocked": 3600,
@@ -75,8 +89,12 @@ RETRY_AFTER_SECONDS = {
     "quota_exceeded": 3600,
 }
 DEFAULT_RETRY_AFTER_SECONDS = 30
+LONGEST_RETRY_AFTER_SECONDS = 86_400
+# The longest Retry-After that all SDKs respect: above it OpenAI's for Node retries twice within two seconds, OpenAI's
+# for Python gives up above 120 s, and Anthropic's would sleep for a day. Reported 2026-11-30.
+SDK_PATIENCE_SECONDS = 60
 
-# A repeat cannot help, or would cost: besides every 4xx but 429.
+# Codes, besides every 4xx except 429, after which a repeat cannot help or would cost.
 FINAL_CODES = frozenset(
     {
         "submit_outcome_unknown",
@@ -91,18 +109,45 @@ FINAL_CODES = frozenset(
 )
 
 
+class Envelope(Struct, Generic[T], frozen=True):
+    """What Bing-Create puts around each success."""
+
+    success: Literal[True]
+    data: T
+    timestamp: Timestamp
+
+
+class ErrorDetail(Struct, frozen=True):
+    """What went wrong and what to do next."""
+
+    message: str
+    type: str
+    param: Annotated[str | None, Meta(description="The field at fault.")]
+    code: str
+    reason: Annotated[str | UnsetType, Meta(description="With content_policy_violation: this server's own code.")] = (
+        UNSET
+    )
+    taskId: Annotated[str | UnsetType, Meta(description="The task that this is about.")] = UNSET  # noqa: N815
+
+
+class ErrorBody(Struct, frozen=True):
+    """Every error looks like this."""
+
+    error: ErrorDetail
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorAnswer:
-    """A failure as HTTP: `{"error": {"message", "type", "param", "code"}}` with its status and headers."""
+    """A failure as HTTP."""
 
     status: int
-    body: dict[str, Any]
+    body: ErrorBody
     headers: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """One way of answering: what is particular to it."""
+    """One API's success body and its table of errors."""
 
     name: str
     # code → (type, status, code as shown) where this contract differs from SHARED.
@@ -111,27 +156,29 @@ class Contract:
     takes_forms: bool = False
     names_reason: bool = False
 
-    def success(self, payload: dict[str, Any], *, now: datetime | None = None) -> dict[str, Any]:
-        """The body of a success: Bing-Create's envelope around the payload, or the payload itself."""
+    def success(self, payload: T, *, now: datetime | None = None) -> T | Envelope[T]:
+        """Return the body of a success: the payload, in Bing-Create's envelope if the contract has it."""
         if not self.has_envelope:
             return payload
-        return {"success": True, "data": payload, "timestamp": iso(now or datetime.now(UTC))}
+        return Envelope(True, payload, iso(now or datetime.now(UTC)))
 
-    def error(self, error: ServiceError, *, extra: Mapping[str, Any] | None = None) -> ErrorAnswer:
-        """The failure as status, body and headers.
+    def error(self, error: ServiceError, *, task_id: str = "") -> ErrorAnswer:
+        """Return a failure as status, body and headers.
 
-        Shape: `extra` adds keys to the error object, e.g. `{"taskId": "…"}`.
+        Args:
+            error: The failure.
+            task_id: The id of the task that it is about, if there is one.
         """
         kind, status, code = self.row(error.code)
-        shown: dict[str, Any] = {"message": error.message, "type": kind, "param": error.param, "code": code}
-        if self.names_reason and error.code in PROMPT_CODES:
-            shown["reason"] = error.code
-        return ErrorAnswer(status, {"error": shown | dict(extra or {})}, _headers(error, status))
+        reason = error.code if self.names_reason and error.code in PROMPT_CODES else UNSET
+        detail = ErrorDetail(error.message, kind, error.param, code, reason, task_id or UNSET)
+        return ErrorAnswer(status, ErrorBody(detail), _headers(error, status))
 
     def row(self, code: str) -> tuple[str, int, str]:
-        """(type, status, code as shown) of a code.
+        """Return (type, status, code as shown) of a code.
 
-        Raises: KeyError for a code that is not on the closed list.
+        Raises:
+            KeyError: The code is not on the closed list.
         """
         return self.particular.get(code) or (*SHARED[code], code)
 
@@ -141,17 +188,20 @@ def _headers(error: ServiceError, status: int) -> dict[str, str]:
     seconds = error.retry_after
     if seconds is None and status in (429, 503):
         seconds = RETRY_AFTER_SECONDS.get(error.code, DEFAULT_RETRY_AFTER_SECONDS)
+    is_too_long = False
     if seconds is not None and (status == 429 or status >= 500):
+        seconds = min(seconds, LONGEST_RETRY_AFTER_SECONDS)
         headers["Retry-After"] = str(max(1, math.ceil(seconds)))
-    if (status < 500 and status != 429) or error.code in FINAL_CODES:
+        is_too_long = seconds > SDK_PATIENCE_SECONDS
+    if (status < 500 and status != 429) or error.code in FINAL_CODES or is_too_long:
         headers["x-should-retry"] = "false"
     if error.code == "invalid_api_key":
-        # HTTP asks for it with every 401 that is about the caller's own credentials; no browser opens a window for it.
+        # RFC 9110 requires it with a 401; browsers open no log-in window for `Bearer`.
         headers["WWW-Authenticate"] = "Bearer"
     return headers
 
 
-# An account's fault is 401 here only, as the original server has it; elsewhere 401 would blame the caller's own key.
+# Only here is an account's fault 401, as in the original server; elsewhere 401 would blame the caller's key.
 BING_CREATE = Contract(
     "bing_create",
     {"cookie_not_set": (AUTH, 401, "cookie_not_set"), "cookie_expired": (AUTH, 401, "cookie_expired")},
@@ -167,8 +217,3 @@ OPENAI = Contract(
 TWO_CALL = Contract("two_call", _NOBODY, takes_forms=True)
 
 CONTRACTS = (BING_CREATE, OPENAI, TWO_CALL)
-
-
-def iso(moment: datetime) -> str:
-    """`2026-11-23T06:00:00.000Z`: ISO 8601, UTC, milliseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -6,26 +6,37 @@ Nothing here runs while a request is served.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
+import msgspec
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 
-from bingproject.contracts import Contract
+from bingproject.api._compat_drf_spectacular import map_serializer
+from bingproject.api.contracts import Contract, ErrorBody
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-ANYWHERE = ("invalid_value", "origin_not_allowed", "too_large", "internal")
+EXAMPLE_USER = "demo"  # whom the examples name where only a whitelisted user is answered
+REFERENCE = "#/components/schemas/"
+MEDIA_TYPES = ("application/json", "application/x-www-form-urlencoded")
+ANYWHERE = ("invalid_value", "origin_not_allowed", "too_large", "internal", "stopping", "unavailable")
 WITH_KEY = ("invalid_api_key", "not_whitelisted", "rate_limit_exceeded")
+
+
+KEY_HELP = (
+    "A key such as `bp_…`, either here or in the other field. An operator issues it: in the admin under *API keys*, or "
+    "by `manage.py whitelist add NAME` and `manage.py issue_key NAME`. An open server, such as the demo, needs none."
+)
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """The two headers that carry a key; where the server is open, none is needed."""
 
-    target_class = "accounts.authentication.ApiKeyAuthentication"
+    target_class = "accounts.callers.authentication.ApiKeyAuthentication"
     name = ["bearerKey", "headerKey"]  # noqa: RUF012 - as the base class has it
 
     def get_security_requirement(self, auto_schema: AutoSchema) -> list[dict[str, list[Any]]]:
@@ -35,55 +46,79 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
     def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, Any]]:
         """`Authorization: Bearer bp_…` and `X-API-Key: bp_…`."""
-        return [{"type": "http", "scheme": "bearer"}, {"type": "apiKey", "in": "header", "name": "X-API-Key"}]
+        return [
+            {"type": "http", "scheme": "bearer", "description": KEY_HELP},
+            {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": KEY_HELP},
+        ]
 
 
 class FormBody(serializers.Serializer[Any]):
-    """Marks a body that comes as a form."""
+    """Marks a body that comes as a form; `example` is what the documentation's page puts into its fields."""
+
+    example: ClassVar[dict[str, Any]] = {}
 
 
 class FormExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """In a form everything is text and stands once; unknown fields are ignored there too."""
+    """In a form everything is text and occurs once; unknown fields are ignored there too.
+
+    Swagger UI takes a form's fields from their own examples, not from the body's.
+    """
 
     target_class = FormBody
     match_subclasses = True
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Any) -> dict[str, Any]:
         """The body's own description, with that said."""
-        found: dict[str, Any] = auto_schema._map_serializer(  # type: ignore[no-untyped-call]
-            self.target, direction, bypass_extensions=True
-        )
+        found = map_serializer(auto_schema, self.target, direction)
+        for name, value in self.target.example.items():
+            found["properties"][name] = {**found["properties"][name], "example": value}
         return found | {"additionalProperties": {"type": "string"}}
 
 
-class ErrorDetail(serializers.Serializer[Any]):
-    """What went wrong and what to do next."""
-
-    message = serializers.CharField()
-    type = serializers.CharField()
-    param = serializers.CharField(allow_null=True, help_text="The field at fault.")
-    code = serializers.CharField()
-    taskId = serializers.UUIDField(required=False, help_text="The task that this is about.")  # noqa: N815
-    reason = serializers.CharField(required=False, help_text="With content_policy_violation: this server's own code.")
+_answers: dict[str, Any] = {}
 
 
-class Error(serializers.Serializer[Any]):
-    """Every error looks like this."""
+def schema_of(answer: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return the reference to an answer's schema, which `add_answers` puts into the document."""
+    (reference,), schemas = msgspec.json.schema_components([answer], ref_template=f"{REFERENCE}{{name}}")
+    _answers.update(schemas)
+    return reference
 
-    error = ErrorDetail()
+
+def add_answers(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Add the schemas of all answers that routes refer to. A hook of drf-spectacular, named in the settings."""
+    schemas = result["components"]["schemas"]
+    schemas.update({name: _as_openapi(schema) for name, schema in _answers.items()})
+    result["components"]["schemas"] = dict(sorted(schemas.items()))
+    return result
 
 
-def responses(contract: Contract, codes: Iterable[str], **successes: Any) -> dict[Any, Any]:
+def _as_openapi(schema: Any) -> Any:
+    """Return a JSON Schema in the words of OpenAPI 3.0, which has no type `null`."""
+    if isinstance(schema, list):
+        return [_as_openapi(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: _as_openapi(part) for name, part in schema.items()}
+    kinds = found.get("anyOf", [])
+    if {"type": "null"} in kinds:
+        (kind,) = [kind for kind in kinds if kind != {"type": "null"}]
+        del found["anyOf"]
+        found |= {**kind, "nullable": True}
+    return found
+
+
+def responses(contract: Contract, codes: Iterable[str], **successes: type[msgspec.Struct]) -> dict[Any, Any]:
     """Successes by status (`_200=…`), and every error the route may answer, grouped as the contract has them."""
     by_status: dict[int, list[str]] = {}
     for code in dict.fromkeys(codes):
         _kind, status, name = contract.row(code)
         by_status.setdefault(status, []).append(f"`{name}`")
     errors = {
-        status: OpenApiResponse(Error, description=", ".join(dict.fromkeys(names)))
+        status: OpenApiResponse(schema_of(ErrorBody), description=", ".join(dict.fromkeys(names)))
         for status, names in sorted(by_status.items())
     }
-    return {int(status.strip("_")): answer for status, answer in successes.items()} | errors
+    return {int(status.strip("_")): schema_of(answer) for status, answer in successes.items()} | errors
 
 
 def header(
@@ -102,7 +137,7 @@ def header(
 
 
 ANSWER_HEADERS = [
-    header("X-Request-ID", "The caller's own id, or one of ours.", required=True),
+    header("X-Request-ID", "The caller's own id, or one the server made up.", required=True),
     header("Retry-After", "Seconds.", 429, 503, required=True, kind=int),
     header("x-should-retry", "That a repeat cannot help, or could cost.", enum=["false"]),
     header("x-ratelimit-limit-requests", "How often the key may ask in a minute, where it has a limit."),
@@ -114,10 +149,22 @@ ANSWER_HEADERS = [
 def json_or_form(body: type[serializers.Serializer[Any]]) -> dict[str, Any]:
     """A body that may come as JSON or as a form."""
     form = type(body.__name__.replace("Serializer", "Form"), (FormBody, body), {"__doc__": body.__doc__})
-    return {"application/json": body, "application/x-www-form-urlencoded": form}
+    return dict(zip(MEDIA_TYPES, (body, form), strict=True))
 
 
-def documented(summary: str, **options: Any) -> Callable[[F], F]:
-    """A route's description; its docstring is the longer text."""
+def documented(summary: str, *, example: Any = None, **options: Any) -> Callable[[F], F]:
+    """A route's description; its docstring is the longer text.
+
+    `example` is a body that the route takes as it stands: the documentation's page sends it at a click.
+    """
     options.setdefault("parameters", ANSWER_HEADERS)
+    if example is not None:
+        options["examples"] = [
+            OpenApiExample("example", value=example, request_only=True, media_type=media_type)
+            for media_type in MEDIA_TYPES
+        ]
+        bodies = options["request"] if isinstance(options["request"], dict) else {}
+        for body in bodies.values():
+            if isinstance(body, type) and issubclass(body, FormBody):
+                body.example = example
     return extend_schema(summary=summary, **options)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from email.message import Message
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
@@ -16,8 +15,16 @@ from bingproject.errors import InvalidRequestError
 
 JSON_TYPE = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
+CHARSETS = ("", "utf-8", "utf8", "us-ascii", "ascii")
 MAX_DEPTH = 64
 MAX_FORM_FIELDS = 1000
+# A value of two bytes takes up to a hundred times as much once it is an object of Python's. A body of 1 MiB cannot hold
+# more than these; larger ones are for pictures and long texts.
+MAX_ELEMENTS = 600_000
+COUNTED_FROM_BYTES = 1024 * 1024
+MAX_NUMBER_CHARACTERS = 400
+# A text of JSON, or one that does not end: always matches, so that looking for texts takes one walk.
+_JSON_TEXT = re.compile(rb'"(?:[^"\\]+|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _UNCARRIED = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -39,10 +46,10 @@ def parse_body(content: bytes, content_type: str, content_encoding: str = "", *,
     """
     if not content:
         return {}
-    media_type, charset = _media_type(content_type)
+    media_type, charset = read_content_type(content_type)
     allowed = (JSON_TYPE, FORM_TYPE) if takes_forms else (JSON_TYPE,)
     is_plain = content_encoding.strip().lower() in ("", "identity")
-    if media_type not in allowed or charset not in ("", "utf-8", "utf8", "us-ascii", "ascii") or not is_plain:
+    if media_type not in allowed or charset not in CHARSETS or not is_plain:
         raise InvalidRequestError(
             f"Send the body as {' or '.join(allowed)}, in UTF-8, not compressed.", code="unsupported_media_type"
         )
@@ -50,16 +57,39 @@ def parse_body(content: bytes, content_type: str, content_encoding: str = "", *,
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         raise InvalidRequestError("The body is not valid UTF-8.") from None
-    return _parse_json(text) if media_type == JSON_TYPE else _parse_form(text)
+    if media_type == FORM_TYPE:
+        return _parse_form(text)
+    _check_elements(content)
+    return _parse_json(text)
 
 
-def _media_type(content_type: str) -> tuple[str, str]:
-    """(media type, charset), both in lower case."""
-    message = Message()
-    message["content-type"] = content_type.replace("\r", " ").replace("\n", " ")
-    essence = content_type.partition(";")[0].strip().lower()
-    charset = message.get_param("charset", "")
-    return essence, charset.lower() if isinstance(charset, str) else "unknown"
+def canonical_text(body: Any) -> str:
+    """Return the body as JSON text that is the same for equal bodies, whatever the order of their keys."""
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def read_content_type(content_type: str) -> tuple[str, str]:
+    """Return (media type, charset), both in lower case; a charset that is given twice or in another form is "unknown".
+
+    Read by hand: the standard library's reader needs more than linear time, and no parameter but this one matters.
+    """
+    essence, *parameters = content_type.split(";")
+    charsets = [value for name, value in map(_parameter, parameters) if name.partition("*")[0] == "charset"]
+    return essence.strip().lower(), charsets[0] if len(charsets) == 1 else "unknown" if charsets else ""
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name.strip().lower(), value.strip().strip('"').lower()
+
+
+def _check_elements(content: bytes) -> None:
+    """Refuse a large body of very many small values, which would take many times its size in memory."""
+    if len(content) < COUNTED_FROM_BYTES:
+        return
+    outside = _JSON_TEXT.sub(b"", content)
+    if sum(map(outside.count, (b",", b"[", b"{", b":"))) > MAX_ELEMENTS:
+        raise InvalidRequestError(f"The body has too many values: {MAX_ELEMENTS:,} is the most.")
 
 
 def _parse_json(text: str) -> dict[str, Any]:
@@ -84,7 +114,7 @@ def _object(pairs: list[tuple[str, Any]]) -> Any:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            return _Fault("The same key stands twice in the body.", key)
+            return _Fault("The same key occurs twice in the body.", key)
         found[key] = value
     return found
 
@@ -94,7 +124,7 @@ def _not_a_number(_text: str) -> _Fault:
 
 
 def _number(text: str) -> float | _Fault:
-    value = float(text)
+    value = float(text) if len(text) <= MAX_NUMBER_CHARACTERS else math.inf
     return value if math.isfinite(value) else _Fault("The number is too large.")
 
 

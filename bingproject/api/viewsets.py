@@ -2,14 +2,16 @@
 
 Never a domain rule. A viewset's actions take DRF's request, whose `user` is a `Caller` and whose `data` is a plain dict
 read strictly, and return `self.success(…)`, `self.failure(…)` or any response; what they raise becomes an error answer.
+An action of an `AsyncContractViewSet` may instead return a value for `respond`. Views keep no state between the two.
 """
 
 from __future__ import annotations
 
 import logging
+from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 from asgiref.sync import markcoroutinefunction, sync_to_async
@@ -27,8 +29,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from bingproject.bodies import parse_body
-from bingproject.contracts import BING_CREATE, Contract
+from bingproject.api.contracts import BING_CREATE, Contract, ErrorBody
+from bingproject.api.request_body import parse_body
+from bingproject.api.request_headers import Preferences, check_idempotency_key, parse_prefer
+from bingproject.database.outages import is_outage, outages
+from bingproject.edge._compat_django import drop_body, mark_logged
 from bingproject.errors import (
     CallerError,
     InternalError,
@@ -38,10 +43,12 @@ from bingproject.errors import (
     NotWhitelistedError,
     RateLimitError,
     ServiceError,
+    StoppingError,
+    UnavailableError,
 )
-from bingproject.prefer import Preferences, check_idempotency_key, parse_prefer
 
 logger = logging.getLogger(__name__)
+P = TypeVar("P")
 # Never asked: what is sent is always JSON (or a stream the view makes), whatever `Accept` says.
 _NEGOTIATOR = DefaultContentNegotiation()
 _WITH_BODY = ("POST", "PUT", "PATCH")
@@ -57,18 +64,10 @@ def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | Non
     )
 
 
-def error_response(
-    error: ServiceError, contract: Contract = BING_CREATE, *, extra: Mapping[str, Any] | None = None
-) -> HttpResponse:
-    """The failure as the contract has it."""
-    answer = contract.error(error, extra=extra)
+def error_response(error: ServiceError, contract: Contract = BING_CREATE, *, task_id: str = "") -> HttpResponse:
+    """Return the failure in the contract's form."""
+    answer = contract.error(error, task_id=task_id)
     return json_response(answer.body, answer.status, answer.headers)
-
-
-def mark_logged(response: HttpResponse) -> HttpResponse:
-    """Keep Django from logging an error answer a second time, which takes a thread and says less."""
-    response._has_been_logged = True  # type: ignore[attr-defined] # what Django's own log_response sets
-    return response
 
 
 class ContractRequest(Request):
@@ -89,6 +88,11 @@ class ContractRequest(Request):
             meta.get("HTTP_CONTENT_ENCODING", ""),
             takes_forms=self.takes_forms,
         )
+
+    def release_body(self) -> None:
+        """Forget the body, which `data` has been read from: it may be megabytes, and an answer may take minutes."""
+        self.__dict__.pop("data", None)
+        drop_body(self._request)
 
     @cached_property
     def preferences(self) -> Preferences:
@@ -116,25 +120,30 @@ class ContractViewSet(ViewSet):
             cls.parser_classes = (JSONParser, FormParser) if cls.contract.takes_forms else (JSONParser,)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Admit the request, call the action, turn what it raises into an answer."""
-        prepared = self.initialize_request(request, *args, **kwargs)
+        """Answer the request; an exception becomes an error answer."""
+        contract_request = self.initialize_request(request, *args, **kwargs)
         try:
-            self.initial(prepared, *args, **kwargs)
-            response = self.find_action(prepared)(prepared, *args, **kwargs)
+            response = self.prepare(contract_request, *args, **kwargs)
         except Exception as error:
             response = self.handle_exception(error)
-        return self.finalize_response(prepared, response)
+        return self.finalize_response(contract_request, response)
+
+    def prepare(self, request: ContractRequest, *args: Any, **kwargs: Any) -> Any:
+        """Apply the policies, then call the action and return its result."""
+        self.initial(request, *args, **kwargs)
+        return self.find_action(request)(request, *args, **kwargs)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> ContractRequest:
         """The request as DRF's policies know it, without parsers and negotiation."""
-        prepared = ContractRequest(
-            request, authenticators=self.get_authenticators(), negotiator=_NEGOTIATOR, parser_context={"view": self}
-        )
-        prepared.takes_forms = FormParser in self.parser_classes
-        self.request = prepared
+        contract_request = ContractRequest(request, authenticators=self.get_authenticators(), negotiator=_NEGOTIATOR)
+        # DRF puts the request into it, for parsers not used here. The cycle would keep the request and what the
+        # view has read from it, pictures among it, until the garbage collector's next full run.
+        contract_request.parser_context = {}
+        contract_request.takes_forms = FormParser in self.parser_classes
+        self.request = contract_request
         self.args, self.kwargs = args, kwargs
         self.action = self.action_map.get((request.method or "").lower(), "")
-        return prepared
+        return contract_request
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Who asks, not too often, may they, and is the body readable: in this order, all in one thread."""
@@ -177,21 +186,28 @@ class ContractViewSet(ViewSet):
             patch_vary_headers(response, ["Prefer"])
             if preferences.header:
                 response.headers["Preference-Applied"] = preferences.header
+        # DRF binds each action to the view under its method's name. Without this cycle the view, and pictures it has
+        # read, are freed with the answer and not at the garbage collector's next full run.
+        for method in self.action_map:
+            self.__dict__.pop(method, None)
         return response
 
-    def success(
-        self, payload: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
-    ) -> HttpResponse:
-        """The payload in the contract's form."""
+    def success(self, payload: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
+        """Return the payload, a Struct, in the contract's form."""
         return json_response(self.contract.success(payload), status, headers)
 
-    def failure(self, error: ServiceError, **extra: Any) -> HttpResponse:
-        """The error in the contract's form, with more keys in its object, e.g. `taskId`."""
-        return error_response(error, self.contract, extra=extra)
+    def failure(self, error: ServiceError, *, task_id: str = "") -> HttpResponse:
+        """Return the error in the contract's form, with the id of its task if it has one. Log it like a raised one."""
+        log_failure(error)
+        return mark_logged(error_response(error, self.contract, task_id=task_id))
 
 
-class AsyncContractViewSet(ContractViewSet):
-    """A viewset with asynchronous actions: one thread hop admits the request, then no thread waits for the action."""
+class AsyncContractViewSet(ContractViewSet, Generic[P]):
+    """A viewset that can wait without holding a thread.
+
+    An action is synchronous: it runs right after the policies, in the same thread hop, and does what needs the
+    database. It returns either the response, or a `P`: all that `respond` needs to know, as a frozen dataclass.
+    """
 
     @classonlymethod
     def as_view(cls, actions: Any = None, **initkwargs: Any) -> Any:  # noqa: N805
@@ -203,14 +219,19 @@ class AsyncContractViewSet(ContractViewSet):
     async def dispatch(  # type: ignore[override] # Django awaits what is marked as a coroutine
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
-        """As the synchronous one; a caller who leaves cancels the action and nothing else."""
-        prepared = self.initialize_request(request, *args, **kwargs)
+        """Answer the request; a caller who leaves cancels `respond`, while the action runs to its end."""
+        contract_request = self.initialize_request(request, *args, **kwargs)
         try:
-            await sync_to_async(self.initial)(prepared, *args, **kwargs)
-            response = await self.find_action(prepared)(prepared, *args, **kwargs)
+            prepared = await sync_to_async(self.prepare)(contract_request, *args, **kwargs)
+            is_done = isinstance(prepared, HttpResponseBase)
+            response = prepared if is_done else await self.respond(contract_request, prepared)
         except Exception as error:
             response = self.handle_exception(error)
-        return self.finalize_response(prepared, response)
+        return self.finalize_response(contract_request, response)
+
+    @abstractmethod
+    async def respond(self, request: Request, prepared: P) -> HttpResponseBase:
+        """Build the response from what the action prepared. Runs on the event loop, so it must not block."""
 
 
 def _drop_stale_connections() -> None:
@@ -226,6 +247,12 @@ def prefer(request: Request) -> Preferences:
     return request.preferences
 
 
+def release_body(request: Request) -> None:
+    """Forget the body: `data` must not be read again."""
+    assert isinstance(request, ContractRequest)
+    request.release_body()
+
+
 def idempotency_key(request: Request) -> str | None:
     """The `Idempotency-Key` header, None when there is none.
 
@@ -238,25 +265,31 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpRespons
     """Any exception as an answer of the view's contract; DRF's and Django's own become ours first."""
     view = context.get("view")
     error = translate(exc)
-    _log(error, exc)
+    log_failure(error, exc)
     response = mark_logged(error_response(error, getattr(view, "contract", BING_CREATE)))
     if response.status_code == 405 and view is not None:
         response.headers["Allow"] = ", ".join(view.allowed_methods)
     return response
 
 
-def error_body(exc: Exception, contract: Contract) -> dict[str, Any]:
+def error_body(exc: Exception, contract: Contract) -> ErrorBody:
     """The body of a failure that comes when the status is out already; logged like every other."""
     error = translate(exc)
-    _log(error, exc)
+    log_failure(error, exc)
     return contract.error(error).body
 
 
-def _log(error: ServiceError, exc: Exception) -> None:
-    """A bug with its stack; a failure of ours or Bing's as a warning; a caller's mistake for those who look closely."""
-    if isinstance(error, InternalError):
+def log_failure(error: ServiceError, exc: Exception | None = None) -> None:
+    """Log a bug with its stack, a failure of ours or Bing's as a warning, a caller's mistake at DEBUG.
+
+    Without an exception it is one that a task's row remembers, or that has been logged where it was found.
+    """
+    if isinstance(error, UnavailableError):
+        if exc is not None:
+            outages.note(exc)
+    elif isinstance(error, InternalError) and exc is not None:
         logger.error("Internal error: %s", type(exc).__name__, exc_info=exc)
-    elif isinstance(error, CallerError):
+    elif isinstance(error, CallerError | StoppingError):
         logger.debug("%s: %s", error.code, error.detail or error.message)
     else:
         logger.warning("%s: %s", error.code, error.detail or error.message)
@@ -275,7 +308,7 @@ def translate(exc: Exception) -> ServiceError:
     for foreign, ours, code in _TRANSLATIONS:
         if isinstance(exc, foreign):
             return ours(code=code)
-    return InternalError()
+    return UnavailableError() if is_outage(exc) else InternalError()
 
 
 _TRANSLATIONS: tuple[tuple[type[Exception], type[ServiceError], str], ...] = (

@@ -1,7 +1,7 @@
-"""django-q2's Cluster made safe unattended: nothing that is killed, at whatever moment, leaves it hanging.
+"""django-q2's Cluster, made safe to run unattended: a process killed at any moment does not leave it hanging.
 
-Main (watchdog) forks a guard; the guard forks workers, monitor and pusher, and replaces those that die. What the stock
-cluster does not survive, and this one does, stands in docs/decisions.md.
+The main process (watchdog) forks a guard; the guard forks workers, monitor and pusher, and replaces those that die.
+Decision 3 in docs/decisions.md lists what django-q2's own cluster does not survive.
 """
 
 from __future__ import annotations
@@ -24,29 +24,39 @@ from django_q.monitor import monitor
 from django_q.pusher import pusher
 from django_q.signals import post_spawn
 
-from bingproject import pulse, stopping
-from bingproject.brokers import own_broker
-from bingproject.liveness import SignOfLife
-from bingproject.processes import bind_forks, name_process
-from bingproject.watchdog import Watchdog
+from bingproject.cluster import heartbeat, stop_flag
+from bingproject.cluster.brokers import own_broker
+from bingproject.cluster.database_identity import verify_installation
+from bingproject.cluster.process_registry import Registration
+from bingproject.cluster.processes import bind_forks, name_process
+from bingproject.cluster.watchdog import Watchdog
+from bingproject.models import LiveProcess
 
-GUARD_DEAD, HUNG = 3, 4  # exit codes: whoever started us must start us again
+LIBRARY, CHECKED_VERSION = "django-q2", "1.11.1"
+RECHECK = (
+    "Sentinel.__init__ still starts the guard's loop, and calls spawn_monitor, spawn_pusher, guard and stop by name",
+    "spawn_process still takes a target and its arguments; monitor, pusher and worker still take the same",
+    "a worker's timer is still negative while it waits, its seconds left while it works, and 0 when they are over",
+    "Cluster still has stop_event, start_event, sentinel, broker, timeout, cluster_id and pid",
+    "the open faults that docs/decisions.md names: what is mended there can go here",
+)
+GUARD_DEAD, HUNG = 3, 4  # exit codes on which the supervisor must start the cluster again
 TICK_SECONDS = 0.5
-DRAIN_SECONDS = 3.6  # a runner waits up to three for answers to what it has sent
+DRAIN_SECONDS = 3.6  # a runner waits up to three seconds for answers to requests that it has sent
 GUARD_SILENT_SECONDS = 10.0
-MAIN_SILENT_SECONDS = 60  # longer than SQLite's wait for its lock, chore by chore
+MAIN_SILENT_SECONDS = 60  # longer than all chores of a tick wait for SQLite's lock
 _LOCK_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 _fork = multiprocessing.get_context("fork")
 
 
 class SafeSentinel(Sentinel):  # type: ignore[misc]  # django-q2 ships no types
-    """The guard: as django-q2's, but it never waits for what a dead process holds, and says when it cannot go on."""
+    """The guard: as django-q2's, but it never waits for a lock of a dead process, and reports when it cannot go on."""
 
     def __init__(self, *arguments: Any) -> None:
-        os.setpgrp()  # a group of its own: main can kill all of it and exit with a code of its own
+        os.setpgrp()  # a process group, so that main can kill all of it and still exit with its own code
         name_process("bp-guard")
-        signs = pulse.current()
+        signs = heartbeat.current()
         if signs is None:
             raise RuntimeError("the guard is started by DrainCluster only")
         self._pulse = signs
@@ -61,10 +71,10 @@ class SafeSentinel(Sentinel):  # type: ignore[misc]  # django-q2 ships no types
         return self.spawn_process(_run_pusher, self.task_queue, self.event_out, self.broker)
 
     def guard(self) -> None:
-        """Look after everyone until the cluster is asked to stop."""
+        """Replace dead processes until the cluster is asked to stop."""
         self.start_event.set()
         while not self.stop_event.wait(Conf.GUARD_CYCLE):
-            if os.getppid() != self.parent_pid:  # Linux has killed us by now; elsewhere this ends the orphans
+            if os.getppid() != self.parent_pid:  # on Linux the kernel has killed this process; elsewhere this does
                 os.killpg(0, signal.SIGKILL)
             idle_count = sum(self._look_after(worker) for worker in list(self.pool))
             for process in (self.monitor, self.pusher):
@@ -74,10 +84,10 @@ class SafeSentinel(Sentinel):  # type: ignore[misc]  # django-q2 ships no types
         self.stop()
 
     def _look_after(self, worker: Any) -> bool:
-        """Replace a worker that died or is over its time; whether it has nothing to do."""
+        """Replace a worker that died or exceeded its time limit; return True if it is idle."""
         lock = worker.timer.get_lock()
         if not lock.acquire(timeout=_LOCK_SECONDS):
-            self._pulse.mark_broken()  # held so long only by a process that was killed
+            self._pulse.mark_broken()  # only a killed process holds the lock for this long
             return False
         try:
             seconds_left = worker.timer.value
@@ -90,16 +100,16 @@ class SafeSentinel(Sentinel):  # type: ignore[misc]  # django-q2 ships no types
             lock.release()
 
     def reincarnate(self, process: Any) -> None:
-        """Replace a dead process. One that was killed while it waited on a queue took the queue's lock with it."""
+        """Replace a dead process. If it was killed while it waited on a queue, it still holds the queue's lock."""
         is_waiting = process is self.monitor or (process in self.pool and process.timer.value < 0)
         if is_waiting and (process.exitcode or 0) < 0:
             self._pulse.mark_broken()
         super().reincarnate(process)
 
     def stop(self) -> None:
-        """Wait for running jobs to hand over, have their results saved, end everyone.
+        """Wait for running jobs to hand over, save their results, and end all processes.
 
-        Jobs fetched but not begun are dropped: each is a nudge, made again from rows.
+        Jobs that were fetched but not begun are dropped: each is a nudge, and is sent again.
         """
         self.pusher.kill()
         deadline = time.monotonic() + DRAIN_SECONDS
@@ -127,30 +137,37 @@ def _name_worker(**_signal: Any) -> None:
 
 
 def _is_busy(worker: Any) -> bool:
-    """Whether it runs a job; read without the lock, which it may hold for ever once it is killed."""
+    """True if the worker runs a job. Read without its lock, which it keeps if it was killed."""
     return bool(worker.is_alive() and worker.timer.get_obj().value > 0)
 
 
 class DrainCluster(Cluster):  # type: ignore[misc]  # django-q2 ships no types
-    """A cluster for one machine's own queue that ends with a code instead of hanging."""
+    """A cluster for the queue of one machine, which exits with a code instead of hanging."""
 
     def __init__(self) -> None:
-        self.stop_event = stop_event = stopping.prepare()
-        self._pulse = pulse.prepare()
+        self.stop_event = stop_event = stop_flag.prepare()
+        self._pulse = heartbeat.prepare()
         super().__init__(broker=own_broker())
         self.stop_event = stop_event
 
     def sig_handler(self, signum: int, frame: FrameType | None) -> None:
-        """Only raise the flag: anything more in a signal handler can deadlock."""
-        stopping.request_stop()
+        """Raise the flag only: anything more in a signal handler can deadlock."""
+        stop_flag.request_stop()
 
     def run(self) -> int:
-        """Work until asked to stop or until it hangs. Shape: the exit code, 0 after a stop that was asked for.
+        """Work until asked to stop or until the cluster hangs.
 
-        Raises: SettingError when this process and the database do not belong together.
+        Returns:
+            The exit code: 0 after a requested stop, else GUARD_DEAD or HUNG.
+
+        Raises:
+            SettingError: This process and the database do not belong together.
         """
         name_process("bp-cluster")
-        sign = SignOfLife("cluster")
+        sign = Registration(LiveProcess.CLUSTER)
+        verify_installation()
+        # Before this cluster is seen, which has others put jobs into its queue; what is older was for an earlier one.
+        self.broker.purge_queue()
         sign.begin()
         self.start()
         watchdog = Watchdog(self._pulse, self.broker, sign)
@@ -160,12 +177,11 @@ class DrainCluster(Cluster):  # type: ignore[misc]  # django-q2 ships no types
         return code
 
     def start(self) -> int:
-        """Empty this machine's queue, then fork the guard: nothing in the queue is older than this cluster."""
-        self.broker.purge_queue()
+        """Fork the guard, which forks the workers."""
         connections.close_all()
         bind_forks()
-        gc.freeze()  # what is loaded so far stays shared between the processes
-        self.start_event = stopping.Flag()
+        gc.freeze()  # keeps the memory of loaded modules shared between the processes
+        self.start_event = stop_flag.Flag()
         arguments = (self.stop_event, self.start_event, self.cluster_id, self.broker, self.timeout)
         self.sentinel = _fork.Process(target=SafeSentinel, name="guard", args=arguments)
         self.sentinel.start()
@@ -173,8 +189,8 @@ class DrainCluster(Cluster):  # type: ignore[misc]  # django-q2 ships no types
         return int(self.pid)
 
     def _watch(self, watchdog: Watchdog) -> int:
-        while not stopping.is_stopping():
-            signal.alarm(MAIN_SILENT_SECONDS)  # a main that hangs itself is ended by the kernel
+        while not stop_flag.is_stopping():
+            signal.alarm(MAIN_SILENT_SECONDS)  # the kernel ends a main process that hangs itself
             if not self.sentinel.is_alive():
                 _log.error("The cluster's guard is dead; the cluster ends to be started again.")
                 return GUARD_DEAD
@@ -185,9 +201,9 @@ class DrainCluster(Cluster):  # type: ignore[misc]  # django-q2 ships no types
         return 0
 
     def _drain(self) -> None:
-        """Have everything hand over, then make sure that nothing is left."""
+        """Let everything hand over, then kill what is left."""
         signal.alarm(MAIN_SILENT_SECONDS)
-        stopping.request_stop()
+        stop_flag.request_stop()
         self.sentinel.join(timeout=DRAIN_SECONDS + 0.5)
         self.sentinel.kill()
         with suppress(ProcessLookupError):

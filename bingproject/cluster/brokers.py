@@ -1,7 +1,7 @@
-"""django-q2's brokers made patient: an outage of database or Redis is waited out where it happens.
+"""django-q2's brokers, which here wait out an outage of the database or Redis.
 
-The stock pusher sleeps 10 s after one failed look and then dies; the stock monitor dies of one failed
-acknowledgement and the job runs again. Both would take a healthy cluster for hung.
+django-q2's own pusher sleeps 10 s after one failed query and then dies, and its monitor dies of one failed
+acknowledgement, after which the job runs again. Either would make a healthy cluster look hung.
 """
 
 from __future__ import annotations
@@ -20,18 +20,20 @@ from django_q.brokers.orm import ORM
 from django_q.brokers.redis_broker import Redis
 from django_q.conf import Conf
 from django_q.models import OrmQ
+from django_q.tasks import async_task
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from bingproject.cluster.stop_flag import is_stopping
+from bingproject.database.redis_cache import connection_options
 from bingproject.models import Machine
-from bingproject.stopping import is_stopping
 
 OUTAGES = (Error, RedisError, OSError)
 _PAUSE_SECONDS = 0.5
-_REDIS_SECONDS = 5  # longer than the second that a look at the queue blocks
+_REDIS_SECONDS = 5  # longer than the second for which a read of the queue blocks
 _ACKNOWLEDGE_SECONDS = 60.0
-# A machine that is started again within this time finds its queue, and empties it itself.
+# A machine that starts again within this time finds its queue, and empties it itself.
 ABANDONED_SECONDS = 600.0
 _log = logging.getLogger(__name__)
 
@@ -39,17 +41,17 @@ _log = logging.getLogger(__name__)
 def reconnect() -> None:
     """Drop connections that an outage broke, so that the next query opens new ones."""
     for connection in connections.all(initialized_only=True):
-        with suppress(Error):  # a connection that cannot even be closed is given up all the same
+        with suppress(Error):  # a connection that cannot be closed is abandoned all the same
             connection.close_if_unusable_or_obsolete()
 
 
 class _PatienceMixin:
-    """Waits out outages; stands before a broker class."""
+    """Wait out outages. A mixin before a broker class."""
 
     _is_out = False
 
     def dequeue(self) -> Any:
-        """The next jobs, or nothing while the broker cannot be reached."""
+        """Return the next jobs, or None while the broker cannot be reached."""
         try:
             found = cast(Any, super()).dequeue()
         except OUTAGES as error:
@@ -62,7 +64,7 @@ class _PatienceMixin:
         return found
 
     def acknowledge(self, task_id: Any) -> Any:
-        """Strike a job that is done off the queue, however long the queue is out of reach."""
+        """Remove a finished job from the queue, waiting while the queue cannot be reached."""
         deadline = time.monotonic() + _ACKNOWLEDGE_SECONDS
         while True:
             try:
@@ -70,12 +72,12 @@ class _PatienceMixin:
             except OUTAGES as error:
                 self._note_outage(error)
                 if is_stopping() or time.monotonic() > deadline:
-                    _log.error("A finished job could not be struck off the queue; it may run once more.")
+                    _log.error("A finished job could not be removed from the queue; it may run once more.")
                     return None
                 time.sleep(_PAUSE_SECONDS)
 
     def ping(self) -> bool:
-        """Always there: an outage at start is waited out like any other."""
+        """Return True: an outage at the start is waited out like any other."""
         return True
 
     def _note_outage(self, error: BaseException) -> None:
@@ -90,28 +92,44 @@ class PatientOrm(_PatienceMixin, ORM):  # type: ignore[misc]  # django-q2 ships 
 
 
 class PatientRedis(_PatienceMixin, Redis):  # type: ignore[misc]  # django-q2 ships no types
-    """Redis as broker, with time limits: a Redis that hangs is an outage, too."""
+    """Redis as broker, with time-outs: a Redis that hangs is an outage too."""
 
     @staticmethod
     def get_connection(list_key: str | None = None) -> redis.Redis:
-        """A client that fails within seconds and leaves the waiting to us."""
+        """Return a client that fails within seconds; `_PatienceMixin` does the waiting."""
         return redis.from_url(
             Conf.REDIS, socket_connect_timeout=2, socket_timeout=_REDIS_SECONDS, retry=Retry(NoBackoff(), 0)
         )
 
 
 def own_broker() -> Broker:
-    """The broker of this machine's own queue, without a cache to write statistics to twice a second."""
+    """Return the broker of this machine's queue, without the cache in which django-q2 keeps statistics."""
     broker = PatientOrm(Conf.CLUSTER_NAME) if Conf.ORM else PatientRedis(Conf.CLUSTER_NAME)
     broker.cache = None
     return broker
 
 
-def drop_abandoned_queues(now: datetime) -> int:
-    """Drop the jobs of machines that no cluster has been heard of for a while; how many.
+def send_job(job: str, *arguments: Any, name: str) -> None:
+    """Put a job into this machine's queue, or log a warning if the queue cannot be reached.
 
-    A machine's queue is worked by its own cluster alone and emptied by its next one: of a machine that never comes back
-    the jobs would stay. Each is a nudge, made again from rows where they are needed.
+    For jobs whose work is also in a row, which the watchdogs find.
+    """
+    broker = own_broker()
+    if isinstance(broker, PatientRedis):
+        # The shorter time-outs of the cache, since an operator waits for the page.
+        broker.connection = redis.from_url(Conf.REDIS, **connection_options())
+    try:
+        async_task(job, *arguments, task_name=name, broker=broker)
+    except OUTAGES as error:
+        reconnect()
+        _log.warning("The job queue cannot be reached (%s): %s waits for a watchdog.", type(error).__name__, job)
+
+
+def drop_abandoned_queues(now: datetime) -> int:
+    """Drop the jobs of machines without a cluster for ABANDONED_SECONDS; return how many.
+
+    Only a machine's own cluster works its queue, and its next one empties it, so the jobs of a machine that never comes
+    back would stay. Each job is a nudge, and is sent again for rows that need it.
     """
     since = now - timedelta(seconds=ABANDONED_SECONDS)
     machines = Machine.objects.filter(seen_at__gte=since).values_list("machine_id", flat=True)
@@ -123,7 +141,7 @@ def drop_abandoned_queues(now: datetime) -> int:
 
 
 def _drop_lists(kept: set[str]) -> int:
-    """Redis has no times of jobs; a list of a machine that is just starting may go, and is filled again."""
+    """Drop the lists of other machines. Redis keeps no times of jobs, so a starting machine may lose some nudges."""
     kept_keys = {f"django_q:{name}:q".encode() for name in kept}
     count = 0
     with PatientRedis.get_connection() as client:

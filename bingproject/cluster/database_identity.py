@@ -1,4 +1,4 @@
-"""What this database belongs to (the row that ties it to its seal keys), and pruning of what the queue leaves."""
+"""Tie a database to its seal keys and to the sandbox or the real Bing; prune old rows of the project and the queue."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from django.db import Error, connection, transaction
 from django.utils import timezone
 from django_q.models import Task as QueueRecord
 
-from bingproject.environment import SettingError
+from bingproject.conf.data_dir import explain_missing_tables, explain_no_answer
+from bingproject.conf.environment import SettingError
 from bingproject.models import Alert, Installation, Machine
-from bingproject.seals import fingerprint
+from bingproject.security.encryption import fingerprint
 
 QUEUE_RECORD_DAYS = 7
 MACHINE_ROW_DAYS = 1
@@ -21,25 +22,26 @@ FAILED_LOG_IN_DAYS, LOG_IN_DAYS = 1, 90
 ALERT_DAYS = 90
 
 
-def verify_installation(*, will_seal: bool = True) -> None:
-    """Make sure that this process and the database belong together; the first one to ask ties them.
+def verify_installation(*, will_encrypt: bool = True) -> None:
+    """Verify that this process and the database belong together; the first call on a database ties them.
 
-    `will_seal`: this process may seal something from now on, so that its newest key will be needed.
+    Args:
+        will_encrypt: True if this process may encrypt something, so that its newest key is needed from then on.
 
-    Raises: SettingError, one line, when the seal keys cannot open what is stored, when the sandbox's database is used
-    for the real Bing or the other way round, or when there are no tables.
+    Raises:
+        SettingError: One line: SEAL_KEYS lacks a key, the database is the sandbox's and Bing's is wanted or the other
+            way round, there are no tables, or the database does not answer.
     """
     try:
         if Installation._meta.db_table not in connection.introspection.table_names():
-            raise SettingError(
-                "The database has no tables yet: run manage.py migrate (manage.py serve does it itself)."
-            )
-        _tie(will_seal=will_seal)
+            raise SettingError(explain_missing_tables(settings.DATA_DIR, is_sqlite=settings.IS_SQLITE))
+        _tie(will_encrypt=will_encrypt)
     except Error as error:
-        raise SettingError(f"The database does not answer ({type(error).__name__}): see DATABASE_URL.") from error
+        line = explain_no_answer(error, settings.DATA_DIR, is_given=bool(settings.DATABASE_URL))
+        raise SettingError(line) from error
 
 
-def _tie(*, will_seal: bool) -> None:
+def _tie(*, will_encrypt: bool) -> None:
     keys = [fingerprint(key) for key in settings.SEAL_KEYS]
     row, _ = Installation.objects.get_or_create(
         pk=Installation.ONLY_ID, defaults={"is_sandbox": settings.SANDBOX, "seal_keys": keys[:1]}
@@ -55,14 +57,15 @@ def _tie(*, will_seal: bool) -> None:
             "SEAL_KEYS lacks a key this database was sealed with: put the old key back, after the new one, "
             "e.g. SEAL_KEYS=<new>,<old>, until manage.py rotate_seals says that it is done."
         )
-    if will_seal and keys[0] not in row.seal_keys:
-        _note_sealing_key(keys[0])
+    if will_encrypt and keys[0] not in row.seal_keys:
+        _note_encryption_key(keys[0])
 
 
-def _note_sealing_key(key: str) -> None:
-    """From now on something may be sealed with it, so nobody may start without it.
+def _note_encryption_key(key: str) -> None:
+    """Record that the key may be in use from now on, so that no process starts without it.
 
-    A key that only stands behind the first seals nothing: it can be added, process by process, while others run.
+    Only the first key of SEAL_KEYS encrypts. A new key can therefore be added behind it, process by process, while
+    others run.
     """
     with transaction.atomic():
         row = Installation.objects.select_for_update().get(pk=Installation.ONLY_ID)
@@ -72,7 +75,7 @@ def _note_sealing_key(key: str) -> None:
 
 
 def prune_records() -> int:
-    """Delete what nobody needs any more of jobs, log-ins, machines and ended alerts; how many rows went."""
+    """Delete old rows of jobs, log-ins, machines and ended alerts; return how many."""
     now = timezone.now()
     old = (
         QueueRecord.objects.filter(stopped__lt=now - timedelta(days=QUEUE_RECORD_DAYS)),

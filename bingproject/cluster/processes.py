@@ -1,4 +1,4 @@
-"""Processes by a name that outlives them: who runs, who is gone, and children that never outlive their parent."""
+"""Name processes so that others can tell whether they live, and bind children to the life of their parent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _are_forks_bound = False
 
 
 def _process_space() -> str:
-    """Name the set of processes we can look at: boot and process-id namespace; empty where there is no /proc."""
+    """Name the processes visible from here by boot and process-id namespace; "" without /proc."""
     if not _BOOT_ID.exists():
         return ""
     namespace = "".join(filter(str.isdigit, os.readlink("/proc/self/ns/pid")))
@@ -25,7 +25,7 @@ def _process_space() -> str:
 
 
 def _started(pid: int) -> str | None:
-    """When a process started, in clock ticks since boot; None when it is gone or a zombie."""
+    """Return when a process started, in clock ticks since boot; None if it is gone or a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -34,15 +34,15 @@ def _started(pid: int) -> str | None:
 
 
 def process_identity(host: str) -> str:
-    """A name for this run of this process, by which others on the host can tell whether it lives."""
+    """Return a name for this process, by which others on the host can tell whether it still lives."""
     pid = os.getpid()
     return f"{host[:60]}/{_process_space() or 'unknown/0'}/{pid}/{_started(pid) or 0}/{secrets.token_hex(4)}"
 
 
 def is_known_dead(identity: str, host: str) -> bool:
-    """True when the named process was of this host, boot and process-id namespace, and is gone or a zombie.
+    """True if the named process was of this host, boot and process-id namespace, and is gone or a zombie.
 
-    Everything else may still live: only time can tell.
+    False for all others, which may be alive: only the age of their row tells.
     """
     space = _process_space()
     if not space or not identity.startswith(f"{host[:60]}/{space}/"):
@@ -60,9 +60,9 @@ def _libc() -> ctypes.CDLL | None:
 
 
 def die_with(parent_pid: int) -> None:
-    """Have the kernel end this process as soon as its parent is gone (Linux; elsewhere nothing happens).
+    """Have the kernel kill this process when its parent dies (Linux only).
 
-    The parent may have died before we asked: then we end here.
+    If the parent died before this call, the process ends here.
     """
     libc = _libc()
     if libc is None:
@@ -73,9 +73,9 @@ def die_with(parent_pid: int) -> None:
 
 
 def bind_forks() -> None:
-    """From now on no process forked from this one, or from its children, outlives the one that forked it."""
+    """From now on, kill each process forked here, or by a child, when the process that forked it dies."""
     global _are_forks_bound
-    _libc()  # loaded before the fork: a child must not have to
+    _libc()  # loaded before the fork, since loading is not safe in a child
     if not _are_forks_bound:
         _are_forks_bound = True
         os.register_at_fork(before=_remember_parent, after_in_child=_die_with_parent)
@@ -91,9 +91,9 @@ def _die_with_parent() -> None:
 
 
 def name_process(name: str) -> None:
-    """Show a short name in `ps -o comm` and `top`, where all our processes would be `python` (Linux only).
+    """Set the name that `ps -o comm` and `top` show, instead of `python` for all (Linux only).
 
-    Units: the kernel keeps 15 characters.
+    The kernel keeps 15 bytes.
     """
     libc = _libc()
     if libc is not None:

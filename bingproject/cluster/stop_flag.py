@@ -1,7 +1,7 @@
-"""Has this machine's cluster been asked to stop? One shared byte, without a lock that a killed process could keep.
+"""Tell all processes of a cluster that it stops: one shared byte, without a lock that a killed process could keep.
 
-Long jobs ask `is_stopping()` and hand over. multiprocessing's own Event is not used: a process killed while it holds
-the event's lock, or while it waits on it, blocks everyone else for ever.
+Long jobs check `is_stopping()` and hand over. multiprocessing's Event is not used: a process that is killed while it
+holds the event's lock, or waits on it, blocks all others without end.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ _POLL_SECONDS = 0.1
 
 
 class Flag:
-    """A yes or no in memory shared with every process forked after it was made; in place of multiprocessing.Event."""
+    """A boolean in memory that all later forks share; has the methods of multiprocessing.Event that django-q2 uses."""
 
     def __init__(self) -> None:
         self._is_up = RawValue(c_bool, False)
 
     def set(self) -> None:
-        """Raise the flag; safe in a signal handler."""
+        """Raise the flag. Safe in a signal handler."""
         self._is_up.value = True
 
     def is_set(self) -> bool:
-        """Whether anybody raised it."""
+        """True once any process raised it."""
         return bool(self._is_up.value)
 
     def wait(self, timeout: float) -> bool:
-        """Sleep until it is up, at most `timeout` seconds; whether it is up."""
+        """Sleep until it is raised, at most `timeout` seconds; return whether it is."""
         deadline = time.monotonic() + timeout
         while not self.is_set() and (left := deadline - time.monotonic()) > 0:
             time.sleep(min(left, _POLL_SECONDS))
@@ -46,11 +46,11 @@ def prepare() -> Flag:
 
 
 def request_stop() -> None:
-    """Ask everything that runs in this cluster to hand over; nothing happens where there is no cluster."""
+    """Ask everything in this cluster to hand over. Does nothing outside a cluster."""
     if _flag is not None:
         _flag.set()
 
 
 def is_stopping() -> bool:
-    """Whether this process's cluster was asked to stop; cheap enough for every turn of a loop."""
+    """True if the cluster of this process was asked to stop. Cheap enough for each turn of a loop."""
     return _flag is not None and _flag.is_set()

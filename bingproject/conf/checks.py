@@ -15,7 +15,7 @@ TAG = "bingproject"
 
 
 def check_queue(**_options: Any) -> list[CheckMessage]:
-    """The queue's figures fit each other and the runner."""
+    """Check that the queue's figures fit each other and the runner."""
     return list(_queue_faults(settings.Q_CLUSTER))
 
 
@@ -44,12 +44,12 @@ def _queue_faults(queue: dict[str, Any]) -> Iterator[CheckMessage]:
 
 
 def check_sqlite(**_options: Any) -> list[CheckMessage]:
-    """SQLite must neither fail under several writers nor forget a commit in a power cut."""
+    """Check that SQLite neither fails under several writers nor loses a commit in a power cut."""
     return sqlite_faults(settings.DATABASES)
 
 
 def sqlite_faults(databases: Mapping[str, dict[str, Any]]) -> list[CheckMessage]:
-    """What is wrong with the SQLite databases among these."""
+    """Return the faults of the SQLite databases among these."""
     faults: list[CheckMessage] = []
     for alias, database in databases.items():
         if not database["ENGINE"].endswith("sqlite3"):
@@ -69,13 +69,14 @@ def sqlite_faults(databases: Mapping[str, dict[str, Any]]) -> list[CheckMessage]
 
 
 def check_dotted_names(**_options: Any) -> list[CheckMessage]:
-    """What the watchdog asks and starts exists, and so do the questions about accounts and what is to be told."""
+    """Check that every function that a setting names exists."""
     names = [
         *settings.CLUSTER_PERIODIC,
         *(name for pair in settings.CLUSTER_NUDGES for name in pair),
         *settings.CAPABILITY_CHECKS.values(),
         *settings.ACCOUNT_LOADS,
         *settings.ALERT_CAUSES,
+        *settings.CLOCK_REPAIRS,
     ]
     faults: list[CheckMessage] = []
     for name in names:
@@ -87,7 +88,7 @@ def check_dotted_names(**_options: Any) -> list[CheckMessage]:
 
 
 def check_sandbox(**_options: Any) -> list[CheckMessage]:
-    """A server for others must not answer with invented pictures."""
+    """Check, with `--deploy`, that the server does not answer with the sandbox's pictures."""
     if not settings.SANDBOX:
         return []
     return [
@@ -98,7 +99,7 @@ def check_sandbox(**_options: Any) -> list[CheckMessage]:
 
 
 def register_checks() -> None:
-    """Have `manage.py check`, and the commands that ask for this tag, run them."""
+    """Register the checks for `manage.py check` and for commands that run this tag."""
     for check in (check_queue, check_sqlite, check_dotted_names):
         register(check, TAG)
     register(check_sandbox, TAG, deploy=True)

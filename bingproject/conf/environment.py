@@ -1,11 +1,10 @@
-"""Typed readers of environment variables: a wrong value is one line that names variable, form and example.
+"""Read environment variables with a type; a wrong value raises one line with the variable, its form and an example.
 
-Reads the environment once, at start; `bingproject.settings` is the only caller.
+The environment is read once, at start; `bingproject.settings` is the only caller.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import secrets
@@ -19,23 +18,22 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from cryptography.fernet import Fernet
 
+from bingproject.conf.origins import allowed_host, host_of, origin_of, split, web_origin_of
+
 T = TypeVar("T")
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,59}")
 _COMMAND_NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}")
-LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
-
-
 MAIL_PORTS = {"smtp": 25, "smtps": 465}
 
 
 class SettingError(Exception):
-    """A setting that cannot be used; its text is the whole message an operator needs."""
+    """A setting cannot be used; the text is the complete message for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """Where letters are handed in, and as whom."""
+    """The mail server, the log-in and the sender of e-mails."""
 
     host: str
     port: int
@@ -47,48 +45,57 @@ class MailServer:
 
 
 class Environment:
-    """The variables of one process, read with a type, a default and a plain error."""
+    """The environment variables of one process. A reader that checks its value raises SettingError."""
 
     def __init__(self, variables: Mapping[str, str] | None = None) -> None:
         self._variables = os.environ if variables is None else variables
 
     def text(self, name: str, default: str = "") -> str:
-        """The variable, stripped; `default` when unset or blank."""
+        """Return the stripped variable, or `default` when it is unset or blank."""
         return self._variables.get(name, "").strip() or default
 
+    def path(self, name: str, default: str = "") -> Path | None:
+        """Return an absolute path, or None when the variable and `default` are blank."""
+        # systemd and compose pass `~` on unexpanded.
+        text = self.text(name, default)
+        try:
+            return Path(text).expanduser().resolve() if text else None
+        except (OSError, RuntimeError) as error:
+            raise SettingError(f"{name} must be a path, e.g. {name}=/var/lib/bingproject.") from error
+
     def secret(self, name: str) -> str:
-        """The variable, or the content of the file that `<name>_FILE` names."""
-        path = self.text(f"{name}_FILE")
-        if not path:
+        """Return the content of the file that `<name>_FILE` names, or else the variable."""
+        path = self.path(f"{name}_FILE")
+        if path is None:
             return self.text(name)
         try:
-            return Path(path).read_text(encoding="utf-8").strip()
+            return path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise SettingError(
                 f"{name}_FILE must name a readable text file, e.g. /run/secrets/{name.lower()}."
             ) from error
 
     def whole(self, name: str, default: int, *, least: int = 0, most: int = 2**31) -> int:
-        """A whole number between `least` and `most`."""
+        """Return a whole number from `least` to `most`."""
         return self._read(name, default, int, f"a whole number from {least} to {most}", str(default), least, most)
 
     def seconds(self, name: str, default: float, *, least: float = 0.001) -> float:
-        """A duration in seconds, fractions allowed."""
+        """Return a duration in seconds, fractions allowed."""
         return self._read(name, default, float, "a number of seconds above 0", f"{default:g}", least, 1e9)
 
     def flag(self, name: str, default: bool = False) -> bool:
-        """`1` or `0`."""
+        """Return True for `1` and False for `0`; no other spelling is valid."""
         value = self.text(name, "1" if default else "0")
         if value not in ("0", "1"):
             raise SettingError(f"{name} must be 1 or 0, e.g. {name}=1.")
         return value == "1"
 
     def words(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
-        """A comma-separated list."""
+        """Return the parts of a comma-separated list, blank ones left out."""
         return [word.strip() for word in self.text(name).split(",") if word.strip()] or list(default)
 
     def commands(self, name: str) -> dict[str, tuple[str, ...]]:
-        """Programs by name, `name=/path argument;name2=…`, each split as a shell would."""
+        """Return programs by name from `name=/path argument;name2=…`, each split as a shell does."""
         found: dict[str, tuple[str, ...]] = {}
         for entry in filter(None, map(str.strip, self.text(name).split(";"))):
             label, _, line = entry.partition("=")
@@ -97,7 +104,7 @@ class Environment:
             except ValueError:
                 words = ()
             if not _COMMAND_NAME.fullmatch(label) or label in found or not words or not words[0].startswith("/"):
-                # The value stays out of it: an argument may be a secret.
+                # The message omits the value: an argument may be a secret.
                 raise SettingError(
                     f"{name} must name programs by their whole path, e.g. {name}=work=/usr/local/bin/token --json."
                 )
@@ -105,7 +112,7 @@ class Environment:
         return found
 
     def names(self, name: str, example: str) -> list[str]:
-        """A comma-separated list of names: letters, digits and underscores."""
+        """Return a comma-separated list of names of letters, digits and underscores."""
         found = self.words(name)
         if not all(_NAME.fullmatch(word) for word in found):
             raise SettingError(f"{name} must list names of letters, digits and underscores, e.g. {name}={example}.")
@@ -114,7 +121,7 @@ class Environment:
     def table(
         self, name: str, keys: tuple[str, ...], values: tuple[str, ...], example: str
     ) -> dict[str, tuple[str, ...]]:
-        """Lists by key, `key=value,value;key2=…`, of known keys and values."""
+        """Return lists of known values by known key, from `key=value,value;key2=…`."""
         found: dict[str, tuple[str, ...]] = {}
         for entry in filter(None, map(str.strip, self.text(name).split(";"))):
             key, _, listed = (part.strip() for part in entry.partition("="))
@@ -126,7 +133,7 @@ class Environment:
         return found
 
     def choice(self, name: str, options: tuple[str, ...], default: str) -> str:
-        """One of a few words."""
+        """Return the variable, which must be one of `options`."""
         value = self.text(name, default)
         if value not in options:
             raise SettingError(f"{name} must be one of {', '.join(options)}, e.g. {name}={options[0]}.")
@@ -135,32 +142,73 @@ class Environment:
     def url(
         self, name: str, default: str = "", *, schemes: tuple[str, ...] = ("https", "http"), is_whole: bool = False
     ) -> str:
-        """An absolute address, without a trailing slash unless it is whole; empty when unset without a default.
+        """Return an absolute URL, or "" when the variable and `default` are blank.
 
-        `is_whole`: no path is put behind it, so that it is what was given.
+        Args:
+            is_whole: Return the URL as given. Otherwise it is a base for paths: trailing slashes are removed.
         """
         text = self.text(name, default)
         value = text if is_whole else text.rstrip("/")
-        try:
-            parts = urlsplit(value)
-            is_good = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            is_good = False
+        parts = split(value)
+        is_good = parts is not None and parts.scheme in schemes and bool(parts.hostname)
+        if is_good and parts is not None and not is_whole:
+            # Paths are appended to it, and it becomes part of the Content-Security-Policy.
+            is_plain = not (parts.query or parts.fragment or "@" in parts.netloc)
+            is_good = is_plain and value.isascii() and bool(host_of(parts.hostname or ""))
         if value and not is_good:
             raise SettingError(f"{name} must be an address, e.g. {name}={schemes[0]}://example.org.")
         return value
 
+    def site(self, name: str) -> str:
+        """Return a site's address as browsers send it in `Origin`, or "" when unset."""
+        text = self.text(name)
+        found = web_origin_of(text)
+        if text and not found:
+            raise SettingError(
+                f"{name} must be one address without a path, user or query, a name beyond ASCII written as xn--…, "
+                f"e.g. {name}=https://pictures.example.org."
+            )
+        return found
+
+    def host(self, name: str, default: str) -> str:
+        """Return a name or address to listen on; IPv6 may be given in brackets."""
+        found = host_of(self.text(name, default)).removeprefix("[").removesuffix("]")
+        if not found:
+            raise SettingError(
+                f"{name} must be a name or address of this machine, without quotes, scheme and port, "
+                f"e.g. {name}={default}."
+            )
+        return found
+
+    def hosts(self, name: str) -> list[str]:
+        """Return host names as `Host` contains them, with `.example.org` for a whole domain."""
+        found = [allowed_host(word) for word in self.words(name)]
+        if not all(found):
+            raise SettingError(
+                f"{name} must list host names without quotes, scheme and port, .example.org for all below a domain, "
+                f"e.g. {name}=nas.example.org,.example.com."
+            )
+        return found
+
+    def label(self, name: str, default: str, *, most: int) -> str:
+        """Return at most `most` printable characters."""
+        value = self.text(name, default)
+        if not value.isprintable() or len(value) > most:
+            raise SettingError(f"{name} must have at most {most} printable characters, e.g. {name}=worker-1.")
+        return value
+
     def origins(self, name: str) -> list[str]:
-        """A comma-separated list of origins such as `https://app.example.org`."""
-        found = self.words(name)
-        for origin in found:
-            parts = urlsplit(origin)
-            if parts.scheme not in ("http", "https") or not parts.netloc or parts.path:
-                raise SettingError(f"{name} must list origins, e.g. {name}=https://app.example.org.")
+        """Return origins in the form that browsers send, including `app://obsidian.md` and `null`."""
+        found = [origin_of(word) for word in self.words(name)]
+        if not all(found):
+            raise SettingError(
+                f"{name} must list origins as browsers send them, scheme://host without a path, a name beyond ASCII "
+                f"written as xn--…, e.g. {name}=https://app.example.org,app://obsidian.md."
+            )
         return found
 
     def networks(self, name: str) -> list[str]:
-        """A comma-separated list of addresses and networks such as `10.0.0.0/8`."""
+        """Return addresses and networks such as `10.0.0.0/8`."""
         found = self.words(name)
         try:
             for text in found:
@@ -170,14 +218,14 @@ class Environment:
         return found
 
     def addressees(self, name: str) -> list[str]:
-        """A comma-separated list of mail addresses."""
+        """Return e-mail addresses."""
         found = self.words(name)
         if not all(_is_mail_address(address) for address in found):
             raise SettingError(f"{name} must list mail addresses, e.g. {name}=operator@example.org.")
         return found
 
     def mail_server(self, name: str) -> MailServer | None:
-        """`smtp://name:password@host:587/?tls=starttls&from=…`, or smtps; None when unset."""
+        """Parse `smtp://name:password@host:587/?tls=starttls&from=…` or `smtps://…`; return None when unset."""
         text = self.secret(name)
         if not text:
             return None
@@ -203,7 +251,7 @@ class Environment:
 
 
 def _mail_server(text: str) -> MailServer | None:
-    """What an address of a mail server says; None when it is none. The password may be percent-encoded."""
+    """Parse a mail server's URL, whose user and password may be percent-encoded; return None when it is invalid."""
     try:
         parts = urlsplit(text)
         port = MAIL_PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
@@ -225,34 +273,24 @@ def _is_mail_address(text: str) -> bool:
     return bool(name and domain) and text.isprintable() and not any(sign in text for sign in " ,;<>")
 
 
-def stored_secret(path: Path, create: Callable[[], str]) -> str:
-    """The secret kept in `path`; made once, readable by its owner only.
-
-    A second process that starts at the same moment reads what the first one wrote.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        draft.touch(mode=0o600)
-        draft.write_text(create(), encoding="ascii")
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
-        draft.unlink()
-    return path.read_text(encoding="ascii").strip()
-
-
 def new_secret_key() -> str:
-    """A key for Django: 384 random bits."""
+    """Return 384 random bits as a SECRET_KEY for Django."""
     return secrets.token_urlsafe(48)
 
 
 def new_seal_key() -> str:
-    """A key for `cryptography.fernet`."""
+    """Return a new Fernet key."""
     return Fernet.generate_key().decode("ascii")
 
 
 def check_seal_keys(keys: list[str]) -> list[str]:
-    """The keys as given, each one proved to be a Fernet key."""
+    """Return the keys unchanged.
+
+    Raises:
+        SettingError: There is no key, or one is not a Fernet key.
+    """
+    if not keys:
+        raise SettingError("SEAL_KEYS must have at least one key, e.g. as manage.py makes it where it is not set.")
     for key in keys:
         try:
             Fernet(key)

@@ -1,7 +1,8 @@
-"""Rows read and written by statements whose text is kept.
+"""Read and write rows by statements whose text is built once.
 
-Django builds the text of every query anew, which costs many times what running it does. What every turn of a chat asks
-goes through here; values are converted by Django's own fields, so both databases hold and give what they always do.
+Django builds the text of a query each time, which costs many times as much as running it (docs/performance.md, "Chat").
+The statements of every chat turn are run here. Django's own fields convert the values, so both databases store and
+return the same as with the ORM.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ Row = TypeVar("Row", bound=models.Model)
 
 @cache
 def columns_of(model: type[models.Model], table: str) -> str:
-    """A model's columns in the order that `load` takes them in, e.g. for `SELECT {columns} FROM …`."""
+    """Return a model's columns in the order that `load` expects, e.g. for `SELECT {columns} FROM …`."""
     return ", ".join(f'{table}."{field.column}"' for field in model._meta.concrete_fields)
 
 
 def load(model: type[Row], text: str, values: Sequence[Any]) -> list[tuple[Row, tuple[Any, ...]]]:
-    """The rows of a query that selects `columns_of` the model first; with each what else it selects, as it came."""
+    """Return the rows of a query that selects `columns_of` the model first, each with its further columns as read."""
     database = _database()
     with database.cursor() as cursor:
         cursor.execute(text, values)
@@ -32,7 +33,7 @@ def load(model: type[Row], text: str, values: Sequence[Any]) -> list[tuple[Row, 
 
 
 def insert(row: models.Model) -> None:
-    """Write a new row; a key that the database makes is not read back."""
+    """Insert a row. A key that the database generates is not read back."""
     database = _database()
     values = [field.get_db_prep_save(field.pre_save(row, add=True), database) for field in _inserted(type(row))]
     with database.cursor() as cursor:
@@ -41,7 +42,7 @@ def insert(row: models.Model) -> None:
 
 
 def _database() -> BaseDatabaseWrapper:
-    """This thread's connection itself: what stands for it in Django looks it up anew for each thing asked of it."""
+    """Return this thread's connection: Django's `connection` proxy would look it up for each attribute."""
     return connections[DEFAULT_DB_ALIAS]
 
 
@@ -57,7 +58,7 @@ def _row(model: type[Row], found: Sequence[Any], database: BaseDatabaseWrapper) 
 
 @cache
 def _reading(model: type[models.Model], _vendor: str) -> tuple[list[str], list[tuple[int, Any]]]:
-    """The fields' names, and those columns whose values this kind of database gives in another form."""
+    """Return the names of the fields, and the columns whose values this database returns in another form."""
     database = _database()
     fields = model._meta.concrete_fields
     columns: list[tuple[int, Any]] = [(place, field.cached_col) for place, field in enumerate(fields)]

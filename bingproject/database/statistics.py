@@ -1,6 +1,7 @@
-"""How work has gone of late: how much was made, refused and failed, and how long it took, by the hour for a day.
+"""Count what was made, refused and failed in the last day, by the hour, with percentiles of its duration.
 
-One statement in each database's own words, since the ORM knows no percentiles; exact, and no row leaves the database.
+One statement in each database's own dialect, since the ORM has no percentiles. The figures are exact, and no row leaves
+the database.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ SELECT kind, outcome, COALESCE(hours_ago, {_WHOLE_DAY}), total, places[1], place
     FROM ended WHERE outcome <> '' GROUP BY GROUPING SETS ((kind, outcome, hours_ago), (kind, outcome))
 ) AS figures
 """
-# The same by ranks: SQLite knows no percentiles.
+# The same by ranks, since SQLite has no percentiles.
 _SQLITE = f"""{_ENDED}, ranked AS (
     SELECT kind, outcome, hours_ago, seconds,
         ROW_NUMBER() OVER (PARTITION BY kind, outcome, hours_ago ORDER BY seconds) AS place,
@@ -59,11 +60,16 @@ _DIALECTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Where the work of a table stands, in SQL: what kind it is, how it ended, from when to when it was.
+class StatisticsSource:
+    """The SQL expressions that describe the work in a table. They come from code, never from a caller.
 
-    `outcome` is `made`, `refused`, `failed` or, for what does not count, ''. `begin` has an index; `longest` is the
-    most that may lie between `begin` and `end`. The texts are the programmer's, never a caller's.
+    Attributes:
+        table: The table.
+        kind: What the work is.
+        outcome: `made`, `refused`, `failed`, or '' for rows that do not count.
+        begin: When it began; an indexed column.
+        end: When it ended.
+        longest: The longest possible time between `begin` and `end`, which bounds the rows to read.
     """
 
     table: str
@@ -76,7 +82,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What ended within some time. Units: seconds, of what was made; None without any."""
+    """Counts of what ended in a period; `p50` and `p95` are seconds of what was made, None if there was none."""
 
     made: int = 0
     refused: int = 0
@@ -86,25 +92,25 @@ class Span:
 
     @property
     def share(self) -> float | None:
-        """How much of what could be made was; None when there was nothing. A refused prompt is nobody's failure."""
+        """The share of attempts that succeeded, None without any. Refused prompts do not count as failures."""
         count = self.made + self.failed
         return self.made / count if count else None
 
 
 @dataclass(slots=True)
 class Course:
-    """The last day: as a whole, and each of its hours, the oldest first."""
+    """The last day as a whole, and by hours, oldest first."""
 
     day: Span = field(default_factory=Span)
     hours: list[Span] = field(default_factory=lambda: [Span()] * HOURS)
 
     @property
     def last_hour(self) -> Span:
-        """The last sixty minutes."""
+        """The last 60 minutes."""
         return self.hours[-1]
 
     def put(self, hours_ago: int, outcome: str, count: int, p50: float, p95: float) -> None:
-        """Add one figure of the statement."""
+        """Add one row of the statement's result."""
         old = self.day if hours_ago == _WHOLE_DAY else self.hours[HOURS - 1 - hours_ago]
         if outcome == MADE:
             new = replace(old, made=count, p50=p50, p95=p95)
@@ -116,8 +122,8 @@ class Course:
             self.hours[HOURS - 1 - hours_ago] = new
 
 
-def read_courses(source: Source, now: datetime) -> dict[str, Course]:
-    """The course of each kind that ended anything within the last day; one query."""
+def read_courses(source: StatisticsSource, now: datetime) -> dict[str, Course]:
+    """Return the last day of each kind that has ended work in it. One query."""
     dialect, columns = _DIALECTS[connection.vendor], {"begin": source.begin, "end": source.end}
     texts = {name: dialect[name].format(**columns) for name in ("seconds", "hours_ago")}
     sql = dialect["sql"].format(table=source.table, kind=source.kind, outcome=source.outcome, **texts, **columns)

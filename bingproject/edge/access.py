@@ -1,7 +1,7 @@
-"""Which requests are let in before anybody looks at a path or a key: host, peer, origin.
+"""Decide by host, peer and origin which requests are let in, before the path and the key are examined.
 
-In `open` mode nobody proves who they are, so only programs on this machine may ask: no other machine, nothing that came
-through a proxy, and no web page of somebody else that the operator happens to visit.
+In `open` mode callers prove nothing, so only programs on this machine may send requests: no other machine, nothing that
+came through a proxy, and no page of another site that the operator happens to visit.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
-from bingproject.environment import SettingError
+from bingproject.conf.environment import SettingError
 from bingproject.errors import InvalidRequestError, NotWhitelistedError
 
 PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
 def read_headers(scope: Mapping[str, Any]) -> dict[str, str]:
-    """The request's headers by lower-case name; several of one name are joined by commas."""
+    """Return the headers by lower-case name; several of one name are joined by commas."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
@@ -30,10 +30,16 @@ def read_headers(scope: Mapping[str, Any]) -> dict[str, str]:
 
 
 def check_access(scheme: str, peer: str, headers: Mapping[str, str]) -> None:
-    """Let the request in, or say why not.
+    """Let the request in, or raise why not.
 
-    Shape: `peer` is the address the connection comes from, empty when there is none.
-    Raises: InvalidRequestError for a foreign `Host`, NotWhitelistedError `origin_not_allowed` in `open` mode.
+    Args:
+        scheme: `http` or `https`, as the caller used it.
+        peer: The address that the connection comes from; "" if there is none.
+        headers: As `read_headers` returns them.
+
+    Raises:
+        InvalidRequestError: `Host` is not a name of this server.
+        NotWhitelistedError: `origin_not_allowed`, in `open` mode.
     """
     host = headers.get("host", "")
     if not is_known_host(host, tuple(settings.ALLOWED_HOSTS)):
@@ -59,24 +65,24 @@ def check_access(scheme: str, peer: str, headers: Mapping[str, str]) -> None:
 
 @lru_cache(maxsize=256)
 def is_known_host(host: str, allowed: tuple[str, ...]) -> bool:
-    """Whether the Host header names this server."""
+    """True if the Host header names this server."""
     domain, _port = split_domain_port(host)
     return bool(domain) and validate_host(domain, allowed)
 
 
 def is_allowed_origin(origin: str) -> bool:
-    """Whether the operator lets pages of this origin call the API from a browser."""
+    """True if CORS_ALLOWED_ORIGINS has this origin."""
     return origin.lower() in {allowed.lower() for allowed in settings.CORS_ALLOWED_ORIGINS}
 
 
 def own_origins(scheme: str, host: str) -> set[str]:
-    """What a browser calls pages of this server itself."""
+    """Return the origins that a browser gives to this server's own pages."""
     return {f"{scheme}://{host}".lower(), *([settings.PUBLIC_URL.lower()] if settings.PUBLIC_URL else [])}
 
 
 @lru_cache(maxsize=256)
 def is_loopback(peer: str) -> bool:
-    """Whether the address is this machine's own."""
+    """True if the address is a loopback address of this machine."""
     try:
         address = ip_address(peer.partition("%")[0])
     except ValueError:
@@ -88,9 +94,10 @@ def is_loopback(peer: str) -> bool:
 
 @lru_cache(maxsize=256)
 def is_trusted_proxy(peer: str, trusted: tuple[str, ...]) -> bool:
-    """Whether the peer is a proxy whose `X-Forwarded-Proto` and `X-Forwarded-For` count.
+    """True if the peer is a proxy whose `X-Forwarded-Proto` and `X-Forwarded-For` are trusted.
 
-    Raises: SettingError when TRUSTED_PROXIES holds something that is no address or network.
+    Raises:
+        SettingError: TRUSTED_PROXIES has something that is neither an address nor a network.
     """
     try:
         networks = [ip_network(text, strict=False) for text in trusted]
@@ -104,7 +111,7 @@ def is_trusted_proxy(peer: str, trusted: tuple[str, ...]) -> bool:
 
 
 def seen_scheme(scheme: str, peer: str, headers: Mapping[str, str]) -> str:
-    """`https` also where a trusted proxy ended TLS for us; else what the connection itself is."""
+    """Return the scheme that the caller used: of the connection, or as a trusted proxy reports it."""
     trusted = tuple(settings.TRUSTED_PROXIES)
     if trusted and is_trusted_proxy(peer, trusted):
         forwarded = headers.get("x-forwarded-proto", "").strip().lower()
@@ -113,9 +120,11 @@ def seen_scheme(scheme: str, peer: str, headers: Mapping[str, str]) -> str:
 
 
 def caller_address(peer: str, headers: Mapping[str, str]) -> str:
-    """Who asks: the peer, or whom trusted proxies name in `X-Forwarded-For`: its last entry that is none of them.
+    """Return the caller's address: the peer, or the last entry of `X-Forwarded-For` that is not a trusted proxy.
 
-    Shape: an address without zone or port; the peer as it is when that is none.
+    Returns:
+        An address without zone; the peer unchanged if it is not an address. An entry that is not an address, such as
+        `unknown`, ends the search, so that log-ins are always counted for an address (decision 112).
     """
     trusted = tuple(settings.TRUSTED_PROXIES)
     address = _plain_address(peer) or peer
@@ -129,7 +138,7 @@ def caller_address(peer: str, headers: Mapping[str, str]) -> str:
 
 @lru_cache(maxsize=256)
 def _plain_address(text: str) -> str:
-    """IPv4 in IPv6 as IPv4, no zone; "" when the text is no address."""
+    """Return the address with IPv4 in IPv6 as IPv4 and without a zone; "" if the text is not an address."""
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:

@@ -1,7 +1,7 @@
-"""What stands before Django: request ids, who may come in, the body's limit, preflights, static files, shared threads.
+"""The ASGI application before Django: request ids, access, body limits, preflights, static files and threads.
 
-An ASGI application. API paths get Django without middleware; the admin gets all of it. Whatever fails here answers in
-the API's error shape.
+API paths get Django without middleware, the admin gets all of it. An error that is raised here is answered in the API's
+error format.
 """
 
 from __future__ import annotations
@@ -13,140 +13,94 @@ import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
-from io import BytesIO
 from typing import Any
 
 import msgspec
 from asgiref.sync import ThreadSensitiveContext
 from django.conf import settings
-from django.core.handlers.asgi import ASGIHandler, get_script_prefix
-from django.core.handlers.exception import convert_exception_to_response
-from django.http import HttpRequest, StreamingHttpResponse
-from django.urls import Resolver404, resolve, set_script_prefix
+from django.urls import Resolver404, resolve
+from django.utils.module_loading import import_string
 
-from bingproject import request_id
-from bingproject.access import caller_address, check_access, is_allowed_origin, read_headers, seen_scheme
-from bingproject.contracts import BING_CREATE
-from bingproject.doors import standing_door
-from bingproject.environment import SettingError
+from bingproject.api.contracts import BING_CREATE
+from bingproject.cluster.process_registry import Registration
+from bingproject.cluster.web_shutdown import shutdown
+from bingproject.conf.environment import SettingError
+from bingproject.database.outages import is_outage
+from bingproject.edge._compat_django import AdminHandler, ApiHandler
+from bingproject.edge.access import caller_address, check_access, is_allowed_origin, read_headers, seen_scheme
+from bingproject.edge.allocator import return_large_blocks
+from bingproject.edge.body_limits import (
+    Bodies,
+    BodyFile,
+    BodyLimit,
+    BodyRefusedError,
+    BodyTooLargeError,
+    BodyTooSlowError,
+    ClientLeftError,
+    Receive,
+    linger,
+)
+from bingproject.edge.file_descriptors import watched_descriptors
+from bingproject.edge.form_limits import form_limit_bytes, is_large_form
+from bingproject.edge.header_limits import RefusedHeadError, check_head
+from bingproject.edge.login_limit import PasswordGuard, hashes_password
+from bingproject.edge.static_files import StaticFiles
+from bingproject.edge.thread_pool import LANES, Lane, Lanes
+from bingproject.edge.thread_watch import end_when_stuck
+from bingproject.edge.unavailable import refuse
 from bingproject.errors import InternalError, InvalidRequestError, NotFoundError, ServiceError
-from bingproject.lanes import Lanes
-from bingproject.large_forms import is_from_operator, is_large_form, may_exceed
-from bingproject.liveness import SignOfLife
-from bingproject.static_files import StaticFiles
+from bingproject.security import request_id
+from bingproject.upstream.connection_pool import shared_pool
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
 
 ADMIN_PATH = "/admin"
-# Under several prefixes; its bodies may hold pictures.
+# Under several prefixes; its bodies may contain pictures.
 CHAT_PATH = "/chat/completions"
-# Read on after a 413, so that a client which sends everything before it reads still finds the answer.
-LINGER_BYTES = 4 * 1024 * 1024
-LINGER_SECONDS = 2.0
-# For Django's own bookkeeping and for files; requests run in lanes.
+# For files and Django's own bookkeeping; requests run in lanes.
 SPARE_THREADS = 2
 PREFLIGHT_SECONDS = 600
-LEAVE_SECONDS = 1.0  # of the few that a stop may take
+LEAVE_SECONDS = 1.0  # of the five seconds that `serve` promises for a stop
 EXPOSED = (
     "X-Request-ID, Location, Retry-After, Preference-Applied, Idempotent-Replayed, x-should-retry, "
-    "x-bing-served-by, x-bing-ignored, x-bing-history-dropped, "
+    "x-bing-served-by, x-bing-ignored, x-bing-history-dropped, x-bing-joined-task, "
     "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests"
 )
 ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
-    # What has none of its own is no page: nothing in it is to be run or loaded, wherever it is shown.
+    # An answer without a policy of its own is not a page: a browser must run and load nothing from it.
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_HEADER_NAMES = re.compile(r"[A-Za-z0-9-]+(?:\s*,\s*[A-Za-z0-9-]+)*")
+# Possessive quantifiers: a value that does not match fails at once, without backtracking from each comma.
+_HEADER_NAMES = re.compile(r"[A-Za-z0-9-]++(?:\s*+,\s*+[A-Za-z0-9-]++)*+")
 
 
-class BodyTooLargeError(Exception):
-    """More has come, or was announced, than is allowed; the connection is of no more use."""
-
-
-class ClientLeftError(Exception):
-    """The caller hung up before the request was complete."""
-
-
-class ApiHandler(ASGIHandler):
-    """Django's handler for API paths: no middleware, and no thread hop besides the view's own.
-
-    The base class hops to a thread for its signals before and after each request, which costs more than most views;
-    what the signals are for (connections grown old) `ContractViewSet` does in its own hop.
-    """
-
-    def load_middleware(self, is_async: bool = False) -> None:
-        """None; what the base class keeps in these lists stays empty."""
-        self._view_middleware: list[Any] = []
-        self._template_response_middleware: list[Any] = []
-        self._exception_middleware: list[Any] = []
-        self._middleware_chain = convert_exception_to_response(self._get_response_async)  # type: ignore[attr-defined]
-
-    async def answer(self, scope: dict[str, Any], body: bytes, receive: Receive, send: Reply) -> None:
-        """Serve the request; when the caller leaves first, the view is cancelled."""
-        set_script_prefix(get_script_prefix(scope))
-        request, refusal = self.create_request(scope, BytesIO(body))
-        if request is None:
-            raise InvalidRequestError("The request's address is not valid UTF-8.", detail=str(refusal))
-        answering = asyncio.ensure_future(self._answer(request, send))
-        leaving = asyncio.ensure_future(receive())
-        try:
-            await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            leaving.cancel()
-            if not answering.done():
-                answering.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await answering
-
-    async def _answer(self, request: HttpRequest, send: Reply) -> None:
-        response = await self.run_get_response(request)
-        try:
-            if isinstance(response, StreamingHttpResponse):
-                await self._send_stream(response, send)
-            else:
-                await self.send_response(response, send)
-        finally:
-            for closer in response._resource_closers:  # type: ignore[attr-defined] # close() would send a signal too
-                closer()
-            # Also when the caller left before the first byte: nobody else would close what a stream holds then.
-            if hasattr(response, "aclose"):
-                await response.aclose()
-
-    async def _send_stream(self, response: StreamingHttpResponse, send: Reply) -> None:
-        """Each piece as it comes; the base class cuts each up, and only the start needs what a reply adds."""
-        headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.items()]
-        await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-        onward = send.onward
-        async with aclosing(aiter(response)) as pieces:  # type: ignore[type-var] # always a generator
-            async for piece in pieces:
-                await onward({"type": "http.response.body", "body": piece, "more_body": True})
-        await onward({"type": "http.response.body", "body": b""})
-
-
-class Gate:
+class EdgeApplication:
     """The ASGI application of the project.
 
-    Shape: `start` is called once in a thread when the server starts; its SettingError stops the start with one line.
-    `sign` is kept up from then on.
+    Args:
+        start: Called once in a thread when the server starts. A SettingError that it raises stops the start with one
+            line.
+        sign: The row of this process, renewed from then on; None for tests that need none.
     """
 
-    def __init__(self, *, start: Callable[[], object], sign: SignOfLife | None = None) -> None:
+    def __init__(self, *, start: Callable[[], object], sign: Registration | None = None) -> None:
         self._start = start
         self._sign = sign
         self._api = ApiHandler()
-        self._admin = ASGIHandler()
+        self._admin = AdminHandler()
         self._lanes = Lanes()
+        self._bodies = Bodies()
+        self._passwords = PasswordGuard()
+        self._check_sender: Callable[[Mapping[str, str]], None] = import_string(settings.BODY_SENDER_CHECK)
         self._static = StaticFiles(settings.STATIC_ROOT, settings.STATIC_URL)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        """One connection's request, or the server's start and stop."""
+        """Handle a request, or the start and stop of the server."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
@@ -156,56 +110,75 @@ class Gate:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
+        shutdown.reset()
+        return_large_blocks()
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(SPARE_THREADS, "spare"))
         try:
             await asyncio.wrap_future(self._lanes.pick().submit(self._start))
         except SettingError as error:
             await send({"type": "lifespan.startup.failed", "message": f"bingproject cannot start: {error}"})
             return
-        async with standing_door():
-            await send({"type": "lifespan.startup.complete"})
-            async with self._alive():
-                await receive()
-            # In a thread: a view still running may need this loop to come to its end.
+        async with shared_pool(), watched_descriptors():
+            with shutdown.hearing_signals():
+                await send({"type": "lifespan.startup.complete"})
+                async with self._alive():
+                    await receive()
+                    await shutdown.settle()
+            # In a thread, because a view that still runs may need this loop to end.
             await asyncio.to_thread(self._lanes.close)
         await send({"type": "lifespan.shutdown.complete"})
 
     @contextlib.asynccontextmanager
     async def _alive(self) -> AsyncIterator[None]:
-        """While the server runs, its sign of life is renewed in a lane, whose connection is open anyway."""
+        """Renew the row of this process while the server runs, in a lane, whose database connection is open anyway."""
         if self._sign is None:
             yield
             return
         keeping = asyncio.create_task(self._sign.keep(lambda renew: self._lanes.pick().submit(renew)))
+        watching = asyncio.create_task(end_when_stuck(self._lanes))
         try:
             yield
         finally:
             keeping.cancel()
+            watching.cancel()
             leaving = asyncio.wrap_future(self._lanes.pick().submit(self._sign.leave))
             await asyncio.wait({leaving}, timeout=LEAVE_SECONDS)
 
     async def _answer(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         headers = read_headers(scope)
         peer = (scope.get("client") or ("",))[0]
-        scope = {**scope, "scheme": seen_scheme(scope.get("scheme", "http"), peer, headers)}
-        reply = Reply(send, headers, scope["scheme"])
+        scope = {**scope, "scheme": seen_scheme(scope.get("scheme", "http"), peer, headers), LANES: self._lanes}
+        reply = ReplySender(send, headers, scope["scheme"])
         request_id.current.set(reply.request_id)
         try:
+            check_head(scope, headers)
             check_access(scope["scheme"], peer, headers)
+            shutdown.check()
             await self._serve(scope, headers, receive, reply)
         except ClientLeftError:
             return
         except BodyTooLargeError:
             await reply.fail(InvalidRequestError(code="too_large"), receive=receive)
-        except ServiceError as error:
-            await reply.fail(error)
-        except Exception:
+        except BodyRefusedError as refusal:
+            await reply.fail(refusal.error, receive=receive)
+        except BodyTooSlowError:
+            await reply.fail(InvalidRequestError(code="request_timeout"), receive=receive)
+        except RefusedHeadError as refusal:
+            await reply.fail(refusal.error, status=refusal.status)
+        except (ServiceError, asyncio.CancelledError) as error:
+            await refuse(reply, error, is_page=is_admin_path(scope["path"]))
+        except Exception as error:
+            if is_outage(error):
+                await refuse(reply, error, is_page=is_admin_path(scope["path"]))
+                return
             logger.exception("Internal error before or after Django")
             if reply.has_started:
                 raise
             await reply.fail(InternalError())
 
-    async def _serve(self, scope: dict[str, Any], headers: Mapping[str, str], receive: Receive, reply: Reply) -> None:
+    async def _serve(
+        self, scope: dict[str, Any], headers: Mapping[str, str], receive: Receive, reply: ReplySender
+    ) -> None:
         path, method = scope["path"], scope["method"]
         if path.startswith(settings.STATIC_URL):
             await self._static.serve(method, path, headers, reply)
@@ -215,29 +188,44 @@ class Gate:
         if method == "OPTIONS" and not is_admin:
             await reply.preflight(allowed_methods(path))
             return
-        body = await read_body(headers, receive, await self._limit_bytes(path, headers))
-        async with ThreadSensitiveContext(executor=self._lanes.pick()):
-            if is_admin:
-                # Log-ins are counted by address: behind a proxy all would be its own.
-                host, port = scope.get("client") or ("", 0)
-                scope["client"] = (caller_address(host, headers), port)
-                await self._admin(scope, Replay(body, receive), reply)
-            else:
-                await self._api.answer(scope, body, receive, reply)
+        # Log-ins are counted by address, and behind a proxy all would have the proxy's.
+        host, port = scope.get("client") or ("", 0)
+        address = caller_address(host, headers) if is_admin else host
+        hashing = is_admin and hashes_password(method, path)
+        async with self._bodies.read(headers, receive, self._body_limit(path, headers, is_admin)) as body:
+            # Only now, because a body that arrives slowly must not hold a place in the queue of log-ins.
+            with self._passwords.enter(address) if hashing else contextlib.nullcontext():
+                lane = self._lanes.passwords if hashing else self._lane_for(body)
+                async with ThreadSensitiveContext(executor=lane):
+                    if is_admin:
+                        scope["client"] = (address, port)
+                        await self._admin(scope, Replay(body, receive), reply)
+                    else:
+                        await self._api.answer(scope, body, receive, reply)
 
-    async def _limit_bytes(self, path: str, headers: Mapping[str, str]) -> int:
+    def _lane_for(self, body: BodyFile) -> Lane:
+        return self._lanes.large if body.size > settings.BODY_LIMIT_BYTES else self._lanes.pick()
+
+    def _body_limit(self, path: str, headers: Mapping[str, str], is_admin: bool) -> BodyLimit:
+        """Return the limit of a body on this path, with the query that a larger body costs."""
+        usual, most = int(settings.BODY_LIMIT_BYTES), int(settings.BODY_LIMIT_BYTES)
+        if is_admin:
+            most = int(settings.LARGE_FORM_LIMIT_BYTES) if is_large_form(path) else usual
+            return BodyLimit(most, lambda: self._in_lane(form_limit_bytes, path, headers))
         if path.endswith(CHAT_PATH):
-            return int(settings.CHAT_BODY_LIMIT_BYTES)
-        limit_bytes = int(settings.BODY_LIMIT_BYTES)
-        if not is_large_form(path) or not may_exceed(headers.get("content-length", ""), limit_bytes):
-            return limit_bytes
-        # Only now, since it asks the database: strangers must not have us keep so much.
-        is_operator = await asyncio.wrap_future(self._lanes.pick().submit(is_from_operator, headers))
-        return int(settings.LARGE_FORM_LIMIT_BYTES) if is_operator else limit_bytes
+            most = int(settings.CHAT_BODY_LIMIT_BYTES)
+        return BodyLimit(most, lambda: self._in_lane(self._caller_limit, headers, most))
+
+    def _caller_limit(self, headers: Mapping[str, str], most_bytes: int) -> int:
+        self._check_sender(headers)
+        return most_bytes
+
+    async def _in_lane(self, question: Callable[..., int], *arguments: Any) -> int:
+        return await asyncio.wrap_future(self._lanes.pick().submit(question, *arguments))
 
 
-class Reply:
-    """The way out of one request: adds to the answer what every answer carries."""
+class ReplySender:
+    """Send the answer of one request, with the headers that every answer has."""
 
     def __init__(self, send: Send, headers: Mapping[str, str], scheme: str) -> None:
         self.onward = send
@@ -271,7 +259,7 @@ class Reply:
         ]
 
     async def preflight(self, methods: list[str]) -> None:
-        """204 with `Allow`; what a browser may do only for an origin the operator named."""
+        """Answer 204 with `Allow`, and with CORS headers if the operator allowed the origin."""
         allow = ", ".join(methods).encode("ascii")
         headers = [(b"allow", allow)]
         if is_allowed_origin(self._headers.get("origin", "")):
@@ -283,30 +271,30 @@ class Reply:
         await self({"type": "http.response.start", "status": 204, "headers": headers})
         await self({"type": "http.response.body", "body": b""})
 
-    async def fail(self, error: ServiceError, *, receive: Receive | None = None) -> None:
-        """The error as JSON; with `receive` the connection ends, after a short while of reading on."""
+    async def fail(self, error: ServiceError, *, receive: Receive | None = None, status: int | None = None) -> None:
+        """Send the error as JSON. With `receive`, close the connection after reading on for a moment."""
         answer = BING_CREATE.error(error)
         content = msgspec.json.encode(answer.body)
         sent = {"content-type": "application/json", "content-length": str(len(content)), **answer.headers}
         if receive is not None:
             sent["connection"] = "close"
         headers = [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in sent.items()]
-        await self({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await self({"type": "http.response.start", "status": status or answer.status, "headers": headers})
         await self({"type": "http.response.body", "body": content, "more_body": receive is not None})
         if receive is not None:
-            await _linger(receive)
+            await linger(receive)
             await self({"type": "http.response.body", "body": b""})
 
 
 class Replay:
-    """Hands Django the body that was read already, then whatever comes: the caller leaving."""
+    """Receive for AdminHandler: first the body that was already read, then what comes, such as a disconnect."""
 
-    def __init__(self, body: bytes, receive: Receive) -> None:
-        self._body: bytes | None = body
+    def __init__(self, body: BodyFile, receive: Receive) -> None:
+        self._body: BodyFile | None = body
         self._receive = receive
 
     async def __call__(self) -> dict[str, Any]:
-        """The next ASGI message."""
+        """Return the next ASGI message."""
         if self._body is None:
             return await self._receive()
         body, self._body = self._body, None
@@ -314,21 +302,22 @@ class Replay:
 
 
 def is_admin_path(path: str) -> bool:
-    """Whether a path is one of the operators' pages, which answer with pages; all others answer JSON."""
+    """True for paths of the admin, which answer with pages; all others answer with JSON."""
     return path == ADMIN_PATH or path.startswith(f"{ADMIN_PATH}/")
 
 
 def canonical_path(path: str, *, is_admin: bool) -> str:
-    """The path as the patterns have it: API paths end without a slash, the admin's with one; nobody is redirected."""
+    """Return the path as the URL patterns have it, instead of a redirect: only the admin's end with a slash."""
     if is_admin:
         return f"{path}/" if path == ADMIN_PATH else path
     return path[:-1] if len(path) > 1 and path.endswith("/") else path
 
 
 def allowed_methods(path: str) -> list[str]:
-    """What `Allow` says of a path.
+    """Return the methods of a path, for `Allow`.
 
-    Raises: NotFoundError.
+    Raises:
+        NotFoundError: There is no such path.
     """
     try:
         view = resolve(path).func
@@ -340,40 +329,3 @@ def allowed_methods(path: str) -> list[str]:
         actions = [name for name in ("get", "post", "put", "patch", "delete") if hasattr(cls, name)]
     methods = {name.upper() for name in actions} | {"OPTIONS"}
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
-
-
-async def read_body(headers: Mapping[str, str], receive: Receive, limit_bytes: int) -> bytes:
-    """The whole body, counted while it arrives.
-
-    Raises: BodyTooLargeError before more than the limit is kept, ClientLeftError.
-    """
-    announced = headers.get("content-length", "")
-    if announced.isdigit() and (len(announced) > 15 or int(announced) > limit_bytes):
-        raise BodyTooLargeError
-    chunks: list[bytes] = []
-    count = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientLeftError
-        chunk = message.get("body", b"")
-        count += len(chunk)
-        if count > limit_bytes:
-            raise BodyTooLargeError
-        chunks.append(chunk)
-        if not message.get("more_body", False):
-            return b"".join(chunks)
-
-
-async def _linger(receive: Receive) -> None:
-    """Take in and forget what is still on its way: closing over unread bytes would reset the answer away."""
-    count = 0
-    try:
-        async with asyncio.timeout(LINGER_SECONDS):
-            while count < LINGER_BYTES:
-                message = await receive()
-                count += len(message.get("body", b""))
-                if message["type"] == "http.disconnect" or not message.get("more_body", False):
-                    return
-    except TimeoutError:
-        logger.debug("a body beyond the limit was still arriving when its connection was closed")

@@ -1,106 +1,146 @@
-"""The server's side of a connection, with limits on what comes before a body: how long a head may be and may take.
+"""Limit connections below the application: their number, the size and time of a head, and what follows an answer.
 
-uvicorn keeps whatever comes of an address and of headers, and waits for the rest without end; the gate sees a request
-only once its head is whole. So this is where a stranger who sends headers for ever is stopped. It needs no settings
-and no Django: `uvicorn --http bingproject.heads:GuardedHttpProtocol` names it before the application is imported. For
-servers without WebSockets.
+uvicorn buffers an address and headers without limit and waits for the rest without end, and an application sees a
+request only once its head is complete. So a client that sends headers without end must be stopped here. The module
+needs neither settings nor Django, because `uvicorn --http bingproject.edge.http_protocol:GuardedHttpProtocol` loads it
+before the application. It serves no WebSockets.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import resource
+import time
 import uuid
+from collections.abc import Callable
 from typing import ClassVar
 
 import msgspec
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from bingproject.contracts import BING_CREATE
-from bingproject.errors import InvalidRequestError
+from bingproject.api.contracts import BING_CREATE
+from bingproject.edge._compat_uvicorn import STATUS_LINE, OpenHttpProtocol
+from bingproject.edge.body_limits import LINGER_BYTES, LINGER_SECONDS
+from bingproject.errors import InvalidRequestError, ServerBusyError, ServiceError
 
-# Of the first line and the headers together. Browsers and proxies stay far below it.
+# For the request line and headers together. Browsers and proxies stay far below it.
 HEAD_LIMIT_BYTES = 64 * 1024
 HEAD_SECONDS = 20.0
-# Read on after a refusal, so that a client which sends everything before it reads still finds the answer.
-LINGER_BYTES = 4 * 1024 * 1024
-LINGER_SECONDS = 2.0
-_LINE_BYTES = len(": \r\n")  # what a header has on the wire besides name and value
+# Headers of one name are joined one by one, which is quadratic; no client sends a tenth of this.
+HEADER_COUNT = 200
+# For the rest of a body whose request was already answered; it is dropped as it arrives.
+REST_SECONDS = 20.0
+# Each connection costs memory; beyond this a client had better wait than slow down all others.
+MOST_CONNECTIONS = 8192
+RESERVED_DESCRIPTORS = 64  # for the database, the log, the sockets to Microsoft
+BUSY_RETRY_SECONDS = 5
+WARN_AGAIN_SECONDS = 60.0
 
 logger = logging.getLogger(__name__)
 
 
+def connection_limit() -> int:
+    """Return how many connections a process takes: three quarters of its descriptors, less those it needs itself."""
+    soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return MOST_CONNECTIONS
+    return max(16, min(MOST_CONNECTIONS, soft * 3 // 4 - RESERVED_DESCRIPTORS))
+
+
 class HeadTooLargeError(Exception):
-    """A head that came whole, in one piece, and is larger than is allowed."""
+    """A head that arrived complete, in one piece, and is larger than allowed."""
 
 
-class GuardedHttpProtocol(HttpToolsProtocol):
-    """uvicorn's own protocol, which ends a connection whose head is too long or too slow.
+class GuardedHttpProtocol(OpenHttpProtocol):
+    """uvicorn's protocol, which ends a connection whose head is too long or too slow.
 
-    What is counted are bytes that brought neither a whole head nor a piece of a body: those of a head that is not
-    complete, of headers after a body, and of blank lines. The parser keeps such bytes where nobody else can see them.
+    It counts bytes that completed neither a head nor a piece of a body: of an incomplete head, of trailers after a
+    body, of blank lines. The parser buffers such bytes without limit, and nothing else can see them.
     """
 
     head_limit_bytes: ClassVar[int] = HEAD_LIMIT_BYTES
     head_seconds: ClassVar[float] = HEAD_SECONDS
+    rest_seconds: ClassVar[float] = REST_SECONDS
     linger_seconds: ClassVar[float] = LINGER_SECONDS
+    most_connections: ClassVar[int] = connection_limit()
+    # Refused connections whose client may still read the refusal; beyond `most_refused` they are closed at once.
+    refused_count: ClassVar[int] = 0
+    most_refused: ClassVar[int] = max(8, most_connections // 16)
+    warned_at: ClassVar[float] = -WARN_AGAIN_SECONDS
 
     _head_timer: asyncio.TimerHandle | None = None
+    _rest_timer: asyncio.TimerHandle | None = None
     _loose_bytes = 0
     _has_progressed = False
     _is_refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base class has it
-        """The first head is awaited from now on."""
+        """Wait for the first head, or refuse the connection if there are too many."""
         super().connection_made(transport)
-        self._await_head()
+        if len(self.connections) > self.most_connections:
+            self._refuse_connection()
+        else:
+            self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is awaited any more."""
+        """Stop the timers."""
         self._stop_timer()
+        self._stop_rest_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Hand over to the parser, and see what it made of it."""
+        """Feed the parser, then check whether it made progress."""
         self._has_progressed = False
         self._loose_bytes += len(data)
         super().data_received(data)
         if self._has_progressed:
-            # What may be left over in it of a next head is bounded by what is read at once.
+            # Bytes of a next head may be left over; one read bounds them.
             self._loose_bytes = 0
         elif self._loose_bytes > self.head_limit_bytes:
             self._refuse_head()
-        if _is_done(self.cycle):
+        if self.is_idle:
             self._watch()
 
     def on_headers_complete(self) -> None:
-        """The head is whole: a request begins.
+        """Begin a request: its head is complete.
 
-        Raises: HeadTooLargeError, which comes out of the parser as a request that cannot be read.
+        Raises:
+            HeadTooLargeError: The parser turns it into a bad request, which `send_400_response` answers.
         """
-        if self._loose_bytes > self.head_limit_bytes and self._head_bytes() > self.head_limit_bytes:
+        if self._loose_bytes > self.head_limit_bytes and self.head_bytes > self.head_limit_bytes:
+            raise HeadTooLargeError
+        if len(self.headers) > HEADER_COUNT:
             raise HeadTooLargeError
         self._has_progressed = True
         self._stop_timer()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """A piece of a body, which the gate counts."""
+        """Note progress; `body_limits` counts the bytes."""
         self._has_progressed = True
         super().on_body(body)
 
+    def on_message_complete(self) -> None:
+        """Stop the timer for the rest of the body."""
+        self._stop_rest_timer()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Limit the time for the rest of the body, which would otherwise hold the connection."""
+        super().on_response_complete()
+        if self.is_idle and self.cycle.more_body and self._rest_timer is None:
+            self._rest_timer = self.loop.call_later(self.rest_seconds, self.transport.close)
+
     def send_400_response(self, msg: str) -> None:
-        """The answer to what the parser could not read, in the API's own shape."""
-        if self._loose_bytes > self.head_limit_bytes and not self._has_progressed:
+        """Answer a request that the parser cannot read, in the API's error format."""
+        is_too_long = self._loose_bytes > self.head_limit_bytes or len(self.headers or ()) > HEADER_COUNT
+        if is_too_long and not self._has_progressed:
             self._refuse_head()
         else:
             self._refuse(400, InvalidRequestError("This is not a request in HTTP/1.1."))
 
-    def _head_bytes(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) + _LINE_BYTES for name, value in self.headers)
-
     def _watch(self) -> None:
-        """No request is under way, but something came: a part of a head, a blank line, what is left of a body."""
+        """Limit the time of a head that has begun: no request is under way, but bytes arrived."""
         if self._has_progressed:
             self._stop_timer()
         if self._head_timer is None and not self._is_refused:
@@ -114,62 +154,87 @@ class GuardedHttpProtocol(HttpToolsProtocol):
             self._head_timer.cancel()
             self._head_timer = None
 
+    def _stop_rest_timer(self) -> None:
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
+            self._rest_timer = None
+
+    def _refuse_connection(self) -> None:
+        """Answer 503 with Retry-After, or close at once if many refused connections are still open."""
+        cls = GuardedHttpProtocol
+        now = time.monotonic()
+        if now - cls.warned_at >= WARN_AGAIN_SECONDS:
+            cls.warned_at = now
+            logger.warning(
+                "%d connections are open, the most this process takes: others get 503", self.most_connections
+            )
+        if cls.refused_count >= self.most_refused:
+            self._is_refused = True
+            self.transport.abort()
+            return
+        cls.refused_count += 1
+        self._refuse(503, ServerBusyError(retry_after=BUSY_RETRY_SECONDS), self._count_refused_down)
+
+    @staticmethod
+    def _count_refused_down() -> None:
+        GuardedHttpProtocol.refused_count -= 1
+
     def _refuse_head(self) -> None:
-        limit = f"{self.head_limit_bytes // 1024} KiB"
+        limit = f"{self.head_limit_bytes // 1024} KiB and {HEADER_COUNT} headers"
         self._refuse(431, InvalidRequestError(f"Address and headers may have {limit} together.", code="too_large"))
 
-    def _refuse(self, status: int, error: InvalidRequestError) -> None:
-        """Answer, unless another answer comes first or has begun, and end the connection."""
+    def _refuse(self, status: int, error: ServiceError, on_close: Callable[[], None] | None = None) -> None:
+        """End the connection, with an answer unless another one has begun or comes first."""
         if self._is_refused:
             return
         self._is_refused = True
         self._stop_timer()
-        is_free = _is_done(self.cycle)
-        if is_free or not (self.cycle.response_started or self.pipeline):
+        is_free = self.is_idle
+        if is_free or not self.has_answer_to_come:
             request_id = uuid.uuid4().hex
-            logger.info("A connection was ended with status %d: %s [%s]", status, error.message, request_id)
+            # Too many connections are logged once a minute, not once each.
+            level = logging.DEBUG if status == 503 else logging.INFO
+            logger.log(level, "A connection was ended with status %d: %s [%s]", status, error.message, request_id)
             self.transport.write(_answer(status, error, request_id, self.server_state.default_headers))
         if is_free:
-            self._linger()
+            self._linger(on_close)
         else:
-            self.transport.close()  # which tells the application that waits for its body, too
+            self.transport.close()  # also tells the application, which waits for the body
 
-    def _linger(self) -> None:
+    def _linger(self, on_close: Callable[[], None] | None) -> None:
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.connections.discard(self)
         timer = self.loop.call_later(self.linger_seconds, self.transport.close)
-        self.transport.set_protocol(Sink(self.transport, timer))
+        self.transport.set_protocol(Sink(self.transport, timer, on_close))
 
 
 class Sink(asyncio.Protocol):
-    """Takes in and forgets what is still on its way: closing over unread bytes would reset the answer away."""
+    """Read and drop what still arrives: closing over unread bytes resets the connection and loses the answer."""
 
-    def __init__(self, transport: asyncio.Transport, timer: asyncio.TimerHandle) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, timer: asyncio.TimerHandle, on_close: Callable[[], None] | None = None
+    ) -> None:
         self._transport = transport
         self._timer = timer
+        self._on_close = on_close
         self._left_bytes = LINGER_BYTES
 
     def data_received(self, data: bytes) -> None:
-        """Forget it; too much of it, and the answer is lost after all."""
+        """Drop the bytes; close after LINGER_BYTES, although the answer may be lost then."""
         self._left_bytes -= len(data)
         if self._left_bytes < 0:
             self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client has gone, or was left."""
+        """Stop the timer and note that the connection is gone."""
         self._timer.cancel()
+        if self._on_close is not None:
+            self._on_close()
 
 
-def _is_done(cycle: RequestResponseCycle | None) -> bool:
-    """Whether no request of the connection is under way; there is none at all at its beginning."""
-    return cycle is None or cycle.response_complete
-
-
-def _answer(
-    status: int, error: InvalidRequestError, request_id: str, default_headers: list[tuple[bytes, bytes]]
-) -> bytes:
-    """A whole answer as bytes, for who stands before any request."""
+def _answer(status: int, error: ServiceError, request_id: str, default_headers: list[tuple[bytes, bytes]]) -> bytes:
+    """Return a complete answer as bytes, for a connection without a request."""
     answer = BING_CREATE.error(error)
     content = msgspec.json.encode(answer.body)
     headers = {

@@ -1,4 +1,4 @@
-"""Static files, before Django: WhiteNoise's own list of what was collected, sent without a thread per request."""
+"""Serve collected static files before Django, from WhiteNoise's list, without a thread for each request."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from whitenoise.responders import Response, StaticFile  # type: ignore[import-un
 from bingproject.errors import InvalidRequestError, NotFoundError
 
 CHUNK_BYTES = 256 * 1024
-# What decides which form of a file is sent, or that none is.
+# The headers by which WhiteNoise chooses the encoding or range of a file, or answers 304.
 _CONDITIONS = ("if-none-match", "if-modified-since", "range", "accept-encoding")
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
 class StaticFiles:
-    """The collected files below one prefix; listed at the first request, so that starting costs nothing."""
+    """The collected files below one prefix. They are listed at the first request, to keep the start fast."""
 
     def __init__(self, root: Path, prefix: str) -> None:
         self.root = root
@@ -29,7 +29,9 @@ class StaticFiles:
     async def serve(self, method: str, path: str, headers: Mapping[str, str], send: Send) -> None:
         """Send the file.
 
-        Raises: NotFoundError, InvalidRequestError `method_not_allowed`.
+        Raises:
+            NotFoundError: There is no such file.
+            InvalidRequestError: `method_not_allowed`, for other methods than GET and HEAD.
         """
         if method not in ("GET", "HEAD"):
             raise InvalidRequestError(code="method_not_allowed")
@@ -44,7 +46,7 @@ class StaticFiles:
     def _list(self) -> dict[str, StaticFile]:
         if not self.root.is_dir():
             return {}
-        # The manifest storage puts twelve digits of the content's hash into the name.
+        # Names with the hash that the manifest storage adds never change their content: browsers may keep them.
         listed = WhiteNoise(
             None,
             root=str(self.root),

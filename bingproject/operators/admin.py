@@ -1,6 +1,6 @@
-"""The queue's own pages, read-only, operators' log-ins, and the way around the admin, all in its theme.
+"""Register the read-only pages of the queue and those of log-ins in the theme, and build the navigation.
 
-Schedules have no page: their form would run any dotted path.
+Schedules have no page, since their form would run any dotted path.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from django.templatetags.static import static
 from django_q.models import Failure, OrmQ, Schedule, Success
 from unfold.decorators import display
 
-from bingproject.alert_pages import AlertAdmin
 from bingproject.models import Alert
-from bingproject.operator_pages import GroupAdmin, LockedLogInAdmin, LogInAdmin, UserAdmin
-from bingproject.pages import MachineRowsAdmin
-from bingproject.record_page import RecordAdmin
-from bingproject.second_factor_pages import may_enter, own_paths
+from bingproject.operators.alert_admin import AlertAdmin
+from bingproject.operators.audit_log_admin import RecordAdmin
+from bingproject.operators.base_admin import MachineRowsAdmin
+from bingproject.operators.second_factor_views import may_enter, own_paths
+from bingproject.operators.user_admin import GroupAdmin, LockedLogInAdmin, LogInAdmin, UserAdmin
 
 __all__ = ["RecordAdmin"]
 
 SHOWN_RESULT_CHARACTERS = 200
-# Group → pages: title, icon, model. Django's own order by app would put tasks beside the queue's jobs, which it calls
-# tasks too.
+# Group → pages: title, icon, model. Django's order by app would list tasks beside the queue's jobs, which django-q2
+# calls tasks too.
 PAGES: dict[str, tuple[tuple[str, str, str], ...]] = {
     "What needs you": (("Alerts", "notifications", "bingproject.Alert"),),
     "Pictures and videos": (
@@ -57,10 +57,23 @@ PAGES: dict[str, tuple[tuple[str, str, str], ...]] = {
 }
 
 
-def navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """The side bar and the index: the pages that this operator may see, by what they are for.
+# The menu's names for models of packages. Migrations compare the class's own options and do not change.
+NAMES = {
+    OrmQ: ("waiting job", "waiting jobs"),
+    Success: ("finished job", "finished jobs"),
+    Failure: ("failed job", "failed jobs"),
+    User: ("log-in", "log-ins"),
+    AccessAttempt: ("locked log-in", "locked log-ins"),
+    AccessLog: ("log-in so far", "log-ins so far"),
+}
+for renamed, (singular, plural) in NAMES.items():
+    renamed._meta.verbose_name, renamed._meta.verbose_name_plural = singular, plural
 
-    A model's page may bring its own badge: `badge(request)`, a short text or none.
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the side bar and index: the pages that this operator may see, in groups.
+
+    A page may have a method `badge(request)` that returns a short text or "".
     """
     seen = {entry["model"]._meta.label: entry for app in admin.site.get_app_list(request) for entry in app["models"]}
     groups = []
@@ -72,8 +85,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _item(request: HttpRequest, title: str, icon: str, _label: str, entry: dict[str, Any]) -> dict[str, Any]:
-    """One page as the theme wants it."""
-    page = admin.site._registry[entry["model"]]
+    """Return one entry in the theme's format."""
+    page = admin.site.get_model_admin(entry["model"])
     badge = getattr(page, "badge", None)
     return {
         "title": title,
@@ -87,17 +100,22 @@ def _item(request: HttpRequest, title: str, icon: str, _label: str, entry: dict[
 
 
 def icon_address(request: HttpRequest) -> str:
-    """The browser tab's icon."""
+    """Return the address of the icon of browser tabs."""
     return static("bingproject/icon.svg")
 
 
 def style_address(request: HttpRequest) -> str:
-    """What the theme lacks."""
+    """Return the address of the styles that the theme lacks."""
     return static("bingproject/admin.css")
 
 
+def script_address(request: HttpRequest) -> str:
+    """Return the address of the script that updates pages."""
+    return static("bingproject/live.js")
+
+
 class FinishedJobAdmin(MachineRowsAdmin):
-    """Jobs that have run: what they were and the line they returned."""
+    """Finished jobs and the line that each returned."""
 
     list_display = ("name", "func", "cluster", "started", "stopped", "time_taken", "short_result")
     list_filter = ("func", "cluster")
@@ -106,25 +124,27 @@ class FinishedJobAdmin(MachineRowsAdmin):
 
     @display(description="seconds")
     def time_taken(self, job: Any) -> float:
-        """How long it ran."""
+        """Return the seconds that it ran."""
         return round(float(job.time_taken()), 3)
 
     @display(description="result")
     def short_result(self, job: Any) -> str:
-        """The beginning of what it returned or raised."""
+        """Return the beginning of what it returned or raised."""
         return str(job.result)[:SHOWN_RESULT_CHARACTERS]
 
 
 class SucceededJobAdmin(FinishedJobAdmin):
-    """Jobs that ended as they should."""
+    """Jobs that succeeded."""
 
     hint = "Short jobs that ended well, with the line they returned."
+    empty_text = "The first ones come a few seconds after a worker has started."
 
 
 class FailedJobAdmin(FinishedJobAdmin):
-    """Jobs that raised an error or were cut off."""
+    """Jobs that raised an error or were interrupted."""
 
     hint = "Jobs that raised an error or were cut off. Nothing is lost with them: what is still due is started again."
+    empty_text = "No job has failed."
 
 
 class QueuedJobAdmin(MachineRowsAdmin):
@@ -132,12 +152,14 @@ class QueuedJobAdmin(MachineRowsAdmin):
 
     hint = "Jobs that wait for a worker. A long list means that none is running."
 
+    empty_text = "No job waits: a worker takes each one at once."
+    live_seconds = 5
     list_display = ("id", "key", "name", "func", "lock")
     list_filter = ("key",)
     fields = ("key", "lock", "task_id", "name", "func")
 
 
-# The packages registered their own pages first: ours come later in INSTALLED_APPS. With Redis there is no OrmQ page.
+# The packages registered their own pages earlier, by the order of INSTALLED_APPS. With Redis there is no OrmQ page.
 for model, page in (
     (Success, SucceededJobAdmin),
     (Failure, FailedJobAdmin),
@@ -154,6 +176,6 @@ admin.site.index_template = "bingproject/index.html"
 admin.site.register(Alert, AlertAdmin)
 admin.site.register(AccessAttempt, LockedLogInAdmin)
 admin.site.register(AccessLog, LogInAdmin)
-# The theme's site stays in use: it takes further paths by this name, and asks this for every page.
+# The theme's own site object stays in use: it reads further paths from `extra_urls`, and checks every page by this.
 admin.site.extra_urls = own_paths  # type: ignore[attr-defined]  # the theme is untyped
 admin.site.has_permission = may_enter  # type: ignore[method-assign]

@@ -1,6 +1,6 @@
-"""The record of what operators did: Django's own log of the admin, with every action in it.
+"""The audit log of operators: Django's log of the admin, with every action in it.
 
-What is written down is who, when, which row, and the name of what was done. Never a value: one may be a secret.
+An entry has operator, time, row and the name of the action. It never has a value, which may be a secret.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
 from django.http import HttpRequest
 
-# Beside Django's 1, 2 and 3 for a row added, changed and deleted through its form.
+# Django has 1, 2 and 3 for rows added, changed and deleted by a form.
 ACTED = 4
-# An action on more rows than this is one entry that says how many.
+# An action on more rows gets one entry with their number.
 MOST_ENTRIES = 1000
-REPR_CHARACTERS = 200  # what Django's column holds
+REPR_CHARACTERS = 200  # the width of Django's column
 
 
 def record(
     request: HttpRequest, model: type[Model], rows: Sequence[Model], what: str, *, row_count: int | None = None
 ) -> None:
-    """Write down that the request's operator did something to these rows; none means to the whole list."""
+    """Log an action of the request's operator on these rows; without rows, on the whole list."""
     count = len(rows) if row_count is None else row_count
-    operator: Any = request.user  # the admin lets nobody in who is anonymous
+    operator: Any = request.user  # never anonymous in the admin
     kind = ContentType.objects.get_for_model(model, for_concrete_model=False)
     named: list[tuple[str | None, str]]
     if 0 < count <= MOST_ENTRIES:

@@ -1,4 +1,4 @@
-"""The operators' page "Record": who did what, when, to which row."""
+"""The page "Record" of the admin: who did what, when, to which row."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from django.utils.html import format_html
 from unfold.decorators import display
 
 from bingproject.models import Record
-from bingproject.pages import MachineRowsAdmin, NewestPaginator
-from bingproject.record import ACTED
+from bingproject.operators.audit_log import ACTED
+from bingproject.operators.base_admin import MachineRowsAdmin, NewestPaginator
 
 LINK_CLASSES = "text-primary-600 dark:text-primary-500"
 WAYS = {ADDITION: "Added", CHANGE: "Changed", DELETION: "Deleted", ACTED: "Action"}
@@ -22,44 +22,45 @@ WAY_COLOURS = {"Added": "success", "Changed": "info", "Deleted": "danger", "Acti
 
 
 class WayFilter(admin.SimpleListFilter):
-    """By how it was done: through a row's form, or by an action."""
+    """Filter by how it was done: by a form or by an action."""
 
     title = "how"
     parameter_name = "how"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
-        """The four."""
+        """Return the four ways."""
         return [(str(flag), words) for flag, words in WAYS.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[LogEntry]) -> QuerySet[LogEntry]:
-        """Those done so."""
+        """Return the entries of the chosen way."""
         value = self.value() or ""
         return queryset.filter(action_flag=int(value)) if value in map(str, WAYS) else queryset
 
 
 class KindFilter(admin.SimpleListFilter):
-    """By the kind of row; the choices are the admin's pages, so no query looks for them."""
+    """Filter by the kind of row. The choices are the admin's pages, so they need no query."""
 
     title = "kind"
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
-        """The kinds that have a page."""
+        """Return the kinds that have a page."""
         kinds = [model._meta for model in model_admin.admin_site._registry]
         named = {kind.label_lower: str(kind.verbose_name_plural).capitalize() for kind in kinds}
         return sorted(named.items(), key=lambda one: one[1])
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[LogEntry]) -> QuerySet[LogEntry]:
-        """What was done to those."""
+        """Return the entries about the chosen kind."""
         app, _, model = (self.value() or "").partition(".")
         return queryset.filter(content_type__app_label=app, content_type__model=model) if model else queryset
 
 
 @admin.register(Record)
 class RecordAdmin(MachineRowsAdmin):
-    """The record: to be looked at, never changed."""
+    """The audit log, read-only."""
 
-    hint = "What operators did, newest first: who, what, when, and to which row. No secret stands in it."
+    hint = "What operators did, newest first: who, what, when, and to which row. It holds no secret."
+    empty_text = "What operators add, change, delete or start is written down here."
     list_display = ("action_time", "user", "way", "what", "kind", "row")
     list_display_links = None
     list_filter = ("user", WayFilter, KindFilter, "action_time")
@@ -70,28 +71,28 @@ class RecordAdmin(MachineRowsAdmin):
     paginator = NewestPaginator
     search_fields = ("object_repr", "=object_id")
     search_help_text = "A row's name or a part of it, or its id"
-    ordering = ("-id",)  # as they were written; there is no index on the time
+    ordering = ("-id",)  # the order of writing, since the time has no index
     fields = ("action_time", "user", "way", "what", "kind", "row")
     readonly_fields = ("way", "what", "kind", "row")
 
     @display(description="how", ordering="action_flag", label=WAY_COLOURS)
     def way(self, entry: LogEntry) -> str:
-        """Through a form, or by an action."""
+        """Return how it was done: by a form or by an action."""
         return WAYS.get(entry.action_flag, "")
 
     @display(description="what")
     def what(self, entry: LogEntry) -> str:
-        """The action's name, or the names of what a form changed."""
+        """Return the action's name, or the names of the changed fields."""
         return entry.get_change_message() or f"{WAYS.get(entry.action_flag, '')}."
 
     @display(description="kind")
     def kind(self, entry: LogEntry) -> str:
-        """What the row is."""
+        """Return the kind of the row."""
         return str(entry.content_type.name) if entry.content_type else ""
 
     @display(description="row")
     def row(self, entry: LogEntry) -> str:
-        """Its name, and the way to it while it has a page."""
+        """Return the row's name, with a link while it has a page."""
         address = None if entry.action_flag == DELETION or not entry.object_id else entry.get_admin_url()
         if not address:
             return entry.object_repr

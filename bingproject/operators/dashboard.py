@@ -1,16 +1,17 @@
-"""The admin's first page: cards that the apps offer, each for those who may see what it tells of.
+"""The dashboard, the admin's first page: cards that the apps provide, each with the permission to see it.
 
-Who offers cards is named in settings, since no app is known here. What they found is kept for some seconds: many
-operators, or one who reloads, ask the database no more than one does.
+Settings name the providers, since no app is known here. Their cards are cached for some seconds, so that many operators
+cost no more queries than one.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.core.cache import cache
@@ -19,19 +20,26 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.timesince import timesince
 
+from bingproject.database.statistics import HOURS, Course, Span
 from bingproject.models import MACHINE_FRESH_SECONDS, Machine
-from bingproject.rates import HOURS, Course, Span
+from bingproject.operators import live_updates
 
 KEPT_SECONDS = 10
+LIVE_SECONDS = 5  # how often an open dashboard updates itself
+# A chart of a single hour would be an empty frame with one point.
+LEAST_CHARTED_HOURS = 2
 CACHE_KEY = f"dashboard-{settings.VERSION}"
 GREEN, RED, ORANGE, BLUE, LIGHT_BLUE = (
     f"var(--color-{name})" for name in ("green-500", "red-500", "orange-400", "blue-500", "blue-300")
 )
 
 
+Provider = TypeVar("Provider", bound="Callable[[datetime], Iterable[Card]]")
+
+
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One figure of a card: what it is, the figure, what belongs to it, and the colour of its label if it wears one."""
+class CardLine:
+    """One figure of a card: name, value, note, and the colour of its label, "" for none."""
 
     name: str
     value: str
@@ -41,7 +49,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart as the theme's script reads it from the page: no script of ours."""
+    """A chart in the format of the theme's own script."""
 
     sort: str  # "bar" or "line"
     title: str
@@ -49,66 +57,104 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A button of a card, for those who have the permission."""
+
+    text: str
+    address: str
+    permission: str
+    is_main: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
-    """What one card says, and which permission its reader needs. Cells of the table are text or safe HTML."""
+    """One card and the permission to see it. The cells of its table and `content` are safe HTML."""
 
     title: str
     permission: str
-    lines: Sequence[Line] = ()
+    lines: Sequence[CardLine] = ()
     charts: Sequence[Chart] = ()
     headers: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
     empty: str = ""
+    content: str = ""
+    links: Sequence[Link] = ()
     is_wide: bool = False
     table: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "table", {"headers": self.headers, "rows": self.rows})
 
+    @property
+    def version(self) -> str:
+        """A hash of the card's content, by which the page knows whether to update it."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+
+    def seen_by(self, user: Any) -> Card:
+        """Return the card with only the buttons that this operator may use."""
+        return replace(self, links=[link for link in self.links if user.has_perm(link.permission)])
+
 
 def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """The page's context with the cards that this operator may see: UNFOLD's DASHBOARD_CALLBACK."""
-    return context | {"cards": [card for card in read_cards() if request.user.has_perm(card.permission)]}
+    """Return the page's context with the cards that this operator may see. UNFOLD's DASHBOARD_CALLBACK names it."""
+    user: Any = request.user
+    cards = [card.seen_by(user) for card in read_cards() if user.has_perm(card.permission)]
+    base = "bingproject/live_page.html" if live_updates.is_asked(request) else "admin/index.html"
+    return context | {"cards": cards, "base": base, "live_seconds": LIVE_SECONDS}
 
 
 def read_cards() -> list[Card]:
-    """All cards, as they were found within the last seconds."""
-    cards: list[Card] | None = cache.get(CACHE_KEY)
-    if cards is None:
-        now = timezone.now()
-        providers: Iterable[Callable[[datetime], Iterable[Card]]] = map(import_string, settings.DASHBOARD_CARDS)
-        cards = [card for provide in providers for card in provide(now)]
-        cache.set(CACHE_KEY, cards, KEPT_SECONDS)
+    """Return all cards, those of each provider from the cache if they are there."""
+    names: list[str] = settings.DASHBOARD_CARDS
+    found: dict[str, list[Card]] = cache.get_many([f"{CACHE_KEY}-{name}" for name in names])
+    now = timezone.now()
+    cards: list[Card] = []
+    for name in names:
+        key, provide = f"{CACHE_KEY}-{name}", import_string(name)
+        if key not in found:
+            found[key] = list(provide(now))
+            cache.set(key, found[key], getattr(provide, "kept_seconds", KEPT_SECONDS))
+        cards += found[key]
     return cards
 
 
-# --- what cards are made of ---
+def kept_for(seconds: int) -> Callable[[Provider], Provider]:
+    """Cache a provider's cards for another time, shorter for cheap ones that change while they are watched."""
+
+    def mark(provide: Provider) -> Provider:
+        provide.kept_seconds = seconds  # type: ignore[attr-defined]  # read by `read_cards`
+        return provide
+
+    return mark
+
+
+# --- building blocks of cards ---
 
 
 def course_card(title: str, permission: str, course: Course, now: datetime) -> Card:
-    """How one kind of work goes: the last hour, the last day, and each hour as charts."""
+    """Return a card with the last hour and the last day of one kind of work, and charts by the hour."""
     lines = (_span_line("Last hour", course.last_hour), _span_line("Last day", course.day))
-    if course.day == Span():
+    if sum(span != Span() for span in course.hours) < LEAST_CHARTED_HOURS:
         return Card(title, permission, lines)
     return Card(title, permission, lines, charts=(_count_chart(course, now), _duration_chart(course, now)))
 
 
-def _span_line(name: str, span: Span) -> Line:
+def _span_line(name: str, span: Span) -> CardLine:
     if span == Span():
-        return Line(name, "none", "nothing ended")
+        return CardLine(name, "none", "nothing ended")
     counts = ((span.made, "made"), (span.failed, "failed"), (span.refused, "refused"))
     said = [f"{count:,} {word}" for count, word in counts if count]
     if span.p50 is not None and span.p95 is not None:
         said.append(f"p50 {span.p50:,.1f} s, p95 {span.p95:,.1f} s")
     share = span.share
     if share is None:
-        return Line(name, "none", ", ".join(said))
+        return CardLine(name, "none", ", ".join(said))
     colour = "success" if share >= 0.95 else "warning" if share >= 0.8 else "danger"
-    return Line(name, f"{share:.0%}", ", ".join(said), colour)
+    return CardLine(name, f"{share:.0%}", ", ".join(said), colour)
 
 
 def _labels(now: datetime) -> list[str]:
-    """When each hour began."""
+    """Return when each hour began."""
     return [f"{now - timedelta(hours=HOURS - number):%H:%M}" for number in range(HOURS)]
 
 
@@ -154,15 +200,17 @@ def _rounded(seconds: float | None) -> float | None:
 
 
 def machine_cards(now: datetime) -> list[Card]:
-    """The clusters that were heard of just now, or the last ones that were."""
+    """Return the card of the clusters that were seen within a day, with the number of live ones."""
     fresh = now - timedelta(seconds=MACHINE_FRESH_SECONDS)
     machines = list(Machine.objects.filter(seen_at__gte=now - timedelta(days=1)).order_by("-seen_at")[:10])
     live_count = sum(machine.seen_at >= fresh for machine in machines)
-    state = Line("Live", f"{live_count}", "" if live_count else "start a worker", "success" if live_count else "danger")
+    state = CardLine(
+        "Live", f"{live_count}", "" if live_count else "start a worker", "success" if live_count else "danger"
+    )
     return [Card("Machines", "creator.view_runner", lines=(state, *(_machine_line(one, now) for one in machines)))]
 
 
-def _machine_line(machine: Machine, now: datetime) -> Line:
+def _machine_line(machine: Machine, now: datetime) -> CardLine:
     host = "" if machine.host == machine.machine_id else f"on {machine.host}, "
     problem = f": {machine.problem}" if machine.problem else ""
-    return Line(machine.machine_id, "", f"{host}heard of {timesince(machine.seen_at, now)} ago{problem}")
+    return CardLine(machine.machine_id, "", f"{host}heard of {timesince(machine.seen_at, now)} ago{problem}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bingproject.sandbox.options import add_arguments, options_from
+from bingproject.sandbox.core.options import add_arguments, options_from
 from bingproject.sandbox.server import run
 
 

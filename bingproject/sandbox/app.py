@@ -1,24 +1,24 @@
-"""The ASGI way in: one path goes to one answer, and the answer goes out as it should, or breaks as it should."""
+"""The ASGI application of the sandbox: route each path to its answer, and send the answer or break the connection."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any, cast
 
-from bingproject.sandbox.chathub import CHATS_PATH, CREATE_PATHS, SOCKET_PATH, ChatHub
-from bingproject.sandbox.chathub_calls import LARGEST_UPLOAD, SideCalls
-from bingproject.sandbox.control import PREFIX, Control
-from bingproject.sandbox.copilot import PREFIX as COPILOT_PREFIX
-from bingproject.sandbox.copilot import SOCKET_PATH as COPILOT_SOCKET_PATH
-from bingproject.sandbox.copilot import Copilot
-from bingproject.sandbox.exchange import Fault, Message, Receive, Reply, Request, Scope, Send
-from bingproject.sandbox.image_creator import ImageCreator, split_results_path
-from bingproject.sandbox.m365 import SOCKET_PREFIX, UPLOAD_PATH, M365Hub
-from bingproject.sandbox.media import Media
-from bingproject.sandbox.options import Options, change_options
-from bingproject.sandbox.sockets import TRANSPORT
-from bingproject.sandbox.state import State
-from bingproject.sandbox.submit_form import DOORS
+from bingproject.sandbox.chat.side_calls import LARGEST_UPLOAD, SideCalls
+from bingproject.sandbox.chat.sockets import TRANSPORT
+from bingproject.sandbox.chathub.site import CHATS_PATH, CREATE_PATHS, SOCKET_PATH, ChatHub
+from bingproject.sandbox.copilot.site import PREFIX as COPILOT_PREFIX
+from bingproject.sandbox.copilot.site import SOCKET_PATH as COPILOT_SOCKET_PATH
+from bingproject.sandbox.copilot.site import CopilotSite
+from bingproject.sandbox.core.control import PREFIX, Control
+from bingproject.sandbox.core.exchange import Fault, Message, Receive, Request, SandboxReply, Scope, Send
+from bingproject.sandbox.core.options import Options, change_options
+from bingproject.sandbox.core.state import SandboxState
+from bingproject.sandbox.images.image_creator import ImageCreator, split_results_path
+from bingproject.sandbox.images.media import Media
+from bingproject.sandbox.images.submit_form import DOORS
+from bingproject.sandbox.m365.site import SOCKET_PREFIX, UPLOAD_PATH, M365Hub
 
 MEDIA_PREFIX = "/th/id/"
 RESULTS = "/async/results/"
@@ -27,20 +27,20 @@ LARGEST_BODY = 1 << 20
 
 
 class Sandbox:
-    """The application; `state` is there for tests that look at it directly."""
+    """The application; tests may read its `state`."""
 
     def __init__(self, options: Options) -> None:
-        self.state = State(options)
+        self.state = SandboxState(options)
         self.creator = ImageCreator(self.state)
         self.media = Media(self.state)
         self.chathub = ChatHub(self.state, self.creator.identify)
         self.side_calls = SideCalls(self.state, self.creator.identify)
-        self.copilot = Copilot(self.state)
+        self.copilot = CopilotSite(self.state)
         self.m365 = M365Hub(self.state)
         self.control = Control(self.state)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or the life of the server."""
+        """Serve one request, or the start and stop of the server."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
@@ -64,7 +64,7 @@ class Sandbox:
             self.state.violation("path", f"socket {scope['path']}", path=scope["path"])
             await send({"type": "websocket.close", "code": 1000})
 
-    async def _answer(self, request: Request, receive: Receive) -> Reply:
+    async def _answer(self, request: Request, receive: Receive) -> SandboxReply:
         path, method = request.path, request.method
         if method in ("GET", "HEAD"):
             poll = split_results_path(path, RESULTS)
@@ -92,9 +92,9 @@ class Sandbox:
         if method == "POST" and path in DOORS:
             return await self._submit(request, await _read(receive))
         self.state.violation("path", f"{method} {path}", path=path)
-        return Reply("sandbox: nothing is here", status=404, content_type="text/plain", page=False)
+        return SandboxReply("sandbox: nothing is here", status=404, content_type="text/plain", page=False)
 
-    async def _submit(self, request: Request, body: bytes) -> Reply:
+    async def _submit(self, request: Request, body: bytes) -> SandboxReply:
         """Take half of the latency before the decision and half after it, so that a kill can fall on either side."""
         low, high = self.state.options.submit_seconds
         if high <= 0:
@@ -118,7 +118,7 @@ class Sandbox:
 
 
 async def _read(receive: Receive, largest: int = LARGEST_BODY) -> bytes:
-    """Read a request's body, as far as such a request could go."""
+    """Read a request's body up to the largest that a real one can have."""
     body = b""
     while len(body) <= largest:
         message = await receive()
@@ -128,8 +128,8 @@ async def _read(receive: Receive, largest: int = LARGEST_BODY) -> bytes:
     return body
 
 
-async def _break(reply: Reply, scope: Scope, receive: Receive, send: Send) -> None:
-    """Let the line fail as the reply's fault says."""
+async def _break(reply: SandboxReply, scope: Scope, receive: Receive, send: Send) -> None:
+    """Break the connection as the reply's fault says."""
     if reply.fault is Fault.STALL:
         await _until_gone(receive)
         return
@@ -138,7 +138,7 @@ async def _break(reply: Reply, scope: Scope, receive: Receive, send: Send) -> No
         await send(reply.start)
         await send({"type": "http.response.body", "body": reply.body[: len(reply.body) // 2], "more_body": True})
     if transport is not None:
-        # What was written has to leave before the line is cut, else both kinds of cut look the same.
+        # Written bytes must be sent before the connection is cut, or both kinds of cut would look the same.
         await asyncio.sleep(0.02)
         cast("asyncio.Transport", transport).abort()
         await _until_gone(receive)
@@ -151,5 +151,5 @@ async def _until_gone(receive: Receive) -> None:
 
 
 def create_app(**options: Any) -> Sandbox:
-    """Make a sandbox with a memory of its own, by the names of `Options`; `image_seconds=0` and `"30-60"` both do."""
+    """Create a sandbox with its own state. Keyword arguments are those of `Options`, e.g. `image_seconds="30-60"`."""
     return Sandbox(change_options(Options(), options))

@@ -1,4 +1,4 @@
-"""Running the sandbox: in the foreground for the commands, in a thread for tests."""
+"""Run the sandbox, in the foreground for the commands and in a thread for tests."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from bingproject.sandbox.app import Sandbox, create_app
-from bingproject.sandbox.options import Options
-from bingproject.sandbox.sockets import CONNECTION, TRANSPORT
-from bingproject.sandbox.state import State
+from bingproject.sandbox.chat.sockets import CONNECTION, TRANSPORT
+from bingproject.sandbox.core.options import Options
+from bingproject.sandbox.core.state import SandboxState
 
 BACKLOG = 2048
 STOP_SECONDS = 10
 
 
 class OpenLineProtocol(HttpToolsProtocol):
-    """uvicorn's own protocol, which lets the application reach the line itself, so that it can cut it."""
+    """uvicorn's protocol, which gives the application the connection, so that it can cut it."""
 
     def on_message_begin(self) -> None:
         """Start a request's scope."""
@@ -32,7 +32,7 @@ class OpenLineProtocol(HttpToolsProtocol):
 
 
 class OpenSocketProtocol(WebSocketsSansIOProtocol):
-    """The same for sockets; with the connection's own frames, since ASGI knows no fragments."""
+    """The same for sockets, with access to frames, since ASGI has no fragments."""
 
     def handle_connect(self, event: Request) -> None:
         """Start a socket's scope; the application runs only after this."""
@@ -42,14 +42,14 @@ class OpenSocketProtocol(WebSocketsSansIOProtocol):
 
 
 def configure(app: Sandbox, host: str, port: int) -> uvicorn.Config:
-    """Set uvicorn up: no access log, HTTP/1.1, and a stop that does not wait for stalled answers."""
+    """Return uvicorn's configuration: no access log, HTTP/1.1, a stop that does not wait for stalled answers."""
     return uvicorn.Config(
         app,
         host=host,
         port=port,
         http=OpenLineProtocol,
         ws=OpenSocketProtocol,
-        # Pings and compression would be the sandbox's own doing: neither was seen, and both cost.
+        # Microsoft's servers were seen to use neither pings nor compression, and both cost.
         ws_ping_interval=None,
         ws_per_message_deflate=False,
         lifespan="on",
@@ -79,13 +79,20 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def run(options: Options, host: str, port: int, announce: Callable[[str], object]) -> None:
-    """Serve until SIGTERM or SIGINT; `announce` is told the address once the port is ours.
+def run(
+    options: Options, host: str, port: int, announce: Callable[[str], object], listener: socket.socket | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT.
 
-    Raises: OSError when the port is taken.
+    Args:
+        announce: Called with the address once the port is taken.
+        listener: A socket that listens already, instead of host and port.
+
+    Raises:
+        OSError: The port is taken.
     """
-    listener = bind(host, port)
-    taken = listener.getsockname()[1]
+    listener = listener or bind(host, port)
+    host, taken = listener.getsockname()[:2]
     announce(f"sandbox on http://{host}:{taken} (not Bing)")
     # uvicorn raises the signal again once it has stopped; SIGINT then comes out as KeyboardInterrupt.
     with contextlib.suppress(KeyboardInterrupt):
@@ -109,17 +116,17 @@ class SandboxServer:
         return f"http://{self.host}:{self.port}"
 
     @property
-    def state(self) -> State:
-        """What the sandbox remembers, to be read by tests."""
+    def state(self) -> SandboxState:
+        """The sandbox's state, for tests."""
         return self.app.state
 
     def start(self) -> SandboxServer:
-        """Serve; the port takes connections from the moment this object exists, so nobody has to wait for it."""
+        """Serve. The port accepts connections from the creation of this object, so nobody has to wait for it."""
         self._thread.start()
         return self
 
     def stop(self) -> None:
-        """Stop serving; answers that stall are dropped."""
+        """Stop serving, and drop stalled answers."""
         self._server.should_exit = True
         self._thread.join(STOP_SECONDS)
         self._socket.close()

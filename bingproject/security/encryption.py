@@ -1,4 +1,4 @@
-"""Sealing of secrets at rest: text ⇄ MultiFernet token under the keys of `SEAL_KEYS`."""
+"""Encrypt secrets at rest: text to MultiFernet token and back, under the keys of `SEAL_KEYS`."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import models
 
-from bingproject.environment import SettingError
+from bingproject.conf.environment import SettingError
+from bingproject.database.surrogates import repair_surrogates
 
-# Cookies of so many accounts; what is longer than they are is never among them.
-KEPT_OPEN = 1024
+# Enough for the credentials of about a thousand accounts.
+CACHED_TEXTS = 1024
 
 
-class SealedTextField(models.TextField):  # type: ignore[type-arg]  # no parameter at run time
-    """A column of texts that `seal` made, "" for none. `manage.py rotate_seals` finds the columns by this class."""
+class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # no parameter at run time
+    """A column of tokens from `encrypt`, "" for none. `manage.py rotate_seals` finds the columns by this class."""
 
     def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
-        """Plain text to migrations: nothing of it is the database's business."""
+        """Return a plain text field: the column is the same to the database."""
         name, _, arguments, options = super().deconstruct()
         return name, "django.db.models.TextField", arguments, options
 
@@ -32,15 +33,16 @@ def _fernet(keys: tuple[str, ...]) -> MultiFernet:
     return MultiFernet([Fernet(key) for key in keys])
 
 
-def seal(text: str) -> str:
-    """Encrypt under the newest key. Shape: URL-safe base64 text, stored in a text column."""
-    return _fernet(tuple(settings.SEAL_KEYS)).encrypt(text.encode()).decode("ascii")
+def encrypt(text: str) -> str:
+    """Encrypt under the newest key; return URL-safe base64 text."""
+    return _fernet(tuple(settings.SEAL_KEYS)).encrypt(repair_surrogates(text).encode()).decode("ascii")
 
 
-def unseal(token: str) -> str:
-    """Decrypt what `seal` made under any known key; empty stays empty.
+def decrypt(token: str) -> str:
+    """Decrypt a token from `encrypt` under any key of SEAL_KEYS; "" stays "".
 
-    Raises: SettingError when no key in SEAL_KEYS opens it.
+    Raises:
+        SettingError: No key in SEAL_KEYS decrypts it.
     """
     if not token:
         return ""
@@ -50,27 +52,27 @@ def unseal(token: str) -> str:
         raise SettingError("SEAL_KEYS does not hold the key this database was sealed with.") from error
 
 
-def unseal_often(token: str) -> str:
-    """As `unseal`, for what every turn needs again: the last ones stay open in this process, which holds the keys too.
+def decrypt_cached(token: str) -> str:
+    """Decrypt as `decrypt` does, and cache the text, for credentials that every turn needs.
 
-    Raises: as `unseal`.
+    The process has the keys in memory anyway, so the cache exposes nothing more.
     """
-    return _unseal_kept(tuple(settings.SEAL_KEYS), token) if token else ""
+    return _decrypt_cached(tuple(settings.SEAL_KEYS), token) if token else ""
 
 
-@lru_cache(maxsize=KEPT_OPEN)
-def _unseal_kept(keys: tuple[str, ...], token: str) -> str:
-    """By the keys as well, so that new keys open nothing old."""
-    return unseal(token)
+@lru_cache(maxsize=CACHED_TEXTS)
+def _decrypt_cached(keys: tuple[str, ...], token: str) -> str:
+    """Decrypt. The keys are part of the cache's key, so that a removed key decrypts nothing."""
+    return decrypt(token)
 
 
 def digest(text: str) -> str:
-    """A mark by which a secret is known again, and not without the newest key. Shape: 64 hex digits."""
+    """Return a keyed hash by which a secret is recognised again: 64 hex digits, under the newest key."""
     return _digest(settings.SEAL_KEYS[0], text)
 
 
 def is_digest(mark: str, text: str) -> bool:
-    """Whether `digest` made the mark of this text, under any known key."""
+    """True if `mark` is the digest of this text under any key of SEAL_KEYS."""
     return any(hmac.compare_digest(mark, _digest(key, text)) for key in settings.SEAL_KEYS)
 
 
@@ -79,5 +81,5 @@ def _digest(key: str, text: str) -> str:
 
 
 def fingerprint(key: str) -> str:
-    """A name for a key that does not reveal it: 16 hex digits."""
+    """Return a name for a key that does not reveal it: 16 hex digits."""
     return hashlib.sha256(b"bingproject seal key:" + key.encode("ascii")).hexdigest()[:16]

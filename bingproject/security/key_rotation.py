@@ -1,6 +1,6 @@
-"""Everything sealed at rest, sealed anew under the newest key while the server runs, and a count of what is left.
+"""Encrypt everything at rest again under the newest key while the server runs, and count what is left.
 
-Sealed columns are found by their field's class, so one of a later app is covered without a word here.
+Columns are found by the class of their field, so those of later apps are included.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -16,17 +15,16 @@ from django.apps import apps
 from django.conf import settings
 from django.db import models, transaction
 
-from bingproject.liveness import live_processes
-from bingproject.models import Installation, LiveProcess
-from bingproject.seals import SealedTextField, fingerprint
+from bingproject.models import Installation
+from bingproject.security.encryption import EncryptedTextField, fingerprint
 
 ROWS_AT_ONCE = 500
-UNOPENED = ""  # in place of a fingerprint: no key known here opens it
+UNDECRYPTABLE = ""  # instead of a fingerprint: no key in SEAL_KEYS decrypts it
 
 
 @dataclass(frozen=True, slots=True)
-class SealedColumn:
-    """One column of sealed texts."""
+class EncryptedColumn:
+    """One column of encrypted texts."""
 
     model: type[models.Model]
     name: str
@@ -36,7 +34,7 @@ class SealedColumn:
 
 
 class KeyRing:
-    """The keys of SEAL_KEYS, newest first, each tried alone."""
+    """The keys of SEAL_KEYS, newest first, which can be tried one by one."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self.fingerprints = [fingerprint(key) for key in keys]
@@ -45,7 +43,7 @@ class KeyRing:
 
     @property
     def newest(self) -> str:
-        """The fingerprint of the key that seals."""
+        """The fingerprint of the key that encrypts."""
         return self.fingerprints[0]
 
     def opener(self, token: str) -> str:
@@ -56,73 +54,61 @@ class KeyRing:
             except InvalidToken:
                 continue
             return name
-        return UNOPENED
+        return UNDECRYPTABLE
 
-    def reseal(self, token: str) -> str:
-        """The same text under the newest key."""
+    def reencrypt(self, token: str) -> str:
+        """Return the same text under the newest key."""
         return self._all.rotate(token.encode()).decode("ascii")
 
 
-def sealed_columns() -> list[SealedColumn]:
-    """Every sealed column of every installed app."""
+def encrypted_columns() -> list[EncryptedColumn]:
+    """Return every encrypted column of every installed app."""
     return [
-        SealedColumn(model, field.name)
+        EncryptedColumn(model, field.name)
         for model in apps.get_models()
         for field in model._meta.local_concrete_fields
-        if isinstance(field, SealedTextField)
+        if isinstance(field, EncryptedTextField)
     ]
 
 
 def newer_key() -> str:
-    """The fingerprint of a key that was put first after ours was, by whatever process; "" when ours is the newest."""
+    """Return the fingerprint of a newer first key that another process has; "" if this process has the newest."""
     ours, in_use = fingerprint(settings.SEAL_KEYS[0]), Installation.objects.get(pk=Installation.ONLY_ID).seal_keys
     return str(in_use[0]) if ours in in_use and in_use[0] != ours else ""
 
 
-def ignorant_processes(now: datetime) -> list[LiveProcess]:
-    """Live processes that could not open what the newest key seals."""
-    newest = fingerprint(settings.SEAL_KEYS[0])
-    return [row for row in live_processes(now) if newest not in row.seal_keys]
-
-
-def backward_processes(now: datetime) -> list[LiveProcess]:
-    """Live processes that still seal with another key than the newest."""
-    newest = fingerprint(settings.SEAL_KEYS[0])
-    return [row for row in live_processes(now) if row.seal_keys[:1] != [newest]]
-
-
-def reseal_column(column: SealedColumn, *, rows_at_once: int = ROWS_AT_ONCE) -> int:
-    """Seal every text of a column under the newest key; how many were not yet. Others may write meanwhile."""
+def reencrypt_column(column: EncryptedColumn, *, rows_at_once: int = ROWS_AT_ONCE) -> int:
+    """Encrypt every text of a column under the newest key; return how many were not. Others may write meanwhile."""
     ring = KeyRing(settings.SEAL_KEYS)
-    return sum(_reseal(column, pk, token, ring) for pk, token in _tokens(column, rows_at_once))
+    return sum(_reencrypt(column, pk, token, ring) for pk, token in _tokens(column, rows_at_once))
 
 
-def count_by_key(columns: Sequence[SealedColumn]) -> Counter[str]:
-    """How many sealed texts each key opens, by its fingerprint; `UNOPENED` counts those that none opens."""
+def count_by_key(columns: Sequence[EncryptedColumn]) -> Counter[str]:
+    """Count the encrypted texts by the fingerprint of their key; `UNDECRYPTABLE` counts those without one."""
     ring = KeyRing(settings.SEAL_KEYS)
     return Counter(ring.opener(token) for column in columns for _, token in _tokens(column))
 
 
 def forget_old_keys() -> None:
-    """Nothing needs the older keys: from now on a process may start without them."""
+    """Record that the older keys are not needed, so that a process may start without them."""
     with transaction.atomic():
         row = Installation.objects.select_for_update().get(pk=Installation.ONLY_ID)
         row.seal_keys = [fingerprint(settings.SEAL_KEYS[0])]
         row.save(update_fields=["seal_keys"])
 
 
-def _reseal(column: SealedColumn, pk: Any, token: str, ring: KeyRing) -> bool:
-    """Only in place of what was read: when somebody else wrote in between, theirs is looked at in its turn."""
+def _reencrypt(column: EncryptedColumn, pk: Any, token: str, ring: KeyRing) -> bool:
+    """Replace the text only if it is still the one that was read; if it was changed meanwhile, try the new one."""
     rows = column.model._base_manager.filter(pk=pk)
-    while token and ring.opener(token) not in (ring.newest, UNOPENED):
-        if rows.filter(**{column.name: token}).update(**{column.name: ring.reseal(token)}):
+    while token and ring.opener(token) not in (ring.newest, UNDECRYPTABLE):
+        if rows.filter(**{column.name: token}).update(**{column.name: ring.reencrypt(token)}):
             return True
         token = rows.values_list(column.name, flat=True).first() or ""
     return False
 
 
-def _tokens(column: SealedColumn, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[tuple[Any, str]]:
-    """Key and sealed text of each row that has one, in pages: no query stays open while others write."""
+def _tokens(column: EncryptedColumn, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[tuple[Any, str]]:
+    """Yield key and encrypted text of each row, in pages, so that no query is open while others write."""
     rows = column.model._base_manager.exclude(**{column.name: ""}).order_by("pk").values_list("pk", column.name)
     page = list(rows[:rows_at_once])
     while page:

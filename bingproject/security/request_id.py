@@ -1,4 +1,4 @@
-"""The id of the request being served: set where a request enters, read where a line is logged."""
+"""The id of the current request: set by `edge.application`, read by the log filter."""
 
 from __future__ import annotations
 

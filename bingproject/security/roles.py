@@ -1,6 +1,6 @@
-"""Two groups of operators that need not be put together by hand: `viewer`, who looks, and `operator`, who acts.
+"""The two groups of operators: `viewer` may see everything, `operator` may act. Neither manages log-ins.
 
-Made by a migration, and brought up to date after each: what they may is what stands here. Neither manages log-ins.
+A migration creates them, and each later migration resets their permissions to those below.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from django.apps import apps
 from django.db.models import Q, QuerySet
 
 VIEWER, OPERATOR = "viewer", "operator"
-# All that these apps have, and what of others has a page.
+# All permissions of these apps, and those of other apps that have a page.
 OWN_APPS = ("accounts", "bingproject", "chat", "creator")
 LOOKED_AT = ("django_q.view_success", "django_q.view_failure", "django_q.view_ormq", "admin.view_logentry")
-# Whose second factor is whose is a matter of log-ins.
+# Second factors belong to log-ins, which neither group manages.
 OF_LOG_INS = ("authenticator", "recoverycode")
 LIFTING = ("axes.view_accessattempt", "axes.delete_accessattempt")
 
 
 def bring_up_to_date(**_signal: Any) -> None:
-    """Give both groups what they should have; a group that was deleted stays away."""
-    # By name: this is imported before there are models.
+    """Reset the permissions of both groups. A deleted group is not created again."""
+    # By name, since this module is imported before the models are.
     group_model, permission_model = (apps.get_model("auth", name) for name in ("Group", "Permission"))
     own = permission_model._default_manager.filter(content_type__app_label__in=OWN_APPS).exclude(
         content_type__model__in=OF_LOG_INS
@@ -34,7 +34,7 @@ def bring_up_to_date(**_signal: Any) -> None:
 
 
 def permissions_named(names: tuple[str, ...]) -> QuerySet[Any]:
-    """Those of these names, each as `app.codename`."""
+    """Return the permissions of these names, each given as `app.codename`."""
     chosen = Q()
     for name in names:
         app, codename = name.split(".")

@@ -1,7 +1,7 @@
-"""The second factor of operators who want one: codes of an authenticator program, and recovery codes.
+"""The optional second factor of operators: codes of an authenticator app, and recovery codes.
 
-The key is sealed at rest and shown once; recovery codes are kept as hashes. A wrong code makes the next one wait, twice
-as long each time; a recovery code has too many bits to be guessed and waits for nothing.
+The key is encrypted at rest and shown once; recovery codes are stored as hashes. After a wrong code the next one has to
+wait, twice as long each time. Recovery codes need no wait: 80 bits cannot be guessed.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from django.http import HttpRequest
 from django_otp import login as remember_device
 from django_otp.oath import TOTP
 
+from bingproject.conf.environment import SettingError
 from bingproject.models import Authenticator, RecoveryCode
-from bingproject.seals import seal, unseal
+from bingproject.security.encryption import decrypt, encrypt
 
 KEY_BYTES = 20
 RECOVERY_BYTES = 10  # 16 letters
@@ -30,12 +31,12 @@ ISSUER = "bingproject"
 
 
 def is_due(request: HttpRequest) -> bool:
-    """Whether the operator has a second factor and this session has not shown it yet.
+    """True if the operator has a second factor that this session has not passed yet.
 
-    Asked many times for a page, so the answer is kept with the request.
+    The answer is cached on the request, since each page asks many times.
     """
-    user: Any = request.user  # the middleware has put the device on it
-    if user.otp_device is not None:  # also within the request in which its code is shown
+    user: Any = request.user  # django-otp's middleware has set `otp_device`
+    if user.otp_device is not None:  # set as soon as the code was accepted, within the same request
         return False
     known: tuple[Any, bool] = getattr(request, "second_factor_known", (None, False))
     if known[0] != user.pk:
@@ -45,22 +46,32 @@ def is_due(request: HttpRequest) -> bool:
 
 
 def has_factor(user: Any) -> bool:
-    """Whether the operator has to show a code."""
+    """True if the operator has a second factor."""
     return bool(Authenticator.objects.filter(user=user, confirmed=True).exists())
 
 
+def is_undecryptable(user: Any) -> bool:
+    """True if no code can be checked, because SEAL_KEYS lacks the key that the operator's secret is encrypted with."""
+    try:
+        for device in Authenticator.objects.filter(user=user):
+            decrypt(device.encrypted_key)
+    except SettingError:
+        return True
+    return False
+
+
 def begin(user: Any) -> tuple[str, str]:
-    """A new key, not yet in force: as text to be typed, and as the address that programs read from a QR code."""
+    """Create a key that is not in force yet; return it as text to type, and as the URL for a QR code."""
     key = b32encode(secrets.token_bytes(KEY_BYTES)).decode("ascii")
     with transaction.atomic():
         Authenticator.objects.filter(user=user, confirmed=False).delete()
-        Authenticator.objects.create(user=user, name="authenticator", confirmed=False, sealed_key=seal(key))
+        Authenticator.objects.create(user=user, name="authenticator", confirmed=False, encrypted_key=encrypt(key))
     query = urlencode({"secret": key, "issuer": ISSUER})
     return key, f"otpauth://totp/{ISSUER}:{quote(user.get_username())}?{query}"
 
 
 def confirm(request: HttpRequest, code: str) -> list[str] | None:
-    """Put the new key in force by its first code, and consider the code shown: recovery codes, or None when wrong."""
+    """Put the new key in force by its first code. Return recovery codes, or None if the code is wrong."""
     with transaction.atomic():
         fresh = Authenticator.objects.select_for_update().filter(user=request.user, confirmed=False).first()
         if fresh is None or has_factor(request.user) or not _is_taken(fresh, code):
@@ -73,7 +84,7 @@ def confirm(request: HttpRequest, code: str) -> list[str] | None:
 
 
 def show(request: HttpRequest, code: str) -> bool:
-    """Take a code, or a recovery code, which is used up by it; from then on the session has shown its factor."""
+    """Check a code or a recovery code, which it uses up; if it is right, this session has passed the second factor."""
     device = Authenticator.objects.filter(user=request.user, confirmed=True).first()
     if device is None or not _is_good(device, code):
         return False
@@ -83,17 +94,17 @@ def show(request: HttpRequest, code: str) -> bool:
 
 
 def renew_codes(request: HttpRequest, code: str) -> list[str] | None:
-    """Other recovery codes in place of those there were; None when the code is wrong."""
+    """Replace the recovery codes and return the new ones; None if the code is wrong."""
     return _renew_codes(request.user) if show(request, code) else None
 
 
 def remove(request: HttpRequest, code: str) -> bool:
-    """Do without a second factor again; False when the code is wrong."""
+    """Remove the second factor; return False if the code is wrong."""
     return show(request, code) and bool(remove_of(request.user))
 
 
 def remove_of(user: Any) -> int:
-    """Take an operator's second factor away, whatever they can show; how many there were: one or none."""
+    """Remove an operator's second factor without a code; return how many there were, one or none."""
     with transaction.atomic():
         RecoveryCode.objects.filter(user=user).delete()
         Authenticator.objects.filter(user=user, confirmed=False).delete()
@@ -101,7 +112,7 @@ def remove_of(user: Any) -> int:
 
 
 def find_operator(name: str) -> User | None:
-    """The operator of this name."""
+    """Return the operator of this name, None if there is none."""
     return User.objects.filter(username=name).first()
 
 
@@ -115,11 +126,15 @@ def _is_good(device: Authenticator, text: str) -> bool:
 
 
 def _is_taken(device: Authenticator, code: str) -> bool:
-    """Whether it is a code of now that was not taken before; the caller holds the row."""
+    """True if the code is valid now and was not used before. The caller has locked the row."""
     code = "".join(code.split())
     if not device.verify_is_allowed()[0]:
         return False
-    clock = TOTP(b32decode(unseal(device.sealed_key)), STEP_SECONDS)
+    try:
+        key = decrypt(device.encrypted_key)
+    except SettingError:
+        return False
+    clock = TOTP(b32decode(key), STEP_SECONDS)
     is_number = code.isascii() and code.isdecimal() and len(code) == clock.digits
     if not (is_number and clock.verify(int(code), TOLERANCE_STEPS, device.last_step + 1)):
         device.throttle_increment()

@@ -1,74 +1,85 @@
-"""What is needed before anything can serve, each step done only when it is due: a second start is quick."""
+"""Prepare a start: port, tables, static files, first operator. Each step runs only if it is due."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
 import socket
+from collections.abc import Callable
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.db import Error, IntegrityError, connection
+from django.db import Error, IntegrityError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from bingproject.environment import SettingError
+from bingproject.conf import ports
+from bingproject.conf.data_dir import explain_no_answer
+from bingproject.conf.environment import SettingError
 
 OPERATOR = "admin"
-BACKLOG = 2048
 _STAMP = ".collected"
 
 
-def take_port(host: str, port: int) -> socket.socket:
-    """Listen on a port; the socket outlives every restart of the web process, so that no caller is turned away.
+def take_port(host: str, port: int, *, for_sandbox: bool = False) -> socket.socket:
+    """Listen on a port. The socket outlives restarts of the web process, so that no caller is refused meanwhile.
 
-    Raises: SettingError when the port or the host cannot be had.
+    Raises:
+        SettingError: The port is in use, or the host is not an address of this machine.
     """
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as error:
-        raise SettingError(f"HOST must be an address of this machine, not {host}, e.g. HOST=127.0.0.1.") from error
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
+        return ports.take_port(host, port, for_sandbox=for_sandbox)
+    except ports.PortError as error:
+        raise SettingError(str(error)) from error
+
+
+def require_sandbox() -> None:
+    """Raise SettingError if the sandbox or Pillow, which draws its pictures, is not installed, as in the image."""
+    if any(find_spec(name) is None for name in ("bingproject.sandbox", "PIL")):
         raise SettingError(
-            f"PORT {port} on {host} cannot be used ({error.strerror}): stop what listens there, "
-            f"or choose another, e.g. PORT={port + 10 if port < 65000 else 7870}."
-        ) from error
-    return listener
+            "SANDBOX=1 needs the sandbox, which production leaves out: use a checkout and make demo, "
+            "or add requirements-demo.txt."
+        )
 
 
 def migrate(*, always: bool = False) -> bool:
-    """Bring the tables up to date; whether there was anything to do.
+    """Migrate the database.
 
-    `always`: also what follows migrations, the groups and the cache's table, when there is none to be made.
-    Raises: SettingError when the database does not answer.
+    Args:
+        always: True to run what follows migrations (groups, the cache's table) even if there is none to apply.
+
+    Returns:
+        True if there was a migration to apply.
+
+    Raises:
+        SettingError: The database does not answer, or another version created it.
     """
     try:
         executor = MigrationExecutor(connection)
         is_due = bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
     except Error as error:
-        raise SettingError(f"The database does not answer ({type(error).__name__}): see DATABASE_URL.") from error
+        line = explain_no_answer(error, settings.DATA_DIR, is_given=bool(settings.DATABASE_URL))
+        raise SettingError(line) from error
     if is_due or always:
         call_command("migrate", interactive=False, verbosity=0)
     return is_due
 
 
 def collect_static_files() -> bool:
-    """Gather the pages' styles and scripts when they changed since last time; whether they had."""
+    """Collect styles and scripts if they changed since the last time; return True if they had."""
     root = Path(settings.STATIC_ROOT)
     stamp, wanted = root / _STAMP, _fingerprint()
     if (root / "staticfiles.json").exists() and stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
         return False
     try:
-        call_command("collectstatic", interactive=False, verbosity=0)
+        # Without a stamp, an interrupted collection may have left half a file that looks new: collect all of them.
+        is_whole = stamp.exists()
+        stamp.unlink(missing_ok=True)
+        call_command("collectstatic", interactive=False, verbosity=0, clear=not is_whole)
         stamp.write_text(wanted, encoding="ascii")
     except OSError as error:
         raise SettingError(
@@ -78,7 +89,7 @@ def collect_static_files() -> bool:
 
 
 def _fingerprint() -> str:
-    """Changes with every release of a package that brings static files, and with every file of our own."""
+    """Return a hash that changes with the packages that have static files, and with the project's own files."""
     digest = hashlib.sha256(settings.VERSION.encode())
     for name in ("django", "django-unfold", "djangorestframework", "drf-spectacular-sidecar", "whitenoise"):
         digest.update(f"{name} {version(name)}\n".encode())
@@ -90,20 +101,37 @@ def _fingerprint() -> str:
     return digest.hexdigest()
 
 
-def ensure_operator() -> str:
-    """Make the first operator where there is none; the random password, once, or empty when nothing is to be shown.
+def ensure_operator(announce: Callable[[str], object] = lambda _password: None) -> str:
+    """Create the first operator if there is none.
 
-    Raises: SettingError when ADMIN_PASSWORD_FILE cannot be read or is empty.
+    Args:
+        announce: Called with a random password before the operator is committed. After an interrupted start, either the
+            password was shown or there is no operator, whom the next start creates.
+
+    Returns:
+        The random password; "" if there is nothing to show.
+
+    Raises:
+        SettingError: ADMIN_PASSWORD_FILE cannot be read or is empty.
     """
     users = get_user_model()._default_manager
     if users.filter(is_superuser=True).exists():
         return ""
     password, is_random = _operator_password()
     try:
-        users.create_superuser(OPERATOR, "", password)
+        with transaction.atomic():
+            users.create_superuser(OPERATOR, "", password)
+            if is_random:
+                announce(password)
     except IntegrityError:  # another machine was first
         return ""
     return password if is_random else ""
+
+
+def find_operator() -> str:
+    """Return the name of the first superuser who can log in; "" if there is none."""
+    users = get_user_model()._default_manager.filter(is_superuser=True, is_active=True)
+    return str(users.order_by("pk").values_list(get_user_model().USERNAME_FIELD, flat=True).first() or "")
 
 
 def _operator_password() -> tuple[str, bool]:

@@ -1,8 +1,8 @@
-"""Keeps a machine's processes running: forks them, starts the dead again, ends all of them within seconds.
+"""Keep the processes of `serve` running: fork them, start dead ones again, end all of them within seconds.
 
-Each service is a fork of this process, so that what is loaded is shared and a new start takes no second import; each
-has a session of its own, so that Ctrl-C reaches the supervisor alone. If the supervisor is killed, the kernel ends the
-services with it. Knows processes, no app.
+Each service is a fork of this process, so that loaded modules are shared and a restart imports nothing. Each has a
+session of its own, so that Ctrl-C reaches the supervisor alone. If the supervisor is killed, the kernel kills the
+services with it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from types import FrameType
 
 from django.db import connections
 
-from bingproject.environment import SettingError
-from bingproject.processes import bind_forks, name_process
+from bingproject.cluster.processes import bind_forks, name_process
+from bingproject.conf.environment import SettingError
 
 STOP_SECONDS = 4.3
 LAST_STOP_SECONDS = 0.5
@@ -35,9 +35,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Service:
-    """One process to keep: `run` is called in the fork and returns the exit code.
+    """One process to keep running.
 
-    A foundation is ended last, when those that use it are gone; a `is_once` service is not started again.
+    Attributes:
+        run: Called in the fork; returns the exit code.
+        is_foundation: True for a service that others use, and that is therefore stopped last.
+        is_once: True for a service that is not started again when it ends.
     """
 
     name: str
@@ -53,20 +56,22 @@ class Service:
 class Supervisor:
     """Starts services and keeps them running until SIGTERM, SIGINT or SIGHUP."""
 
-    def __init__(self, services: Iterable[Service]) -> None:
+    def __init__(self, services: Iterable[Service], *, close_port: Callable[[], None] = lambda: None) -> None:
+        """Call `close_port` first at a stop, so that new callers are refused and do not wait for an answer."""
         self._services = list(services)
+        self._close_port = close_port
         self._stop_count = 0
 
     def run(self) -> None:
-        """Keep everything running; returns when all is stopped after a signal."""
+        """Keep everything running; return when everything has stopped after a signal."""
         name_process("bp-serve")
         for number in _SIGNALS:
-            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup keeps us running
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # `nohup` ignores it on purpose
                 signal.signal(number, self._note_signal)
         bind_forks()
         connections.close_all()
         gc.collect()
-        gc.freeze()  # what is loaded so far stays shared between the processes
+        gc.freeze()  # keeps the memory of loaded modules shared between the processes
         while not self._stop_count:
             self._start_due()
             time.sleep(_POLL_SECONDS)
@@ -83,7 +88,7 @@ class Supervisor:
                 service.pid, service.started_at = self._fork(service), now
 
     def _fork(self, service: Service) -> int:
-        # A signal between the fork and the child's own handlers would be lost: it waits until they stand.
+        # A signal between the fork and the child's own handlers would be lost, so it is held until they are set.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         sys.stdout.flush()
         sys.stderr.flush()
@@ -94,7 +99,7 @@ class Supervisor:
         return pid
 
     def _reap(self) -> None:
-        """Notice who ended, end what is left of its session, and say when it starts again."""
+        """Note which services ended, kill the rest of their sessions, and schedule their restart."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -117,7 +122,8 @@ class Supervisor:
             _log.error("%s ended (%s); it starts again in %g s.", service.name, _in_words(code), pause)
 
     def _stop(self) -> None:
-        """Ask everybody to stop, foundations last; who does not is killed. A second signal kills at once."""
+        """Stop the services, foundations last, and kill those that do not stop. A second signal kills at once."""
+        self._close_port()
         self._end([service for service in self._services if not service.is_foundation], STOP_SECONDS)
         self._end([service for service in self._services if service.is_foundation], LAST_STOP_SECONDS)
 
@@ -138,7 +144,7 @@ class Supervisor:
 
 
 def _run_forked(service: Service) -> None:
-    """Be the service; never returns into the supervisor's own frames."""
+    """Run the service and exit. Never return into the supervisor's frames."""
     code = 1
     try:
         os.setsid()

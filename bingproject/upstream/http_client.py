@@ -1,21 +1,23 @@
-"""The one door to Bing: clients, browser headers, time-outs, library errors → ours. Never parses.
+"""The HTTP client for Bing: browser headers, time-outs, and library errors translated into project errors.
 
-One transport per egress (direct, or one per proxy) is shared by all accounts that use it; cookies are held by each
-account's own client, so one account's cookie cannot travel with another's request.
+All accounts with the same egress (direct, or one proxy) share a transport. Cookies belong to each account's own client,
+so one account's cookie cannot be sent with another's request. Responses are parsed elsewhere.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 import os
+import re
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,31 +27,35 @@ import httpx
 from django.conf import settings
 from httpx_aiohttp import AiohttpTransport
 
-from bingproject.errors import UnexpectedResponseError, UpstreamUnavailableError
+from bingproject.errors import ServiceError, UnexpectedResponseError, UpstreamUnavailableError
+from bingproject.upstream.cookie_jar import SendableCookieJar, make_cookie
 
 USER_AGENT = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/144.0.0.0 Safari/537.36 Edg/144.0.0.0"
 )
-# English pages: the text markers that the parsers know are English.
+# Ask for English pages, since the text markers of the parsers are English.
 BROWSER_HEADERS = {
     "accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
     "accept-language": "en-US,en;q=0.9",
     "accept-encoding": "gzip, deflate",
     "upgrade-insecure-requests": "1",
 }
+logger = logging.getLogger(__name__)
+
 Content = str | bytes | AsyncIterable[bytes]
 BODY_LIMIT_BYTES = 8 * 1024 * 1024
 CONNECTION_LIMIT = 256
-# Bing's redirects repeat the prompt, percent-encoded: 4,000 emoji are 48 KB. aiohttp would take 8 KB, and give up the
-# request's id with the answer.
+# Bing's redirects repeat the prompt percent-encoded: 4,000 emoji are 48 KB. With aiohttp's default of 8 KB the response
+# would fail, and the request's id would be lost with it.
 HEADER_LIMIT_BYTES = 128 * 1024
 KEEPALIVE_SECONDS = 15
 PROXY_SCHEMES = ("http", "https")
 SAFE_METHODS = ("GET", "HEAD")
-# Set on the cookies we put in a jar, to know them from those that Bing has set since.
+# An attribute of the cookies that this project puts into a jar, to distinguish them from those that Bing has set.
 _OURS = {"bingproject": ""}
-# With the transport's trace this is the whole of "may it have been sent?"; see `_may_have_been_sent`.
+_CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+# Raised before a request is written; `_translated` combines them with the trace of connections.
 _BEFORE_SENDING = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -62,16 +68,16 @@ _BEFORE_SENDING = (
 
 
 class NotSentError(UpstreamUnavailableError):
-    """Bing cannot have seen the request: it may be sent again."""
+    """Bing cannot have received the request, so it may be sent again."""
 
 
 class OutcomeUnknownError(UpstreamUnavailableError):
-    """The request was on its way when things broke: Bing may have acted on it."""
+    """The exchange failed after the request may have been sent, so Bing may have acted on it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back: parsers take these three."""
+class UpstreamResponse:
+    """A response as the parsers take it."""
 
     status: int
     headers: Mapping[str, str]
@@ -80,7 +86,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file as it came back: `media_type` in lower case, "" when the server named none."""
+    """A downloaded file; `media_type` is in lower case, "" if the server named none."""
 
     status: int
     media_type: str
@@ -88,7 +94,7 @@ class Download:
 
 
 class _Progress:
-    """How far one exchange has come; `has_connection` turns true before the first byte is written."""
+    """The progress of one exchange; `has_connection` becomes True before the first byte is written."""
 
     __slots__ = ("has_connection",)
 
@@ -114,14 +120,14 @@ def _trace() -> aiohttp.TraceConfig:
 
 @cache
 def _ssl_context() -> ssl.SSLContext:
-    """One for the process: each costs 20 ms and half a megabyte."""
+    """Return the process's only context, since each costs 20 ms and half a megabyte."""
     return httpx.create_ssl_context()
 
 
 def _session_transport(proxy: str, *, is_reusing: bool) -> AiohttpTransport:
-    """A transport whose aiohttp session keeps no cookies.
+    """Return a transport whose aiohttp session stores no cookies.
 
-    aiohttp's own jar would send one account's cookies with another's requests.
+    The session's own jar would send one account's cookies with another's requests.
     """
 
     def session() -> aiohttp.ClientSession:
@@ -144,9 +150,9 @@ def _session_transport(proxy: str, *, is_reusing: bool) -> AiohttpTransport:
 
 
 def _proxy(address: str) -> httpx.Proxy:
-    """The proxy, its credentials as a header: aiohttp turns `Authorization` into the proxy's, tunnel or not.
+    """Return the proxy with its credentials as a header, which aiohttp sends to the proxy, with a tunnel or without.
 
-    Given as name and password they would go through a class that aiohttp has deprecated.
+    Name and password as arguments would go through a class that aiohttp has deprecated.
     """
     url = httpx.URL(address)
     if not url.userinfo:
@@ -156,44 +162,47 @@ def _proxy(address: str) -> httpx.Proxy:
 
 
 class _Egress(httpx.AsyncBaseTransport):
-    """One way out, shared by many clients; only the door closes it.
+    """A direct or proxied way to the network, shared by many clients; only the pool closes it.
 
-    What may cost money goes over a connection of its own: a kept one may have been closed by the server just then, and
-    nobody could say whether the request had arrived.
+    A request that may cost money gets a new connection. The server may close a kept one at the same moment, and then
+    nobody could tell whether the request had arrived.
     """
 
     def __init__(self, proxy: str) -> None:
         self._is_usable = not proxy or is_proxy_address(proxy)
-        # Never direct when the proxy cannot be used: the account's owner chose the way out.
+        # Never connect directly instead of through an unusable proxy, which the account's owner chose.
         self._kept = _session_transport(proxy if self._is_usable else "", is_reusing=True)
         self._fresh = _session_transport(proxy if self._is_usable else "", is_reusing=False)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send over a kept connection what may be repeated, over a fresh one what may not."""
+        """Send a repeatable request over a kept connection, any other over a new one."""
         if not self._is_usable:
             raise httpx.ProxyError("The proxy's address cannot be used.")
+        if any(_CONTROLS.search(value) for _, value in request.headers.raw):
+            # aiohttp refuses them only after connecting, when the trace no longer proves that nothing was sent.
+            raise httpx.LocalProtocolError("A header holds a control character.")
         transport = self._kept if request.method in SAFE_METHODS else self._fresh
         return await transport.handle_async_request(request)
 
     async def aclose(self) -> None:
-        """Nothing: a client that closes must leave the way open for the others."""
+        """Do nothing: httpx calls this when one client closes, and other clients still use the transports."""
 
     async def close(self) -> None:
-        """Close the connections, once nobody needs them."""
+        """Close the connections when the pool closes."""
         await self._kept.aclose()
         await self._fresh.aclose()
 
 
-class Door:
-    """The transports of one event loop: made on demand, closed together.
+class ConnectionPool:
+    """The transports of one event loop, created on demand and closed together.
 
-    Shape: `async with Door() as door: client = door.client({"_U": …}, proxy=account.proxy)`.
+    Example: `async with ConnectionPool() as pool: client = pool.client({"_U": …}, proxy=account.proxy)`.
     """
 
     def __init__(self) -> None:
         self._egresses: dict[str, _Egress] = {}
 
-    async def __aenter__(self) -> Door:
+    async def __aenter__(self) -> ConnectionPool:
         return self
 
     async def __aexit__(self, *exception: object) -> None:
@@ -202,21 +211,21 @@ class Door:
     def client(
         self, cookies: Mapping[str, str], *, domain: str = "", proxy: str = "", user_agent: str = ""
     ) -> httpx.AsyncClient:
-        """A client with a cookie jar of its own, over the transport of its egress; closing it closes no transport.
+        """Return a client with its own cookie jar over the shared transport; closing it closes no transport.
 
-        The cookies are bound to `domain`, that of BING_URL unless given, and travel nowhere else.
+        The cookies are sent only to `domain`, by default that of BING_URL. Without `proxy` it connects directly.
         """
-        client = self._client(CookieJar(), proxy, user_agent)
+        client = self._client(SendableCookieJar(), proxy, user_agent)
         for name, value in cookies.items():
             put_cookie(client, name, value, domain=domain)
         return client
 
     def media_client(self, *, proxy: str = "") -> httpx.AsyncClient:
-        """A client that sends no cookie and keeps none: result files need none, and media hosts must never see one."""
+        """Return a client without cookies: result files need none, and media hosts must never get one."""
         return self._client(CookieJar(DefaultCookiePolicy(allowed_domains=())), proxy, "")
 
     async def aclose(self) -> None:
-        """Close every transport; the clients are of no use afterwards."""
+        """Close every transport; its clients cannot be used afterwards."""
         egresses, self._egresses = self._egresses, {}
         for egress in egresses.values():
             await egress.close()
@@ -225,6 +234,8 @@ class Door:
         egress = self._egresses.get(proxy)
         if egress is None:
             egress = self._egresses[proxy] = _Egress(proxy)
+        if not (user_agent.isascii() and user_agent.isprintable()):
+            raise NotSentError("The account's User-Agent holds letters that no header can. Correct it in the admin.")
         return httpx.AsyncClient(
             transport=egress,
             cookies=jar,
@@ -236,7 +247,7 @@ class Door:
 
 
 def is_proxy_address(text: str) -> bool:
-    """Whether a proxy can be used: `http://[name:password@]host:port`, or https."""
+    """True for a proxy's URL that can be used: `http://[name:password@]host:port`, or https."""
     try:
         parts = urlsplit(text)
         return parts.scheme in PROXY_SCHEMES and bool(parts.hostname) and parts.port != 0
@@ -245,42 +256,23 @@ def is_proxy_address(text: str) -> bool:
 
 
 def cookie_domain(url: str) -> str:
-    """The domain that cookies for `url` are bound to: `.bing.com` for Bing, the exact host for anything else."""
+    """Return the domain for cookies of `url`: `.bing.com` for Bing, else the exact host."""
     host = urlsplit(url).hostname or ""
     if host == "bing.com" or host.endswith(".bing.com"):
         return ".bing.com"
-    # The standard library's jar knows a host without a dot under this name.
+    # http.cookiejar appends `.local` to a host without a dot.
     return host if "." in host else f"{host}.local"
 
 
 def put_cookie(client: httpx.AsyncClient, name: str, value: str, *, domain: str = "") -> None:
-    """Put one cookie of ours into the client's jar, bound to `domain`, that of BING_URL unless given."""
-    # A cookie without a domain would go to every host.
+    """Put a marked cookie into the client's jar, bound to `domain`, or to that of BING_URL if it is ""."""
+    # A cookie without a domain would be sent to every host.
     domain = domain or cookie_domain(settings.BING_URL)
-    client.cookies.jar.set_cookie(
-        Cookie(
-            version=0,
-            name=name,
-            value=value,
-            port=None,
-            port_specified=False,
-            domain=domain,
-            domain_specified=True,
-            domain_initial_dot=domain.startswith("."),
-            path="/",
-            path_specified=True,
-            secure=False,
-            expires=None,
-            discard=True,
-            comment=None,
-            comment_url=None,
-            rest=dict(_OURS),
-        )
-    )
+    client.cookies.jar.set_cookie(make_cookie(name, value, domain, _OURS))
 
 
 def jar_cookies(client: httpx.AsyncClient) -> dict[str, str]:
-    """The cookies that Bing has set since the client was made, by name."""
+    """Return the cookies that Bing has set since the client was created, by name."""
     return {
         cookie.name: cookie.value or ""
         for cookie in client.cookies.jar
@@ -296,22 +288,25 @@ async def exchange(
     headers: Mapping[str, str] | None = None,
     content: Content | None = None,
     timeout_seconds: float | None = None,
-) -> Answer:
-    """One HTTP exchange with Bing, whatever its status; redirects are the caller's business.
+) -> UpstreamResponse:
+    """Send one request to Bing and return the response, whatever its status; redirects are not followed.
 
-    Units: `timeout_seconds` for the whole exchange, UPSTREAM_TIMEOUT_SECONDS unless given.
-    Raises: NotSentError when Bing cannot have seen it; OutcomeUnknownError when it may have;
-    UnexpectedResponseError when the body is larger than any page of Bing's.
+    `timeout_seconds` is for the whole exchange, UPSTREAM_TIMEOUT_SECONDS by default.
+
+    Raises:
+        NotSentError: Bing cannot have received the request.
+        OutcomeUnknownError: Bing may have received it.
+        UnexpectedResponseError: The body is larger than any page of Bing's (`BODY_LIMIT_BYTES`).
     """
     response, body = await _receive(client, method, url, headers, content, timeout_seconds)
     if response.status_code == 407:
-        # Only a proxy says so, and it has passed nothing on.
+        # Only a proxy answers 407, and it has not forwarded the request.
         raise NotSentError(detail="the proxy wants other credentials")
-    return Answer(response.status_code, response.headers, _decode(body, response.charset_encoding))
+    return UpstreamResponse(response.status_code, response.headers, _decode(body, response.charset_encoding))
 
 
 async def download(client: httpx.AsyncClient, url: str) -> Download:
-    """One file, whatever its status; the same limits and errors as an exchange."""
+    """Download a file, whatever the status; limits and errors are those of `exchange`."""
     response, body = await _receive(client, "GET", url, None, None, None)
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     return Download(response.status_code, media_type, body)
@@ -325,7 +320,7 @@ async def _receive(
     content: Content | None,
     timeout_seconds: float | None,
 ) -> tuple[httpx.Response, bytes]:
-    """The head of the answer, closed, and its body."""
+    """Return the closed response and its body."""
     async with _translated(timeout_seconds or settings.UPSTREAM_TIMEOUT_SECONDS):
         request = client.build_request(method, _parsed(url), headers=headers, content=content)
         response = await client.send(request, stream=True)
@@ -337,12 +332,12 @@ async def _receive(
 
 @lru_cache(maxsize=1024)
 def _parsed(url: str) -> httpx.URL:
-    """Taken apart once: a result is asked for many times, and this was an eighth of what asking costs us."""
+    """Parse and cache: the same result is polled many times, and parsing was an eighth of the cost of a poll."""
     return httpx.URL(url)
 
 
 async def _read(response: httpx.Response) -> bytes:
-    """The body, unpacked, up to the limit; a redirect says all in its head, so its body is not waited for."""
+    """Return the decompressed body, up to the limit; b"" for a redirect, of which only the head matters."""
     if response.has_redirect_location:
         return b""
     chunks: list[bytes] = []
@@ -364,7 +359,7 @@ def _decode(body: bytes, charset: str | None) -> str:
 
 @asynccontextmanager
 async def _translated(total_seconds: float) -> AsyncIterator[None]:
-    """Bound the time, and turn what the libraries raise into one of ours; their texts carry the URL and are dropped."""
+    """Limit the time, and translate library errors. Their messages contain the URL, so they are dropped."""
     progress = _Progress()
     token = _progress.set(progress)
     try:
@@ -376,14 +371,20 @@ async def _translated(total_seconds: float) -> AsyncIterator[None]:
     except TimeoutError as error:
         raise _error(progress.has_connection, error) from error
     except (aiohttp.ClientError, OSError) as error:
-        # What the transport has no httpx class for.
+        # Errors that httpx_aiohttp does not map to an httpx class.
+        raise _error(progress.has_connection, error) from error
+    except ServiceError:
+        raise
+    except Exception as error:
+        # A request that cannot be built, or a bug: the trace still tells whether anything was sent.
+        logger.exception("an exchange failed in an unforeseen way")
         raise _error(progress.has_connection, error) from error
     finally:
         _progress.reset(token)
 
 
 def _error(is_sent: bool, error: BaseException) -> UpstreamUnavailableError:
-    """The exceptions' names and the system's reason; never their text, which may hold the address."""
+    """Build the error from the exceptions' names and the system's reason; their texts may contain the URL."""
     cause = error.__cause__
     names = type(error).__name__ if cause is None else f"{type(error).__name__} from {type(cause).__name__}"
     reason = _reason(getattr(cause or error, "os_error", cause or error))

@@ -1,4 +1,4 @@
-"""What a probe saw, step by step, with every secret masked: to be read at once, and attached to a bug report."""
+"""Record a probe step by step with every secret masked, to show at once and to attach to a bug report."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable
 from urllib.parse import quote
 
-from bingproject.redaction import MASK, redact
+from bingproject.security.redaction import MASK, redact
 
-SHORTEST_SECRET = 4  # a shorter value would be masked wherever the same letters stand
+SHORTEST_SECRET = 4  # a shorter value would be masked wherever the same letters occur by chance
 
 
 class Transcript:
-    """Lines with the seconds since the beginning; `show` is given those that a person wants to see at once."""
+    """Lines with the seconds since the start; `show` is called with those that a person should see at once."""
 
     def __init__(self, show: Callable[[str], object]) -> None:
         self._show = show
@@ -22,23 +22,23 @@ class Transcript:
         self._lines: list[str] = []
 
     def hide(self, *secrets: str) -> None:
-        """Mask these values, whatever they look like: when they are shown from now on, and wherever they are kept."""
+        """Mask these values in all recorded lines, and in those shown from now on."""
         for secret in secrets:
             if len(secret) >= SHORTEST_SECRET:
-                # As it is, in an address, in JSON.
+                # As given, as part of a URL, and inside JSON.
                 self._secrets |= {secret, quote(secret, safe=""), json.dumps(secret)[1:-1]}
 
     def note(self, text: str) -> None:
-        """A step."""
+        """Show and record a step."""
         self._show(self._add(text))
 
     def record(self, text: str) -> None:
-        """What went over the wire: kept, and not shown."""
+        """Record what went over the wire without showing it."""
         self._add(text)
 
     @property
     def text(self) -> str:
-        """All of it; what turned out to be a secret later is masked in what was kept before, too."""
+        """The complete record; secrets that `hide` learned later are masked in earlier lines, too."""
         return self._mask("\n".join([*self._lines, ""]))
 
     def _add(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""Headers of a response as values. A fact of HTTP, and of no server's: every protocol reads them in this one way."""
+"""Parse response headers as HTTP defines them, the same for every protocol."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-_DECIMAL = re.compile(r"\d{1,9}(?:\.\d+)?", re.ASCII)
+_DECIMAL = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+# A longer wait counts as a day: a server's mistake must not put an account out of use for decades.
+LONGEST_RETRY_AFTER_SECONDS = 86_400.0
+_MOST_DIGITS = 9
 
 
 def find_header(headers: Mapping[str, str], name: str) -> str:
-    """A header's value in whatever letter case it came; "" when absent. Shape: `name` is in lower case."""
+    """Return a header's value, ignoring the case of its name; "" if absent.
+
+    Args:
+        name: The name in lower case.
+    """
     found = headers.get(name)
     if found is None:
         found = next((value for key, value in headers.items() if key.lower() == name), "")
@@ -19,15 +26,16 @@ def find_header(headers: Mapping[str, str], name: str) -> str:
 
 
 def parse_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds the server asks to wait; a date is measured against the response's own Date, so no clock is read.
+    """Return the seconds of `Retry-After`, at most `LONGEST_RETRY_AFTER_SECONDS`; None if it is absent or invalid.
 
-    Shape: None when it does not say, or nothing that can be read.
+    A date is compared with the response's own `Date`, so this machine's clock does not matter.
     """
     value = find_header(headers, "retry-after").strip()
     if _DECIMAL.fullmatch(value):
-        return float(value)
+        is_readable = len(value.partition(".")[0].lstrip("0")) <= _MOST_DIGITS
+        return min(float(value), LONGEST_RETRY_AFTER_SECONDS) if is_readable else LONGEST_RETRY_AFTER_SECONDS
     until, now = _unix_seconds(value), _unix_seconds(find_header(headers, "date"))
-    return None if until is None or now is None else max(0.0, until - now)
+    return None if until is None or now is None else min(max(0.0, until - now), LONGEST_RETRY_AFTER_SECONDS)
 
 
 def _unix_seconds(http_date: str) -> float | None:

@@ -1,8 +1,8 @@
-"""Requests to addresses that people typed in: looked up, checked and used in one go.
+"""Send requests to addresses that a person typed, without reaching private networks (SSRF).
 
-A name may lead anywhere, also into the network that this server stands in and to the cloud's own metadata address. So
-the address that was checked is the one that is connected to, for each request anew; nothing is redirected, and no
-proxy of the environment comes in between. What Bing is asked goes through bingproject.upstream.
+A name may resolve to anything, also to an address of the server's own network or the cloud's metadata service. So each
+request resolves the name, checks the addresses and connects only to those. It follows no redirect and uses no proxy of
+the environment. Requests to Bing go through bingproject.upstream.http_client instead.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ from yarl import URL
 
 LookUp = Callable[[str, int], Awaitable[list[str]]]
 
-# Public by the standard library's word, but they lead to other addresses or to many.
+# The standard library calls these public, but they reach other addresses (mapping, tunnels) or several (multicast).
 _ROUNDABOUT = tuple(
     ip_network(text)
     for text in (
-        "::/96", "64:ff9b::/96", "2001::/32", "2002::/16", "fec0::/10", "ff00::/8", "224.0.0.0/4", "192.88.99.0/24",
+        "::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16", "fec0::/10",
+        "ff00::/8", "192.0.0.0/24", "192.88.99.0/24", "224.0.0.0/4",
     )
 )  # fmt: skip
 
 
 class OutgoingError(Exception):
-    """Why nothing came of it, in words for an operator; the address is not in them, since secrets may be in it."""
+    """The request failed. The message is for operators and omits the URL, which may contain secrets."""
 
 
 class ForbiddenAddressError(OutgoingError):
-    """The name leads where no request may go."""
+    """The name resolves to an address that is neither public nor allowed."""
 
     def __init__(self, address: str) -> None:
         super().__init__(
@@ -44,9 +45,10 @@ class ForbiddenAddressError(OutgoingError):
 
 
 def check_address(text: str) -> None:
-    """Let public addresses through, and those of the networks in ALLOW_PRIVATE_ADDRESSES.
+    """Check that an address is public, or in a network of ALLOW_PRIVATE_ADDRESSES.
 
-    Raises: ForbiddenAddressError.
+    Raises:
+        ForbiddenAddressError: It is neither.
     """
     address = ip_address(text.partition("%")[0])
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
@@ -58,13 +60,13 @@ def check_address(text: str) -> None:
 
 
 async def look_up(host: str, port: int) -> list[str]:
-    """The addresses of a name, as the system knows them."""
+    """Resolve a name with the system's resolver."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(entry[4][0]) for entry in found]
 
 
 class CheckedResolver(AbstractResolver):
-    """Looks a name up and hands on only what may be connected to: one bad address spoils all of them."""
+    """Resolve a name, and refuse it if any one of its addresses is forbidden."""
 
     def __init__(self, look_up: LookUp) -> None:
         self._look_up = look_up
@@ -72,7 +74,12 @@ class CheckedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """The addresses, checked. Raises: ForbiddenAddressError, OSError."""
+        """Return the checked addresses.
+
+        Raises:
+            ForbiddenAddressError: One of them is forbidden.
+            OSError: The name cannot be resolved.
+        """
         addresses = await self._look_up(host, port)
         for address in addresses:
             check_address(address)
@@ -89,20 +96,21 @@ class CheckedResolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing; the resolver holds no resources."""
 
 
 async def post(
     url: str, content: bytes, headers: Mapping[str, str], *, total_seconds: float, look_up: LookUp = look_up
 ) -> int:
-    """Send it; the status that came back, a redirect's too.
+    """Send a POST and return the status; a redirect is not followed.
 
-    Raises: OutgoingError.
+    Raises:
+        OutgoingError: The address is forbidden, cannot be reached, or did not answer within `total_seconds`.
     """
     try:
         target = URL(url)
         _check_literal(target.raw_host or "")
-        # AF_UNSPEC: a literal's family is what it is.
+        # AF_UNSPEC, so that literal addresses of both families work.
         connector = aiohttp.TCPConnector(
             resolver=CheckedResolver(look_up), use_dns_cache=False, force_close=True, family=socket.AF_UNSPEC
         )
@@ -123,7 +131,7 @@ async def post(
 
 
 def _check_literal(host: str) -> None:
-    """An address written out is never looked up, so the resolver would not see it."""
+    """Check a literal address, which aiohttp connects to without asking the resolver."""
     try:
         ip_address(host.partition("%")[0])
     except ValueError:
@@ -132,7 +140,7 @@ def _check_literal(host: str) -> None:
 
 
 def _name(error: BaseException) -> str:
-    """The kind of failure; never its text, which may hold the address."""
+    """Return the kind of failure; never the error's text, which may contain the URL."""
     cause = getattr(error, "os_error", error)
     if isinstance(cause, ssl.SSLError):
         return "its certificate is not good" if isinstance(cause, ssl.SSLCertVerificationError) else "TLS failed"

@@ -1,4 +1,4 @@
-"""Operators' pages for conversations, and chat's part of the dashboard."""
+"""The admin's pages for conversations, and chat's cards on the dashboard."""
 
 from chat.admin.pages import ConversationAdmin
 

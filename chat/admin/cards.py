@@ -10,24 +10,24 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.timesince import timesince
 
-from bingproject.dashboard import Card, Line, course_card
-from chat.services import figures
+from bingproject.operators.dashboard import Card, CardLine, course_card
+from chat.services import statistics
 
 VIEW = "chat.view_conversation"
 LINK_CLASSES = "text-primary-600 dark:text-primary-500"
-SHOWN_FAILURES = SHOWN_HOLDERS = 8
+SHOWN_FAILURES = SHOWN_CALLERS = 8
 SHOWN_DETAIL_CHARACTERS = 60
 
 
 def work_cards(now: datetime) -> list[Card]:
-    """How turns go."""
-    return [course_card("Chat", VIEW, figures.read_turns(now), now)]
+    """Return the statistics of turns."""
+    return [course_card("Chat", VIEW, statistics.read_turns(now), now)]
 
 
 def failure_cards(now: datetime) -> list[Card]:
-    """Turns that failed last, each with a link to its transcript."""
+    """Return the turns that failed last, with links to their transcripts."""
     rows = []
-    for turn in figures.newest_failed_turns(SHOWN_FAILURES):
+    for turn in statistics.newest_failed_turns(SHOWN_FAILURES):
         address = reverse("admin:chat_conversation_change", args=[turn.conversation_id])
         link = format_html('<a class="{}" href="{}">{}</a>', LINK_CLASSES, address, turn.error_code or "failed")
         ago, account = f"{timesince(turn.started_at, now)} ago", str(turn.account or "none")
@@ -36,15 +36,15 @@ def failure_cards(now: datetime) -> list[Card]:
     return [Card("Chat turns failed last", VIEW, headers=headers, rows=rows, empty="Nothing has failed.", is_wide=True)]
 
 
-def holder_cards(now: datetime) -> list[Card]:
-    """Who chats most today."""
-    lines = [_holder(*found) for found in figures.busiest_holders(now, SHOWN_HOLDERS)]
+def caller_cards(now: datetime) -> list[Card]:
+    """Return the callers with the most turns today."""
+    lines = [_caller_line(*found) for found in statistics.busiest_callers(now, SHOWN_CALLERS)]
     return [Card("Most chat turns today", VIEW, lines=lines, empty="" if lines else "Nobody has chatted yet.")]
 
 
-def _holder(holder: str, turns: int) -> Line:
-    user = "open" if holder == "open" else holder.removeprefix("user:")
+def _caller_line(caller_id: str, turns: int) -> CardLine:
+    user = "open" if caller_id == "open" else caller_id.removeprefix("user:")
     address = f"{reverse('admin:chat_conversation_changelist')}?{urlencode({'user': user})}"
-    name = "no key" if holder == "open" else user
+    name = "no key" if caller_id == "open" else user
     link = format_html('<a class="{}" href="{}">{}</a>', LINK_CLASSES, address, name)
-    return Line(link, "", f"{turns:,} turn{pluralize(turns)}")
+    return CardLine(link, "", f"{turns:,} turn{pluralize(turns)}")

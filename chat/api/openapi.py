@@ -1,6 +1,6 @@
-"""The chat's part of the API's description: what each route takes and answers.
+"""The OpenAPI descriptions of the chat routes. Not used while a request is served.
 
-Nothing here runs while a request is served. What `chat/completions` takes is written out: its reader is no serializer.
+The body of `chat/completions` is written out, because its parser is not a serializer.
 """
 
 from __future__ import annotations
@@ -8,18 +8,29 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework import serializers
 
-from bingproject.contracts import OPENAI, TWO_CALL
-from bingproject.description import ANSWER_HEADERS, ANYWHERE, WITH_KEY, documented, header, json_or_form, responses
-from chat.openai_format import MAX_CHOICES
-from chat.serializers import (
+from bingproject.api.contracts import OPENAI, TWO_CALL
+from bingproject.api.openapi import (
+    ANSWER_HEADERS,
+    ANYWHERE,
+    EXAMPLE_USER,
+    WITH_KEY,
+    documented,
+    header,
+    json_or_form,
+    responses,
+    schema_of,
+)
+from chat.api.answers import OpenedConversation, TwoCallAnswer, TwoCallConversation
+from chat.api.serializers import (
     MODEL_SCHEMA,
     TEXT_PATTERN,
     AskSerializer,
     CreateConversationSerializer,
     OpenConversationSerializer,
 )
+from chat.openai_format import MAX_CHOICES, MAX_STOPS
+from chat.openai_format.answers import ChatCompletion, ModelCard, ModelList
 
 OPENING = (
     "unsupported_media_type", "idempotency_mismatch", "submit_outcome_unknown", "too_many_running", "throttled",
@@ -52,123 +63,21 @@ COMPLETION_HEADERS = [
 ]  # fmt: skip
 
 
-# --- answers ---
-
-
-class ModelCard(serializers.Serializer[Any]):
-    """A model."""
-
-    id = serializers.CharField()
-    object = serializers.ChoiceField(["model"])
-    created = serializers.IntegerField()
-    owned_by = serializers.CharField()
-    description = serializers.CharField()
-
-
-class ModelList(serializers.Serializer[Any]):
-    """All models."""
-
-    object = serializers.ChoiceField(["list"])
-    data = ModelCard(many=True)  # type: ignore[assignment]  # DRF moves fields off the class
-
-
-class OpenedConversation(serializers.Serializer[Any]):
-    """A conversation that is open with Bing."""
-
-    model = serializers.CharField()
-    client_id = serializers.CharField()
-    conversation_id = serializers.CharField(help_text="For `conversation_id` of chat/completions.")
-    sec_access_token = serializers.CharField(help_text="The same once more.")
-
-
-class UrlCitation(serializers.Serializer[Any]):
-    """Where a statement comes from."""
-
-    url = serializers.CharField()
-    title = serializers.CharField()
-    start_index = serializers.IntegerField(min_value=0)
-    end_index = serializers.IntegerField(min_value=0)
-
-
-class Annotation(serializers.Serializer[Any]):
-    """A source of the answer."""
-
-    type = serializers.ChoiceField(["url_citation"])
-    url_citation = UrlCitation()
-
-
-class AnswerMessage(serializers.Serializer[Any]):
-    """The answer."""
-
-    role = serializers.ChoiceField(["assistant"])
-    content = serializers.CharField()
-    refusal = serializers.CharField(allow_null=True)
-    annotations = Annotation(many=True)
-    suggested_responses = serializers.ListField(child=serializers.CharField())
-    reasoning_content = serializers.CharField(required=False)
-
-
-class CompletionChoice(serializers.Serializer[Any]):
-    """One of the answers asked for."""
-
-    index = serializers.IntegerField(min_value=0)
-    message = AnswerMessage()
-    logprobs = serializers.CharField(allow_null=True)
-    finish_reason = serializers.ChoiceField(["stop", "length", "content_filter"])
-
-
-class Usage(serializers.Serializer[Any]):
-    """Tokens, by this server's own estimate."""
-
-    prompt_tokens = serializers.IntegerField(min_value=0)
-    completion_tokens = serializers.IntegerField(min_value=0)
-    total_tokens = serializers.IntegerField(min_value=0)
-
-
-class ChatCompletion(serializers.Serializer[Any]):
-    """A whole answer."""
-
-    id = serializers.CharField()
-    object = serializers.ChoiceField(["chat.completion"])
-    created = serializers.IntegerField()
-    model = serializers.CharField()
-    system_fingerprint = serializers.CharField(allow_null=True)
-    choices = CompletionChoice(many=True)
-    usage = Usage()
-
-
-class TwoCallConversation(serializers.Serializer[Any]):
-    """What `POST /chatgpt` wants back."""
-
-    conversationId = serializers.UUIDField()  # noqa: N815
-    clientId = serializers.CharField()  # noqa: N815
-    conversationSignature = serializers.CharField()  # noqa: N815
-    invocationId = serializers.IntegerField(min_value=0)  # noqa: N815
-
-
-class TwoCallAnswer(serializers.Serializer[Any]):
-    """An answer and the number of the next turn."""
-
-    message = serializers.CharField()
-    conversationId = serializers.UUIDField()  # noqa: N815
-    invocationId = serializers.IntegerField(min_value=1)  # noqa: N815
-
-
-# --- what chat/completions takes ---
+# --- the body of chat/completions ---
 
 
 def optional(description: dict[str, Any]) -> dict[str, Any]:
-    """A field that may also be null, which is as good as missing."""
+    """Describe a field that may also be null, which counts as missing."""
     return {"anyOf": [description, {"type": "null"}]}
 
 
-def number(low: float, high: float) -> dict[str, Any]:
-    """A field that is checked and has no effect."""
-    return optional({"type": "number", "minimum": low, "maximum": high, "description": "No effect."})
+def number(**limits: float) -> dict[str, Any]:
+    """Describe a number that is checked and has no effect."""
+    return optional({"type": "number", "description": "No effect.", **limits})
 
 
 def inert(kind: str, **more: Any) -> dict[str, Any]:
-    """A field that is checked by its type alone and has no effect."""
+    """Describe a field whose type is checked and that has no effect."""
     return optional({"type": kind, "description": "No effect.", **more})
 
 
@@ -180,22 +89,21 @@ TEXT_PART = {
 }
 _BASE64 = "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)"
 IMAGE_PATTERN = rf"^(?:https?://[^\u0000\s]+|data:image/[a-z0-9.+-]{{1,40}};base64,{_BASE64})$"
+IMAGE_URL = {
+    "type": "string",
+    "pattern": IMAGE_PATTERN,
+    "description": "A data URL in base64. Bing alone takes an address too, which it fetches itself.",
+}
 IMAGE_PART = {
     "type": "object",
     "required": ["type", "image_url"],
     "properties": {
         "type": {"type": "string", "enum": ["image_url"]},
         "image_url": {
-            "type": "object",
-            "required": ["url"],
-            "properties": {
-                "url": {
-                    "type": "string",
-                    "pattern": IMAGE_PATTERN,
-                    "description": "A data URL in base64. Bing alone takes an address too, which it fetches itself.",
-                },
-                "detail": inert("string"),
-            },
+            "anyOf": [
+                IMAGE_URL,
+                {"type": "object", "required": ["url"], "properties": {"url": IMAGE_URL, "detail": inert("string")}},
+            ]
         },
     },
 }
@@ -203,7 +111,7 @@ PARTS = {"type": "array", "minItems": 1, "items": TEXT_PART}
 
 
 def message(*roles: str, content: dict[str, Any]) -> dict[str, Any]:
-    """A message of one of these roles."""
+    """Describe a message of one of these roles."""
     return {
         "type": "object",
         "required": ["role", "content"],
@@ -214,12 +122,17 @@ def message(*roles: str, content: dict[str, Any]) -> dict[str, Any]:
 WORDS = {"anyOf": [TEXT, PARTS]}
 USER_CONTENT = {"anyOf": [TEXT, {"type": "array", "minItems": 1, "items": {"anyOf": [TEXT_PART, IMAGE_PART]}}]}
 WHOLE_NUMBER = {"type": "integer", "minimum": 1}
-# In which order messages may come no schema can say: the last one must be from user or tool.
+TOKENS = {"anyOf": [WHOLE_NUMBER, {"type": "integer", "enum": [-1], "description": "No limit."}]}
+CHOICE_WORD = {"type": "string", "enum": ["auto", "none"]}
+TOOL_CHOICE = {
+    "anyOf": [CHOICE_WORD, {"type": "object", "required": ["type"], "properties": {"type": CHOICE_WORD}}],
+}
+# Also accepted (docs/contracts.md): other types of parts in old messages, and null as an assistant's content.
 COMPLETION_BODY = {
     "type": "object",
-    "required": ["model", "messages"],
+    "required": ["messages"],
     "properties": {
-        "model": MODEL_SCHEMA,
+        "model": optional(MODEL_SCHEMA),
         "messages": {
             "type": "array",
             "minItems": 1,
@@ -234,29 +147,43 @@ COMPLETION_BODY = {
         "stream": optional({"type": "boolean"}),
         "stream_options": optional({"type": "object", "properties": {"include_usage": optional({"type": "boolean"})}}),
         "n": optional(WHOLE_NUMBER | {"maximum": MAX_CHOICES, "description": "1 with `stream` or `conversation_id`."}),
-        "stop": optional({"anyOf": [TEXT, {"type": "array", "maxItems": 4, "items": TEXT}]}),
-        "max_tokens": optional(WHOLE_NUMBER),
-        "max_completion_tokens": optional(WHOLE_NUMBER),
+        "stop": optional({"anyOf": [TEXT, {"type": "array", "maxItems": MAX_STOPS, "items": TEXT}]}),
+        "max_tokens": optional(TOKENS),
+        "max_completion_tokens": optional(TOKENS),
         "inline_extras": optional({"type": "boolean", "description": "Sources and suggestions as text too."}),
         "conversation_id": optional({"type": "string", "pattern": TEXT_PATTERN, "description": "From `POST create`."}),
         "response_format": optional(
-            {"type": "object", "required": ["type"], "properties": {"type": {"type": "string", "enum": ["text"]}}}
+            {
+                "anyOf": [
+                    {
+                        "type": "object",
+                        "required": ["type"],
+                        "properties": {"type": {"type": "string", "enum": ["text"]}},
+                    },
+                    {"type": "object", "maxProperties": 0},
+                ]
+            }
         ),
-        "tool_choice": optional({"type": "string", "enum": ["auto", "none"]}),
-        "function_call": optional({"type": "string", "enum": ["auto", "none"]}),
-        "modalities": optional({"type": "array", "items": {"type": "string", "enum": ["text"]}}),
-        "logprobs": optional({"type": "boolean", "enum": [False]}),
-        "temperature": number(0, 2),
-        "top_p": number(0, 1),
-        "presence_penalty": number(-2, 2),
-        "frequency_penalty": number(-2, 2),
+        "tool_choice": optional(TOOL_CHOICE),
+        "function_call": optional(TOOL_CHOICE),
+        "modalities": optional({"type": "array", "items": {"type": "string", "enum": ["text", "image"]}}),
+        "logprobs": inert("boolean"),
+        "temperature": number(minimum=0),
+        "top_p": number(minimum=0, maximum=1),
+        "presence_penalty": number(minimum=-2, maximum=2),
+        "frequency_penalty": number(minimum=-2, maximum=2),
         "top_logprobs": inert("integer", minimum=0, maximum=20),
         "seed": inert("integer"),
-        "logit_bias": inert("object", additionalProperties={"type": "number", "minimum": -100, "maximum": 100}),
+        "logit_bias": {
+            "anyOf": [
+                inert("object", additionalProperties={"type": "number", "minimum": -100, "maximum": 100}),
+                {"type": "array", "maxItems": 0},
+            ]
+        },
         "metadata": inert("object"),
         "prediction": inert("object"),
         "web_search_options": inert("object"),
-        "user": inert("string"),
+        "user": {"anyOf": [inert("string"), {"type": "integer"}]},
         "reasoning_effort": optional(
             {"type": "string", "description": "From `medium` on, models that can reason do; no effect with others."}
         ),
@@ -296,8 +223,9 @@ CREATE_COMPLETION = documented(
     tags=["OpenAI"],
     parameters=COMPLETION_HEADERS,
     request={"application/json": COMPLETION_BODY},
+    example={"model": "balanced", "messages": [{"role": "user", "content": "What is a fox?"}]},
     responses=responses(OPENAI, (*ANYWHERE, *WITH_KEY, *COMPLETING))
-    | {(200, "application/json"): ChatCompletion, (200, "text/event-stream"): str},
+    | {(200, "application/json"): schema_of(ChatCompletion), (200, "text/event-stream"): str},
 )
 OPEN_CONVERSATION = documented(
     "Open a conversation",
@@ -305,6 +233,7 @@ OPEN_CONVERSATION = documented(
     tags=["OpenAI"],
     parameters=HEADERS,
     request=OpenConversationSerializer,
+    example={"model": "balanced"},
     responses=responses(OPENAI, (*ANYWHERE, *WITH_KEY, *OPENING, "model_not_found"), _200=OpenedConversation),
 )
 CREATE_CONVERSATION = documented(
@@ -313,6 +242,7 @@ CREATE_CONVERSATION = documented(
     tags=["two calls"],
     parameters=HEADERS,
     request=json_or_form(CreateConversationSerializer),
+    example={"userId": EXAMPLE_USER},
     responses=responses(TWO_CALL, (*ANYWHERE, *WITH_KEY, *OPENING), _200=TwoCallConversation),
 )
 ASK = documented(
@@ -321,5 +251,9 @@ ASK = documented(
     tags=["two calls"],
     parameters=HEADERS,
     request=json_or_form(AskSerializer),
+    # The values must be those of the caller's own conversation: documentation.js puts them in place of these names.
+    example={"prompt": "What is a fox?"}
+    | {name: f"createConversation.{name}" for name in ("conversationId", "clientId", "conversationSignature")}
+    | {"invocationId": 0},
     responses=responses(TWO_CALL, (*ANYWHERE, *WITH_KEY, *ASKING, "blocked"), _200=TwoCallAnswer),
 )

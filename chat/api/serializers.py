@@ -1,25 +1,25 @@
-"""Bodies of the chat routes, read strictly, and the answers of the small ones.
-
-The body of `chat/completions` is OpenAI's and is read by `chat.openai_format`; here stand the others.
-"""
+"""Strict serializers of the chat routes' bodies. `chat.openai_format` parses that of `chat/completions`."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from chat.api.answers import OpenedConversation, TwoCallConversation
 from chat.models import Conversation
-from chat.protocol.catalogue import MODELS, ModelSpec
+from chat.protocol.catalogue import MODELS
+from chat.protocol.model_spec import ChatModelSpec
 from chat.services import find_model, sign_conversation, two_call_client_id
 
 DEFAULT_MODEL = "precise"
 USER_ID_CHARACTERS = 100
 MAX_DIGITS = 9
-# Something to see, and no U+0000, which no database can carry.
+# At least one visible character, and no U+0000, which PostgreSQL cannot store.
 TEXT_PATTERN = r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
-# Not these alone: M365_TONES names more, and letters may be of any case. `GET /v1/models` lists what there is.
+# Other names are accepted too: settings may add models, and letter case is ignored. `GET /v1/models` lists all.
 MODEL_SCHEMA: dict[str, Any] = {
     "anyOf": [
         {"type": "string", "enum": list(MODELS)},
@@ -31,7 +31,7 @@ MODEL_SCHEMA: dict[str, Any] = {
 
 @extend_schema_field({"type": "string", "minLength": 1, "pattern": TEXT_PATTERN})
 class WordsField(serializers.Field[str, Any, str, Any]):
-    """A text that says something, as it was sent."""
+    """A text with a visible character, unchanged."""
 
     def __init__(self, name: str) -> None:
         missing = f"{name} is required and must be a string."
@@ -39,23 +39,23 @@ class WordsField(serializers.Field[str, Any, str, Any]):
         super().__init__(error_messages=messages)
 
     def to_internal_value(self, data: Any) -> str:
-        """Refuse what is no text, or says nothing."""
+        """Return the text; refuse other types and blank text."""
         if not isinstance(data, str) or not data.strip():
             self.fail("invalid")
         return data
 
 
 @extend_schema_field(MODEL_SCHEMA | {"nullable": True})
-class ChatModelField(serializers.Field[ModelSpec | None, Any, str, Any]):
-    """A model of the catalogue; none is the default one."""
+class ChatModelField(serializers.Field[ChatModelSpec | None, Any, str, Any]):
+    """A model of the catalogue; None stands for the default."""
 
     def __init__(self) -> None:
         super().__init__(
             required=False, allow_null=True, default=None, error_messages={"invalid": "model must be a string."}
         )
 
-    def to_internal_value(self, data: Any) -> ModelSpec:
-        """The model. Raises: NotFoundError `model_not_found` for a name that is on no list."""
+    def to_internal_value(self, data: Any) -> ChatModelSpec:
+        """Return the model. Raises NotFoundError `model_not_found` for an unknown name."""
         if not isinstance(data, str) or not data.strip():
             self.fail("invalid")
         return find_model(data.strip())
@@ -71,14 +71,14 @@ class ChatModelField(serializers.Field[ModelSpec | None, Any, str, Any]):
     }
 )
 class InvocationField(serializers.Field[int, Any, int, Any]):
-    """Which turn the caller believes this is: a number from 0 up, or its digits."""
+    """The number of the turn as the caller counts it: a whole number from 0, or its digits."""
 
     def __init__(self) -> None:
         wrong = f"invocationId must be an integer from 0 up, of at most {MAX_DIGITS} digits."
         super().__init__(required=False, default=0, error_messages={"invalid": wrong, "null": wrong})
 
     def to_internal_value(self, data: Any) -> int:
-        """The number; JSON `true` and `1.0` are none."""
+        """Return the number; JSON `true` and `1.0` are refused."""
         text = str(data) if type(data) is int or isinstance(data, str) else ""
         if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
             self.fail("invalid")
@@ -95,10 +95,10 @@ class OpenConversationSerializer(ChatBody):
     model = ChatModelField()
 
     @property
-    def spec(self) -> ModelSpec:
-        """The model asked for; `is_valid()` comes first."""
-        found: ModelSpec | None = self.validated_data["model"]
-        return found or find_model(DEFAULT_MODEL)
+    def spec(self) -> ChatModelSpec:
+        """The requested model. Call `is_valid()` first."""
+        found: ChatModelSpec | None = self.validated_data["model"]
+        return found or find_model(settings.CHAT_DEFAULT_MODEL)
 
 
 class CreateConversationSerializer(ChatBody):
@@ -108,7 +108,7 @@ class CreateConversationSerializer(ChatBody):
 
     @property
     def user_id(self) -> str:
-        """Who asks; `is_valid()` comes first."""
+        """The user's id. Call `is_valid()` first."""
         return str(self.validated_data["userId"]).strip()
 
 
@@ -122,22 +122,13 @@ class AskSerializer(ChatBody):
     invocationId = InvocationField()  # noqa: N815 - the contract's name
 
 
-def show_opened(conversation: Conversation) -> dict[str, Any]:
-    """A conversation for OpenAI's clients: one token of ours, under both of the names the original server has."""
+def show_opened(conversation: Conversation) -> OpenedConversation:
+    """Return a conversation for OpenAI's clients. Its token has both of the names that the original server used."""
     token = sign_conversation(conversation)
-    return {
-        "model": conversation.model,
-        "client_id": two_call_client_id(conversation),
-        "conversation_id": token,
-        "sec_access_token": token,
-    }
+    return OpenedConversation(conversation.model, two_call_client_id(conversation), token, token)
 
 
-def show_two_call(conversation: Conversation) -> dict[str, Any]:
-    """A conversation for two-call clients."""
-    return {
-        "conversationId": str(conversation.pk),
-        "clientId": two_call_client_id(conversation),
-        "conversationSignature": sign_conversation(conversation),
-        "invocationId": 0,
-    }
+def show_two_call(conversation: Conversation) -> TwoCallConversation:
+    """Return a conversation for two-call clients."""
+    signature = sign_conversation(conversation)
+    return TwoCallConversation(conversation.pk, two_call_client_id(conversation), signature, 0)

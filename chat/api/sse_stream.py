@@ -1,57 +1,70 @@
-"""An answer on its way to a caller: one task takes events in, the response gives lines out, and silence is filled.
+"""Stream an answer: a task reads the events, the response sends the lines, and empty chunks fill silence.
 
-The response owns the relay, the relay owns the events: whatever ends the response closes the socket with Bing.
+The response owns the stream and the stream owns the events, so ending the response closes the socket to the back end.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from typing import Any
 
 from django.http import StreamingHttpResponse
 
+from bingproject.api.contracts import ErrorBody
+from bingproject.cluster.web_shutdown import shutdown
+from bingproject.errors import StoppingError, UpstreamTimeoutError
+from chat.api.turn_facts import TurnFacts
 from chat.openai_format import Stream
-from chat.protocol.events import SHOWN, Event, HistoryDropped, ServedBy
+from chat.protocol.events import DECISIVE_EVENTS, Event
 
-# No proxy is to keep a line back.
+# Keep proxies from buffering lines.
+STALLED = "The answer was given up: it was not read while it came. Ask again, and read it as it comes."
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
-class Relay:
+class SseStream:
     """One streamed answer.
 
-    Shape: `report` makes the body of the error line for a failure that comes when the status is out already.
-    Units: after `quiet_seconds` without a line the caller gets one that says nothing.
+    Args:
+        events: The events of the turn.
+        stream: Encodes events as lines.
+        report: Makes the body of the error line for a failure after the status was sent.
+        quiet_seconds: Silence after which the caller gets an empty chunk.
+        stall_seconds: After this time without reading, the caller is given up, since it holds the account's slot.
     """
 
     def __init__(
         self,
         events: AsyncGenerator[Event, None],
         stream: Stream,
-        report: Callable[[Exception], dict[str, Any]],
+        report: Callable[[Exception], ErrorBody],
         *,
         quiet_seconds: float,
+        stall_seconds: float = math.inf,
     ) -> None:
-        self.dropped_turns = 0
-        self.served_by: ServedBy | None = None
+        self.facts = TurnFacts()
         self._stream = stream
         self._report = report
         self._quiet_seconds = quiet_seconds
+        self._stall_seconds = stall_seconds
+        self._is_writing = False
         self._waiting: list[bytes] = []
         self._reader: asyncio.Future[None] | None = None
         self._decided = asyncio.Event()
         self._failure: Exception | None = None
         self._is_over = False
         self._sent_at = 0.0
+        self._is_left = False
         self._task = asyncio.ensure_future(self._take_in(events))
+        shutdown.track(self._task)
 
     async def begin(self, seconds: float) -> None:
-        """Wait for what decides the status: the first text, a refusal or a failure; at most so long.
+        """Wait, at most `seconds`, for the event that decides the status: the first text, a refusal or a failure.
 
-        Raises: the failure, when there was one before anything was shown.
+        Raises the failure if it came before any text.
         """
         try:
             with contextlib.suppress(TimeoutError):
@@ -65,17 +78,19 @@ class Relay:
             raise self._failure
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
-        """What goes to the caller, as it comes."""
+        """Yield the lines as they come."""
         loop = asyncio.get_running_loop()
         self._sent_at = loop.time()
         self._timer = loop.call_later(self._quiet_seconds, self._fill)
-        self._waiting.insert(0, self._stream.start())  # only now is it known who answers
+        self._waiting.insert(0, self._stream.start())  # the back end that answers is known only now
         try:
             while True:
                 if self._waiting:
                     lines, self._waiting = self._waiting, []
                     self._sent_at = loop.time()
+                    self._is_writing = True
                     yield b"".join(lines)
+                    self._is_writing = False
                 elif self._is_over:
                     return
                 else:
@@ -86,7 +101,8 @@ class Relay:
             await self.aclose()
 
     async def aclose(self) -> None:
-        """Let go of everything; returns when the socket is closed and the turn recorded."""
+        """Release everything; return when the socket is closed and the turn is recorded."""
+        self._is_left = True
         self._task.cancel()
         await asyncio.wait({self._task})
 
@@ -98,28 +114,33 @@ class Relay:
                     ending = self._add(event)
                     if ending:
                         break
-            # Only now: the turn is recorded, so the caller's next request finds the conversation.
+            # Only after the turn was recorded, so that the caller's next request finds the conversation.
+        except asyncio.CancelledError:
+            if self._is_left:
+                raise
+            ending = self._fail(StoppingError())
         except Exception as failure:
-            if self._decided.is_set():
-                ending = self._stream.error(self._report(failure))
-            else:
-                self._failure = failure
+            ending = self._fail(failure)
         finally:
             self._is_over = True
             self._decided.set()
             self._give(ending)
 
+    def _fail(self, failure: Exception) -> bytes:
+        """Return the error line if the status was sent; otherwise the failure becomes the status."""
+        if self._decided.is_set():
+            return self._stream.error(self._report(failure))
+        self._failure = failure
+        return b""
+
     def _add(self, event: Event) -> bytes:
-        """Pass an event on; the closing lines when it ends the answer."""
+        """Add the lines of an event; return the closing lines if it ends the answer."""
         lines = self._stream.add(event)
         if self._stream.is_ended:
             return lines
         if not self._decided.is_set():
-            if isinstance(event, HistoryDropped):
-                self.dropped_turns = event.turns
-            elif isinstance(event, ServedBy):
-                self.served_by = event
-            elif isinstance(event, SHOWN):
+            self.facts.add(event)  # while headers can still be sent
+            if isinstance(event, DECISIVE_EVENTS):
                 self._decided.set()
         if lines:
             self._give(lines)
@@ -133,20 +154,32 @@ class Relay:
             self._reader.set_result(None)
 
     def _fill(self) -> None:
-        """Say nothing, aloud, if nothing was said for so long; and look again."""
+        """Send an empty chunk after `quiet_seconds` of silence, give up a caller who takes nothing, and re-arm."""
         loop = asyncio.get_running_loop()
+        now = loop.time()
+        stalled_at = self._sent_at + self._stall_seconds if self._is_writing else math.inf
+        if stalled_at <= now:
+            self._give_up()
+            return
         due = self._sent_at + self._quiet_seconds
-        if due <= loop.time():
-            due = loop.time() + self._quiet_seconds
+        if due <= now:
+            due = now + self._quiet_seconds
             if not self._waiting:
                 self._give(self._stream.keepalive())
-        self._timer = loop.call_at(due, self._fill)
+        self._timer = loop.call_at(min(due, stalled_at), self._fill)
+
+    def _give_up(self) -> None:
+        """End the turn to free its slot; the caller gets an error if it ever reads on."""
+        if not self._is_over:
+            self._waiting.append(self._stream.error(self._report(UpstreamTimeoutError(STALLED))))
+            self._is_left = True
+            self._task.cancel()
 
 
 class EventStream(StreamingHttpResponse):
-    """A relay's lines as a response; iterated without the base class's two layers around each chunk."""
+    """A stream as a response, iterated without the base class's two layers around each chunk."""
 
-    def __init__(self, relay: Relay) -> None:
+    def __init__(self, relay: SseStream) -> None:
         self._relay = relay
         super().__init__(relay.lines(), content_type="text/event-stream; charset=utf-8", headers=HEADERS)
 
@@ -154,5 +187,5 @@ class EventStream(StreamingHttpResponse):
         return self._iterator  # type: ignore[no-any-return, attr-defined] # what the base class keeps of its content
 
     async def aclose(self) -> None:
-        """Let go of what the response owns, also when nobody has begun to read it."""
+        """Release what the response owns, even if nobody began to read it."""
         await self._relay.aclose()

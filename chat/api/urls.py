@@ -1,4 +1,4 @@
-"""The chat's paths. Written without their last slash: the gate takes it off."""
+"""The paths of chat, without a last slash, which `edge.application` removes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from chat.views import (
+from chat.api.views import (
     AskViewSet,
     ChatCompletionViewSet,
     CreateConversationViewSet,
@@ -19,7 +19,7 @@ OTHER_PREFIXES = ("", "api/", "api/v1/")
 
 
 def openai_paths(prefix: str, **options: Any) -> list[URLPattern]:
-    """OpenAI's routes under one prefix."""
+    """Return OpenAI's routes under one prefix."""
     return [
         path(f"{prefix}chat/completions", ChatCompletionViewSet.as_view({"post": "create"}, **options)),
         path(f"{prefix}models", ModelViewSet.as_view({"get": "browse"}, **options)),

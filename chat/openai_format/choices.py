@@ -1,19 +1,21 @@
-"""One answer gathered from events, and the completion it stands in."""
+"""Collect one answer from events, and build the completion with it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from chat.openai_format.cutting import Cut, Cutter, estimate_tokens
-from chat.openai_format.extras import (
+from msgspec import UNSET
+
+from chat.openai_format.annotations import (
     annotate_images,
     build_annotations,
-    strip_extras,
+    strip_inline_annotations,
     write_image,
     write_search,
     write_suggestions,
 )
+from chat.openai_format.answers import Annotation, AnswerMessage, ChatCompletion, CompletionChoice, FinishReason, Usage
+from chat.openai_format.truncation import Truncation, Truncator, estimate_tokens
 from chat.protocol.events import (
     Citations,
     Event,
@@ -29,22 +31,32 @@ from chat.protocol.events import (
     TextDelta,
 )
 
-# Some refusals come without a word; an answer is never empty.
+# For a refusal without a text, since an answer is never empty.
 REFUSAL_TEXT = "{} declined to answer this message."
 
 
 class Choice:
     """One answer as it grows.
 
-    `is_streamed`: each piece is out as soon as `add` gives it, so a text that Bing rewrites afterwards stays as it is.
+    Args:
+        index: The choice's index in the completion.
+        truncation: What ends the answer early.
+        inline_extras: True to write searches and suggestions into the content as well.
+        is_streamed: True if each piece is sent as soon as `add` returns it. A text that the back end rewrites later
+            then stays as it was sent.
     """
 
     def __init__(
-        self, index: int = 0, cut: Cut | None = None, *, inline_extras: bool = False, is_streamed: bool = False
+        self,
+        index: int = 0,
+        truncation: Truncation | None = None,
+        *,
+        inline_extras: bool = False,
+        is_streamed: bool = False,
     ) -> None:
         self.index = index
-        self._cut = cut or Cut()
-        self._cutter = Cutter(self._cut)
+        self._truncation = truncation or Truncation()
+        self._truncator = Truncator(self._truncation)
         self._has_inline = inline_extras
         self._is_streamed = is_streamed
         self._pieces: list[str] = []
@@ -54,52 +66,52 @@ class Choice:
         self._found: list[Source] = []
         self._citations: tuple[Source, ...] = ()
         self._is_refused = False
-        self._voice = "Bing"  # until it is said who answers
+        self._display_name = "Bing"  # until a ServedBy names another one
         self.suggestions: tuple[str, ...] = ()
         self.served_by: str | None = None
 
     @property
     def is_full(self) -> bool:
-        """Whether the cut is reached: what follows would not be shown. A refusal is told to its end."""
-        return self._cutter.reason is not None and not self._is_refused
+        """True if nothing that follows would be shown. A refusal is shown to its end, whatever its length."""
+        return self._truncator.reason is not None and not self._is_refused
 
     @property
-    def finish_reason(self) -> str:
-        """`stop`, `length` or `content_filter`; no other is ever given."""
-        return "content_filter" if self._is_refused else self._cutter.reason or "stop"
+    def finish_reason(self) -> FinishReason:
+        """OpenAI's reason."""
+        return "content_filter" if self._is_refused else self._truncator.reason or "stop"
 
     @property
     def content(self) -> str:
-        """All that is shown so far."""
+        """The text shown so far."""
         return "".join(self._pieces)
 
-    def cut_answer(self) -> str | None:
-        """The answer as the caller's next request will repeat it, if their own limit ended it; else None."""
-        return strip_extras(self.content) if self.is_full else None
+    def truncated_answer(self) -> str | None:
+        """Return the answer as the next request will repeat it, if the caller's own limit ended it; else None."""
+        return strip_inline_annotations(self.content) if self.is_full else None
 
-    def told_answer(self) -> str | None:
-        """The answer as the caller's next request will repeat it, where that is not the end's text; else None.
+    def canonical_answer(self) -> str | None:
+        """Return the answer as the next request will repeat it, if `Finished.text` is not that; else None.
 
-        Pictures stand in it then, or it is a refusal: the end has no text of one that came before any.
+        It differs if the content has pictures, or is a refusal.
         """
-        return strip_extras(self.content) if self._images or self._is_refused else None
+        return strip_inline_annotations(self.content) if self._images or self._is_refused else None
 
     @property
     def reasoning(self) -> str:
-        """What the model thought aloud."""
+        """The model's reasoning so far."""
         return "".join(self._reasoning)
 
     def add(self, event: Event) -> str:
-        """Take one event; what it adds to the content."""
+        """Read one event. Return the text that it adds to the content."""
         match event:
             case TextDelta(text):
-                return self._show(self._cutter.feed(text))
+                return self._show(self._truncator.feed(text))
             case ReasoningDelta(text):
                 self._reasoning.append(text)
             case ImageMade(url, alt):
                 return self._draw(Source(alt, url))
-            case ServedBy(name, voice=voice):
-                self.served_by, self._voice = name, voice
+            case ServedBy(name, display_name=display_name):
+                self.served_by, self._display_name = name, display_name
             case Sources(query, items):
                 return self._search(query, items)
             case Citations(items):
@@ -112,23 +124,23 @@ class Choice:
                 return self._finish(event)
         return ""
 
-    def annotations(self) -> list[dict[str, Any]]:
-        """The sources of the answer; a withdrawn answer has none."""
+    def annotations(self) -> list[Annotation]:
+        """Return the answer's annotations: pictures and sources. A refused answer has none."""
         if self._is_refused:
             return []
         made = annotate_images(self.content, self._images)
         return made + build_annotations(self.content, self._citations, self._found)
 
-    def message(self) -> dict[str, Any]:
-        """The answer as an assistant's message."""
-        message: dict[str, Any] = {
-            "role": "assistant",
-            "content": self.content,
-            "refusal": None,
-            "annotations": self.annotations(),
-            "suggested_responses": list(self.suggestions),
-        }
-        return message | ({"reasoning_content": self.reasoning} if self._reasoning else {})
+    def message(self) -> AnswerMessage:
+        """Return the answer as a message of the assistant."""
+        return AnswerMessage(
+            role="assistant",
+            content=self.content,
+            refusal=None,
+            annotations=self.annotations(),
+            suggested_responses=list(self.suggestions),
+            reasoning_content=self.reasoning if self._reasoning else UNSET,
+        )
 
     def _show(self, text: str) -> str:
         if text:
@@ -136,28 +148,33 @@ class Choice:
         return text
 
     def _draw(self, image: Source) -> str:
+        # In the content, since clients show that. The key of the history is computed from the same text
+        # (docs/decisions.md, 66).
         shown = write_image(image)
         self._images.append((image, shown))
-        return self._show(f"{self._cutter.flush()}\n\n{shown}\n\n")
+        return self._show(f"{self._truncator.flush()}\n\n{shown}\n\n")
 
     def _search(self, query: str, items: tuple[Source, ...]) -> str:
         self._found += items
         if not self._has_inline:
             return ""
         self._searches.append(write_search(query, items))
-        return self._show(self._cutter.flush() + self._searches[-1])
+        return self._show(self._truncator.flush() + self._searches[-1])
 
     def _refuse(self, event: Refused) -> str:
         self._is_refused = True
-        words = event.text or REFUSAL_TEXT.format(self._voice)
-        return self._show(self._cutter.flush() if event.after_text else words)
+        text = event.text or REFUSAL_TEXT.format(self._display_name)
+        return self._show(self._truncator.flush() if event.after_text else text)
 
     def _finish(self, event: Finished) -> str:
+        # The back end rewrote text: an answer that was not streamed can still show the final version.
         if event.text != event.streamed and not self._is_streamed and not self._is_refused:
-            self._cutter = Cutter(self._cut)
-            self._pieces = [*self._searches, self._cutter.feed(event.text)]
+            # Start again: the limit applies to the final text.
+            self._truncator = Truncator(self._truncation)
+            self._pieces = [*self._searches, self._truncator.feed(event.text)]
             self._pieces += [f"\n\n{shown}\n\n" for _, shown in self._images]
-        shown = self._cutter.flush()
+        shown = self._truncator.flush()
+        # Suggestions would ask about text that a full answer does not show.
         if self._has_inline and self.suggestions and not self.is_full:
             shown += write_suggestions(self.suggestions)
         return self._show(shown)
@@ -165,34 +182,27 @@ class Choice:
 
 def completion(
     completion_id: str, created: int, model: str, choices: Sequence[Choice], prompt: Prompt
-) -> dict[str, Any]:
-    """A whole answer: `chat.completion` with estimated usage. Units: `created` in Unix seconds."""
-    return {
-        "id": completion_id,
-        "object": "chat.completion",
-        "created": created,
-        "model": model,
-        "system_fingerprint": choices[-1].served_by if choices else None,
-        "choices": [
-            {
-                "index": choice.index,
-                "message": choice.message(),
-                "logprobs": None,
-                "finish_reason": choice.finish_reason,
-            }
-            for choice in choices
-        ],
-        "usage": usage(prompt, choices),
-    }
+) -> ChatCompletion:
+    """Return a `chat.completion` with estimated usage.
+
+    Args:
+        completion_id: The id of the completion.
+        created: Unix seconds.
+        model: The model as the caller named it.
+        choices: The answers, each complete.
+        prompt: What was asked, for the usage.
+    """
+    shown = [CompletionChoice(choice.index, choice.message(), None, choice.finish_reason) for choice in choices]
+    # The back end that answered; OpenAI's own fingerprint names its configuration.
+    served_by = choices[-1].served_by if choices else None
+    return ChatCompletion(
+        completion_id, "chat.completion", created, model, served_by, choices=shown, usage=usage(prompt, choices)
+    )
 
 
-def usage(prompt: Prompt, choices: Sequence[Choice]) -> dict[str, int]:
-    """How many tokens went in and out, by our own estimate; the whole history counts, however it was sent."""
-    texts = (prompt.system, prompt.question, *(said.text for said in prompt.history))
+def usage(prompt: Prompt, choices: Sequence[Choice]) -> Usage:
+    """Return the estimated usage. The whole history counts, even if the back end already had it."""
+    texts = (prompt.system, prompt.question, *(message.text for message in prompt.history))
     prompt_tokens = sum(estimate_tokens(text) for text in texts)
     completion_tokens = sum(estimate_tokens(choice.content + choice.reasoning) for choice in choices)
-    return {
-        "prompt_tokens": prompt_tokens,
-        "completion_tokens": completion_tokens,
-        "total_tokens": prompt_tokens + completion_tokens,
-    }
+    return Usage(prompt_tokens, completion_tokens, prompt_tokens + completion_tokens)

@@ -1,72 +1,118 @@
-"""OpenAI's messages → one prompt: what the system says, what was said before, and what is new.
+"""Turn OpenAI's messages into one prompt: the system prompt, the history, the new messages.
 
 Source: docs/contracts.md, "Chat"; docs/wire/chathub.md, section 9.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bingproject.errors import InvalidRequestError
-from chat.openai_format.extras import strip_extras
-from chat.protocol.events import Prompt, PromptImage, Said
+from chat.openai_format.annotations import strip_inline_annotations
+from chat.openai_format.parts import EMPTY, Content, invalid, load_image, read_content
+from chat.protocol.events import Message, Prompt
 
+# OpenAI's newer models have "developer" for "system".
 SYSTEM_ROLES = ("system", "developer")
+# "function" is the older name.
 TOOL_ROLES = ("tool", "function")
 ROLES = (*SYSTEM_ROLES, "user", "assistant", *TOOL_ROLES)
-# Parts that OpenAI knows and Bing has no way in for.
-UNSUPPORTED_PARTS = ("input_audio", "file", "input_file", "video_url")
+# The question of a request whose last message is the assistant's: it asks for the rest of that answer.
+GO_ON = "Go on with your last message from where it ends, without repeating any of it."
 _BLANK_LINE = "\n\n"
-_DATA_URL = re.compile(r"data:(image/[a-z0-9.+-]{1,40});base64,", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class _Content:
-    """A message's content: as it came, trimmed part by part, and its pictures."""
-
-    text: str
-    trimmed: str
-    images: tuple[PromptImage, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Message:
-    """One message after its checks; a tool's result counts as the user's."""
+class _CheckedMessage:
+    """One message after its checks. The result of a tool has the role "user"."""
 
     role: str
-    content: _Content
-    place: str
+    content: Content
+    field: str
 
 
 def parse_messages(messages: Any) -> Prompt:
-    """Check a request's messages and make a prompt of them.
+    """Check a request's messages and return them as a prompt.
 
-    Raises: InvalidRequestError that names the field at fault, e.g. `messages[2].content[0].image_url.url`.
+    Raises:
+        InvalidRequestError: It names the field at fault, e.g. `messages[2].content[0].image_url.url`.
     """
     if not isinstance(messages, list):
-        raise _invalid("messages must be a list of messages.", "messages")
+        raise invalid("messages must be a list of messages.", "messages")
     if not messages:
-        raise _invalid("messages must not be empty.", "messages")
+        raise invalid("messages must not be empty.", "messages")
+    listed = _without_empty_end(messages)
+    if not listed:
+        raise invalid("The last message must not be blank.", f"messages[{len(messages) - 1}].content")
+    # Messages up to the last answer are history, for which other rules apply: see chat.openai_format.parts.
+    past_count = max(
+        (position for position, message in enumerate(listed, 1) if _role(message) == "assistant"), default=0
+    )
     tool_names: dict[str, str] = {}
-    read = [_message(message, f"messages[{index}]", tool_names) for index, message in enumerate(messages)]
-    if read[-1].role != "user":
-        raise _invalid("The last message must be from user or tool.", f"messages[{len(read) - 1}].role")
+    read = _assign_roles(
+        [
+            _message(message, f"messages[{index}]", tool_names, is_past=index < past_count)
+            for index, message in enumerate(listed)
+        ]
+    )
     system = [message.content for message in read if message.role == "system"]
-    spoken = [message for message in read if message.role != "system"]
-    # The last message is the user's, so something always follows the last answer.
-    first_new = max((place for place, message in enumerate(spoken, 1) if message.role == "assistant"), default=0)
-    return _prompt(system, spoken[:first_new], spoken[first_new:])
+    dialogue = [message for message in read if message.role != "system"]
+    first_new = max(
+        (position for position, message in enumerate(dialogue, 1) if message.role == "assistant"), default=0
+    )
+    new = dialogue[first_new:] or [_CheckedMessage("user", Content(GO_ON, GO_ON), f"messages[{len(listed) - 1}]")]
+    return _prompt(system, dialogue[:first_new], new)
 
 
-def _prompt(system: list[_Content], past: list[_Message], new: list[_Message]) -> Prompt:
-    images = tuple(_load(image, message.place) for message in new for image in message.content.images)
+def _role(message: Any) -> Any:
+    return message.get("role") if isinstance(message, dict) else None
+
+
+def _without_empty_end(messages: Sequence[Any]) -> Sequence[Any]:
+    """Remove empty messages of the assistant at the end: clients add one as a placeholder for the answer."""
+    count = len(messages)
+    while count and _role(messages[count - 1]) == "assistant" and not _has_text(messages[count - 1]):
+        count -= 1
+    return messages[:count]
+
+
+def _has_text(message: dict[str, Any]) -> bool:
+    content = message.get("content")
+    return bool(content.strip() if isinstance(content, str) else content) or bool(message.get("refusal"))
+
+
+def _assign_roles(read: list[_CheckedMessage]) -> list[_CheckedMessage]:
+    """Return the messages with some system messages as the user's, where only a question reaches the back end.
+
+    A system message at the end, or in front of an answer, becomes part of the question: an upstream conversation that
+    continues gets nothing else. If there are only system messages, the last one with text is the question. All others
+    are the system prompt.
+    """
+    lead_count = next((position for position, message in enumerate(read) if message.role != "system"), len(read))
+    if lead_count == len(read):
+        asking = max(
+            (position for position, message in enumerate(read) if message.content.trimmed), default=len(read) - 1
+        )
+        return [
+            replace(message, role="user") if position == asking else message for position, message in enumerate(read)
+        ]
+    assigned: list[_CheckedMessage] = []
+    is_before_answer = True
+    for message in reversed(read[lead_count:]):
+        if message.role != "system":
+            is_before_answer = message.role == "assistant"
+        elif is_before_answer and message.content.trimmed:
+            message = replace(message, role="user")
+        assigned.append(message)
+    return read[:lead_count] + assigned[::-1]
+
+
+def _prompt(system: list[Content], past: list[_CheckedMessage], new: list[_CheckedMessage]) -> Prompt:
+    images = tuple(load_image(image, message.field) for message in new for image in message.content.images)
+    # A picture alone is a question.
     if not images and not any(message.content.trimmed for message in new):
-        raise _invalid("The last message must not be blank.", f"{new[-1].place}.content")
+        raise invalid("The last message must not be blank.", f"{new[-1].field}.content")
     lead = tuple(message.content.text for message in new[:-1] if message.content.trimmed)
     return Prompt(
         system=_BLANK_LINE.join(content.text for content in system),
@@ -74,142 +120,80 @@ def _prompt(system: list[_Content], past: list[_Message], new: list[_Message]) -
         newest=new[-1].content.text,
         images=images,
         lead=lead,
-        told=_told([message.content for message in new]),
-        told_system=_told(system),
+        canonical=_canonical([message.content for message in new]),
+        canonical_system=_canonical(system),
     )
 
 
-def _history(past: list[_Message]) -> tuple[Said, ...]:
-    """Earlier messages; those of a user that follow each other are told as one."""
-    history: list[Said] = []
-    run: list[_Content] = []
+def _history(past: list[_CheckedMessage]) -> tuple[Message, ...]:
+    """Return the history. Consecutive messages of the user become one."""
+    history: list[Message] = []
+    run: list[Content] = []
     for message in past:
         if message.role == "user":
             run.append(message.content)
             continue
         if run:
-            history.append(Said("user", _told(run)))
+            history.append(Message("user", _canonical(run)))
             run = []
-        history.append(Said("assistant", message.content.trimmed))
+        history.append(Message("assistant", message.content.trimmed))
     return tuple(history)
 
 
-def _told(run: list[_Content]) -> str:
-    """A user's messages up to an answer, with marks for the pictures: equal however a client wraps them."""
+def _canonical(run: list[Content]) -> str:
+    """Return a run of messages as one text with marks for pictures: the same however a client splits it."""
     texts = _BLANK_LINE.join(content.trimmed for content in run if content.trimmed)
     marks = "\n".join(image.mark for content in run for image in content.images)
     return "\n".join(part for part in (texts, marks) if part)
 
 
-def _message(message: Any, place: str, tool_names: dict[str, str]) -> _Message:
+def _message(message: Any, field: str, tool_names: dict[str, str], *, is_past: bool) -> _CheckedMessage:
     if not isinstance(message, dict):
-        raise _invalid("Each message must be an object.", place)
+        raise invalid("Each message must be an object.", field)
     role = message.get("role")
     if not isinstance(role, str) or role not in ROLES:
-        raise _invalid(f"role must be one of {', '.join(ROLES)}.", f"{place}.role")
+        raise invalid(f"role must be one of {', '.join(ROLES)}.", f"{field}.role")
     for key in ("name", "tool_call_id"):
         if not isinstance(message.get(key), str | None):
-            raise _invalid(f"{key} must be a string.", f"{place}.{key}")
+            raise invalid(f"{key} must be a string.", f"{field}.{key}")
     if role == "assistant":
-        _note_tool_calls(message, place, tool_names)
-        content = _answer(message, place)
-        return _Message(role, replace(content, trimmed=strip_extras(content.trimmed).strip()), place)
-    content = _content(message.get("content"), f"{place}.content", takes_images=role == "user")
-    if role in TOOL_ROLES:
-        return _Message("user", _labelled(content, message, place, tool_names), place)
-    return _Message("system" if role in SYSTEM_ROLES else role, content, place)
-
-
-def _answer(message: dict[str, Any], place: str) -> _Content:
-    """An assistant's content; it may be missing where the message has something else to say."""
+        _note_tool_calls(message, field, tool_names)
+        content = _answer(message, field)
+        # Clients send back what they were shown, inline blocks included, but the stored history has none.
+        return _CheckedMessage(role, replace(content, trimmed=strip_inline_annotations(content.trimmed).strip()), field)
+    content = EMPTY
     if message.get("content") is not None:
-        return _content(message["content"], f"{place}.content", takes_images=False)
+        takes_images = role not in SYSTEM_ROLES
+        content = read_content(message["content"], f"{field}.content", takes_images=takes_images, is_past=is_past)
+    elif role == "user" and not is_past:
+        raise invalid("content is required.", f"{field}.content")
+    if role in TOOL_ROLES:
+        return _CheckedMessage("user", _label_result(content, message, tool_names), field)
+    return _CheckedMessage("system" if role in SYSTEM_ROLES else role, content, field)
+
+
+def _answer(message: dict[str, Any], field: str) -> Content:
+    """Return the content of an assistant's message, or its refusal. A message that only calls tools has neither."""
+    if message.get("content") is not None:
+        return read_content(message["content"], f"{field}.content", takes_images=False, is_past=True)
     refusal = message.get("refusal")
-    if isinstance(refusal, str):
-        return _Content(refusal, refusal.strip())
-    if message.get("tool_calls") or message.get("function_call"):
-        return _Content("", "")
-    raise _invalid("content is required.", f"{place}.content")
+    return Content(refusal, refusal.strip()) if isinstance(refusal, str) else EMPTY
 
 
-def _content(content: Any, place: str, *, takes_images: bool) -> _Content:
-    if content is None:
-        raise _invalid("content is required.", place)
-    if isinstance(content, str):
-        return _Content(content, content.strip())
-    if not isinstance(content, list) or not content:
-        raise _invalid("content must be a string or a list of parts.", place)
-    texts: list[str] = []
-    images: list[PromptImage] = []
-    for index, part in enumerate(content):
-        read = _part(part, f"{place}[{index}]", takes_images=takes_images)
-        (texts if isinstance(read, str) else images).append(read)  # type: ignore[arg-type] # each list its own
-    return _Content("\n".join(texts), "\n".join(text.strip() for text in texts).strip(), tuple(images))
-
-
-def _part(part: Any, place: str, *, takes_images: bool) -> str | PromptImage:
-    if not isinstance(part, dict):
-        raise _invalid("Each part must be an object.", place)
-    kind = part.get("type")
-    if not isinstance(kind, str):
-        raise _invalid("type must be a string.", f"{place}.type")
-    if kind in ("text", "refusal"):
-        if not isinstance(part.get(kind), str):
-            raise _invalid(f"{kind} must be a string.", f"{place}.{kind}")
-        return str(part[kind])
-    if kind == "image_url" and takes_images:
-        return _image(part.get("image_url"), f"{place}.image_url")
-    if kind in (*UNSUPPORTED_PARTS, "image_url"):
-        raise InvalidRequestError(
-            f"Parts of type {kind} are not supported here. Leave it out.", code="unsupported_parameter", param=place
-        )
-    raise _invalid("type must be text or image_url.", f"{place}.type")
-
-
-def _image(value: Any, place: str) -> PromptImage:
-    """A picture by its address; one in the address itself is decoded later, and only if it is new."""
-    fields = value if isinstance(value, dict) else {}
-    url, detail = fields.get("url"), fields.get("detail")
-    if not isinstance(url, str):
-        raise _invalid("image_url must be an object with a string url.", f"{place}.url")
-    if detail is not None and not isinstance(detail, str):
-        raise _invalid("detail must be a string.", f"{place}.detail")
-    if not (_DATA_URL.match(url) or url.lower().startswith(("https://", "http://"))):
-        raise _invalid("url must be an http or https address, or a data URL of an image in base64.", f"{place}.url")
-    return PromptImage(url=url, mark=f"[image {hashlib.sha256(url.encode()).hexdigest()[:12]}]")
-
-
-def _load(image: PromptImage, place: str) -> PromptImage:
-    found = _DATA_URL.match(image.url)
-    if found is None:
-        return image
-    try:
-        content = base64.b64decode(image.url[found.end() :], validate=True)
-    except (binascii.Error, ValueError):
-        content = b""
-    if not content:
-        raise _invalid("The image is not valid base64.", f"{place}.content")
-    return replace(image, url="", content=content, media_type=found[1].lower())
-
-
-def _note_tool_calls(message: dict[str, Any], place: str, tool_names: dict[str, str]) -> None:
+def _note_tool_calls(message: dict[str, Any], field: str, tool_names: dict[str, str]) -> None:
     calls = message.get("tool_calls")
     if calls is not None and not isinstance(calls, list):
-        raise _invalid("tool_calls must be a list.", f"{place}.tool_calls")
+        raise invalid("tool_calls must be a list.", f"{field}.tool_calls")
     for call in calls or []:
         function = call.get("function") if isinstance(call, dict) else None
         name = function.get("name") if isinstance(function, dict) else None
         if isinstance(name, str) and isinstance(call.get("id"), str):
-            tool_names[call["id"]] = name
+            tool_names[call["id"]] = name  # the result has the id only
 
 
-def _labelled(content: _Content, message: dict[str, Any], place: str, tool_names: dict[str, str]) -> _Content:
-    """A tool's result as text that says what it is."""
+def _label_result(content: Content, message: dict[str, Any], tool_names: dict[str, str]) -> Content:
+    """Return a tool's result as text with a label: no back end has a role for it (docs/wire/chathub.md, section 9)."""
     call_id, name = message.get("tool_call_id"), message.get("name")
     known = name or tool_names.get(call_id or "")
     label = f"Result of the tool {known}:\n" if known else "Result of a tool:\n"
-    return _Content(label + content.text, (label + content.trimmed).strip())
-
-
-def _invalid(message: str, param: str) -> InvalidRequestError:
-    return InvalidRequestError(message, code="invalid_value", param=param)
+    return replace(content, text=label + content.text, trimmed=(label + content.trimmed).strip())

@@ -1,6 +1,6 @@
-"""Where an answer is cut: stop sequences and token limits, which no back end knows, so the text is cut here.
+"""End an answer at a stop sequence or a token limit. No back end knows either, so the text is cut here.
 
-Units: Bing counts no tokens; a token is taken for four bytes of UTF-8, which is near enough for most languages.
+Back ends count no tokens. One is estimated as four bytes of UTF-8, which is near enough for most languages.
 """
 
 from __future__ import annotations
@@ -12,50 +12,53 @@ TOKEN_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """What ends an answer early: the first of some texts, or a number of tokens; nothing by default."""
+class Truncation:
+    """What ends an answer early: the first of some stop sequences, or a number of tokens. Nothing by default."""
 
     stops: tuple[str, ...] = ()
     max_tokens: int | None = None
 
 
-class Cutter:
-    """Takes an answer in pieces and lets through what stands before the cut.
+class Truncator:
+    """Pass an answer on in pieces, up to the stop sequence or limit.
 
-    The end of a piece that may be the beginning of a stop text is held until it is known.
+    The end of a piece that may begin a stop sequence waits for the next piece.
+
+    Attributes:
+        reason: The `finish_reason` once the answer was cut, else None.
     """
 
-    __slots__ = ("_held", "_room_bytes", "_stops", "reason")
+    __slots__ = ("_pending", "_room_bytes", "_stops", "reason")
 
-    def __init__(self, cut: Cut) -> None:
-        self._stops = cut.stops
-        self._room_bytes = None if cut.max_tokens is None else cut.max_tokens * TOKEN_BYTES
-        self._held = ""
+    def __init__(self, truncation: Truncation) -> None:
+        self._stops = truncation.stops
+        self._room_bytes = None if truncation.max_tokens is None else truncation.max_tokens * TOKEN_BYTES
+        self._pending = ""
         self.reason: Literal["stop", "length"] | None = None
 
     def feed(self, text: str) -> str:
-        """The part of the answer that may be shown now; after the cut always ""."""
+        """Add a piece. Return the text that can be shown now; always "" after the cut."""
         if self.reason:
             return ""
-        return self._measure(self._before_stop(self._held + text) if self._stops else text)
+        return self._limit(self._before_stop(self._pending + text) if self._stops else text)
 
     def flush(self) -> str:
-        """What was held back, now that nothing follows."""
-        rest, self._held = self._held, ""
-        return self._measure(rest) if not self.reason else ""
+        """Return the text that still waits, at the end of the answer."""
+        rest, self._pending = self._pending, ""
+        return self._limit(rest) if not self.reason else ""
 
     def _before_stop(self, text: str) -> str:
-        # The stop text that is complete first ends the answer, as it does when the answer comes letter by letter.
-        found = [(place + len(stop), place) for stop in self._stops if (place := text.find(stop)) >= 0]
+        # The stop sequence that ends first wins, so that the result is the same if the text arrives letter by letter.
+        found = [(start + len(stop), start) for stop in self._stops if (start := text.find(stop)) >= 0]
         if found:
             self.reason = "stop"
-            self._held = ""
+            self._pending = ""
             return text[: min(found)[1]]
-        held_count = max(_overlap(text, stop) for stop in self._stops)
-        self._held = text[len(text) - held_count :]
-        return text[: len(text) - held_count]
+        end = len(text) - max(_overlap(text, stop) for stop in self._stops)
+        self._pending = text[end:]
+        return text[:end]
 
-    def _measure(self, text: str) -> str:
+    def _limit(self, text: str) -> str:
         if self._room_bytes is None:
             return text
         content = text.encode()
@@ -63,14 +66,16 @@ class Cutter:
             self.reason = "length"
             content = content[: self._room_bytes]
         self._room_bytes -= len(content)
+        # The limit may be inside a character, of which nothing is shown.
         return content.decode("utf-8", "ignore")
 
 
 def estimate_tokens(text: str) -> int:
-    """About how many tokens a text has; Bing does not say."""
+    """Return the estimated number of tokens, rounded up."""
     return -(-len(text.encode()) // TOKEN_BYTES)
 
 
 def _overlap(text: str, stop: str) -> int:
-    """How many of the last characters of a text are the first ones of a stop text."""
+    """Return the number of characters at the text's end that begin the stop sequence."""
+    # The longest overlap: a shorter one would send text that still may be a stop sequence.
     return next((count for count in range(min(len(stop) - 1, len(text)), 0, -1) if text.endswith(stop[:count])), 0)

@@ -1,4 +1,4 @@
-"""Chat back ends as pure functions and one small state machine each: values → requests, frames → events or errors.
+"""The chat protocols as pure functions and one small state machine per turn.
 
-Nothing here reads a clock, a setting or a socket.
+Values become requests, frames become events or errors. Nothing here reads a clock, a setting or a socket.
 """

@@ -1,12 +1,12 @@
-"""What of an answer is out: the part that every dialect keeps in the same way."""
+"""The text of one answer as far as it was streamed: what every dialect keeps in the same way."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
 
-class Answer(ABC):
-    """The answer of one turn, as far as callers have it; how texts become deltas is each dialect's own."""
+class AnswerText(ABC):
+    """The text of one answer. Each dialect turns its own pieces into deltas."""
 
     __slots__ = ("_deltas",)
 
@@ -16,7 +16,7 @@ class Answer(ABC):
     @property
     @abstractmethod
     def final(self) -> str:
-        """The answer as it last stood."""
+        """The latest version of the text. It differs from `streamed` if the back end rewrote it."""
 
     @property
     def streamed(self) -> str:
@@ -25,10 +25,10 @@ class Answer(ABC):
 
     @property
     def has_started(self) -> bool:
-        """Whether anything is out."""
+        """True once a delta was sent, even a blank one."""
         return bool(self._deltas)
 
     @property
     def is_blank(self) -> bool:
-        """Whether nothing but white space is out."""
+        """True if no delta so far has anything but white space."""
         return not any(delta.strip() for delta in self._deltas)

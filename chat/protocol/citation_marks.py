@@ -1,8 +1,6 @@
-"""Citation marks in private-use characters, which both Copilots leave in their texts.
+"""Remove citation marks in private-use characters, which two of the back ends leave in their texts.
 
-Shape: U+E200 `cite` U+E202 `turn0search1` U+E201.
-
-A text that comes in pieces may have a mark cut anywhere; what could be one waits until it is clear.
+A mark is U+E200 `cite` U+E202 `turn0search1` U+E201, and a piece of a text may end anywhere inside one.
 Source: docs/wire/m365.md, section 5.4; docs/wire/copilot.md, section 4.2.
 """
 
@@ -10,47 +8,49 @@ from __future__ import annotations
 
 import re
 
-# Uncertain: U+E200 opens, U+E202 parts and U+E201 closes in all that was seen; their neighbours are taken for more of
-# the kind. Other private-use characters are the caller's own (icon fonts, Apple's logo) and stay.
+# Uncertain: U+E200 opens, U+E202 separates and U+E201 closes in every mark that was seen; their neighbours are assumed
+# to be used alike. Other private-use characters are the caller's own (icon fonts, Apple's logo) and stay.
 _DELIMITER = "[\ue200-\ue20f]"
-# What a mark names: a source of a turn, or lines of a file. Nothing else may be swallowed behind a delimiter.
+# A source of a turn, or lines of a file. Anything else behind a delimiter is text of the answer and must not be lost.
 _NAME = r"(?:turn\d+[a-z]+\d+|L\d+(?:-L\d+)?)"
-_NAME_BEGUN = r"(?:t(?:u(?:r(?:n(?:\d+(?:[a-z]+\d*)?)?)?)?)?|L(?:\d+(?:-(?:L\d*)?)?)?)"
+_PARTIAL_NAME = r"(?:t(?:u(?:r(?:n(?:\d+(?:[a-z]+\d*)?)?)?)?)?|L(?:\d+(?:-(?:L\d*)?)?)?)"
 _WORD = "(?:file)?cite"
-_WORD_BEGUN = "(?:f(?:i(?:l(?:e(?:c(?:i(?:t)?)?)?)?)?)?|c(?:i(?:t)?)?)"
+_PARTIAL_WORD = "(?:f(?:i(?:l(?:e(?:c(?:i(?:t)?)?)?)?)?)?|c(?:i(?:t)?)?)"
 _MARK = re.compile(f"{_DELIMITER}+(?:{_WORD}(?:{_DELIMITER}+{_NAME})*{_DELIMITER}*)?")
-_MARK_BEGUN = re.compile(
-    f"{_DELIMITER}+(?:{_WORD_BEGUN}|{_WORD}(?:{_DELIMITER}+{_NAME})*(?:{_DELIMITER}+{_NAME_BEGUN}?)?)?"
+# Matches the rest of a text if more text could still make it one mark.
+_PARTIAL_MARK = re.compile(
+    f"{_DELIMITER}+(?:{_PARTIAL_WORD}|{_WORD}(?:{_DELIMITER}+{_NAME})*(?:{_DELIMITER}+{_PARTIAL_NAME}?)?)?"
 )
-_FIRST = re.compile(_DELIMITER)
+_ANY_DELIMITER = re.compile(_DELIMITER)
 
 
-class Stripper:
-    """Takes the marks out of a text that comes in pieces."""
+class MarkStripper:
+    """Remove the marks from a text that arrives in pieces."""
 
-    __slots__ = ("_held",)
+    __slots__ = ("_pending",)
 
     def __init__(self) -> None:
-        self._held = ""
+        self._pending = ""
 
     def feed(self, piece: str) -> str:
-        """What of the text so far is certain and not out yet, without marks."""
-        if not self._held and (piece.isascii() or not _FIRST.search(piece)):
+        """Return the text that can be sent now. A possible beginning of a mark at its end waits for the next piece."""
+        # Nearly every piece takes this way, and `isascii` is much cheaper than a search.
+        if not self._pending and (piece.isascii() or not _ANY_DELIMITER.search(piece)):
             return piece
-        text, self._held = self._held + piece, ""
+        text, self._pending = self._pending + piece, ""
         clean: list[str] = []
         at = 0
-        while (first := _FIRST.search(text, at)) is not None:
+        while (first := _ANY_DELIMITER.search(text, at)) is not None:
             clean.append(text[at : first.start()])
-            if _MARK_BEGUN.fullmatch(text, first.start()):
-                self._held = text[first.start() :]
+            if _PARTIAL_MARK.fullmatch(text, first.start()):
+                self._pending = text[first.start() :]
                 return "".join(clean)
             mark = _MARK.match(text, first.start())
-            assert mark is not None  # it begins with a delimiter, and that is enough
+            assert mark is not None  # a single delimiter is enough for a match
             at = mark.end()
         return "".join(clean) + text[at:]
 
 
 def strip_marks(text: str) -> str:
-    """A whole text without marks, and without one that is cut off at its end."""
-    return Stripper().feed(text)
+    """Return a complete text without its marks, also without one that is incomplete at its end."""
+    return MarkStripper().feed(text)

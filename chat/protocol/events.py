@@ -1,6 +1,6 @@
-"""The vocabulary between the gateway and every chat back end: what goes in, what comes out, how a dialect behaves.
+"""The interface of every chat back end: the prompt that goes in, the events that come out, and the `Dialect` protocol.
 
-A dialect (sydney, and those of other servers) turns frames into these events; nothing above it knows a wire format.
+A dialect, e.g. `chat.protocol.sydney`, turns frames into these events. Nothing above it knows a wire format.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ from typing import Literal, Protocol
 import msgspec
 
 Role = Literal["user", "assistant"]
+# A dialect goes through these in order; "lingering" only if suggestions are awaited.
 Phase = Literal["handshake", "waiting", "answering", "lingering", "finished"]
+# Bing's words: docs/wire/chathub.md, section 5.5.
 RefusalKind = Literal["disengaged", "apology"]
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """One side's words in the history."""
+class Message:
+    """One message of the history."""
 
     role: Role
     text: str
@@ -25,7 +27,10 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class PromptImage:
-    """A picture of the caller's: an address Bing fetches itself, or the bytes. `mark` stands for it in a history."""
+    """A picture in the caller's message: an address that Bing fetches itself, or the bytes.
+
+    `mark`, e.g. `[image 9f86d081884c]`, replaces the picture in a history.
+    """
 
     url: str = ""
     content: bytes = b""
@@ -35,39 +40,46 @@ class PromptImage:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One turn of a caller: the system prompt, what was said before, and the newest words.
+    """What a caller sends in one turn.
 
-    Shape: `lead` are messages since the last answer that stand before the newest one. `told` is `question` the way a
-    history will tell it (trimmed, pictures marked); "" when that is just the trimmed question. `told_system` likewise
-    of `system`, which goes out as it came.
+    Attributes:
+        system: The system prompt, sent unchanged.
+        history: The messages up to the last answer.
+        newest: The newest message.
+        images: The pictures in the new messages.
+        lead: The other messages since the last answer, in front of `newest`.
+        canonical: The question as the next request's history will have it: trimmed, with marks for pictures. "" if
+            that is `question` trimmed.
+        canonical_system: `system` in the form that is part of the history key. "" if that is `system` itself.
     """
 
     system: str
-    history: tuple[Said, ...]
+    history: tuple[Message, ...]
     newest: str
     images: tuple[PromptImage, ...] = ()
     lead: tuple[str, ...] = ()
-    told: str = ""
-    told_system: str = ""
+    canonical: str = ""
+    canonical_system: str = ""
 
     @property
     def key_system(self) -> str:
-        """The system prompt that a chat is known by, however its messages and parts were wrapped."""
-        return self.told_system or self.system
+        """The system prompt for the history key: equal however a client splits it into messages and parts."""
+        return self.canonical_system or self.system
 
     @property
     def question(self) -> str:
-        """What a turn sends of its own: all since the last answer."""
+        """All new messages as one text."""
         return "\n\n".join((*self.lead, self.newest)) if self.lead else self.newest
 
-    def after(self, answer: str) -> tuple[Said, ...]:
-        """The history as the next request will tell it, when this turn was answered with `answer`."""
-        return (*self.history, Said("user", self.told or self.question.strip()), Said("assistant", answer.strip()))
+    def after(self, answer: str) -> tuple[Message, ...]:
+        """Return the history that the next request will have, if this turn's answer is `answer`."""
+        question = self.canonical or self.question.strip()
+        return (*self.history, Message("user", question), Message("assistant", answer.strip()))
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A page the answer stands on."""
+    """A page that the answer cites or a search found. An address that is missing is ""."""
 
     title: str
     url: str
@@ -75,54 +87,60 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class ServedBy:
-    """Which back end answers, as callers are told; the services say so first, and again when another one takes over.
+    """The back end that answers. The services send it first, and again if another one takes over.
 
-    Shape: `ignored` names what was asked for and this one cannot do; `voice` is its name where it is spoken of.
+    Attributes:
+        name: Its name in headers and in `system_fingerprint`, e.g. "bing-sydney".
+        ignored: What the request asked for and this back end cannot do.
+        display_name: Its name in sentences, e.g. "Bing".
     """
 
     name: str
     ignored: tuple[str, ...] = ()
-    voice: str = "Bing"
+    display_name: str = "Bing"
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryDropped:
-    """The oldest turns did not fit into the replay; the services say so before anything else."""
+    """The number of oldest turns that did not fit. The services send it in front of any dialect's event."""
 
     turns: int
 
 
 @dataclass(frozen=True, slots=True)
 class Searching:
-    """The back end looks something up."""
+    """The back end searches the web."""
 
     query: str
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What a search found."""
+    """The pages that a search found."""
 
     query: str
     items: tuple[Source, ...]
 
 
 class TextDelta(msgspec.Struct, frozen=True, gc=False):
-    """More of the answer. There are a hundred for each other event, and a frozen dataclass costs five times as much."""
+    """The next piece of the answer.
+
+    A Struct, since there are a hundred of these for each other event and a frozen dataclass costs five times as much.
+    """
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReasoningDelta:
-    """More of what the model thinks aloud; no part of the answer."""
+    """The next piece of the model's reasoning, which is no part of the answer."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class ImageMade:
-    """A picture within the answer."""
+    """A picture that the back end made. `alt` is the prompt it was made from, "" if unknown."""
 
     url: str
     alt: str
@@ -130,21 +148,21 @@ class ImageMade:
 
 @dataclass(frozen=True, slots=True)
 class Citations:
-    """The answer's numbered sources: `[^2^]` in the text is `items[1]`."""
+    """The answer's numbered sources: `[^2^]` in the text cites `items[1]`."""
 
     items: tuple[Source, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestions:
-    """What the caller might ask next."""
+    """Questions that the back end suggests to ask next."""
 
     texts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Throttling:
-    """Turns used of those an upstream conversation has."""
+    """The turns used of an upstream conversation, and its limit."""
 
     used: int
     limit: int
@@ -152,7 +170,13 @@ class Throttling:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Bing will not answer, or withdraws what it said; `text` is its own wording, "" when it gave none."""
+    """The back end refused to answer or withdrew its answer.
+
+    Attributes:
+        text: Its wording, "" if it gave none.
+        kind: "disengaged" closes the upstream conversation, "apology" does not.
+        after_text: True if a part of the answer was already sent.
+    """
 
     text: str
     kind: RefusalKind
@@ -161,10 +185,13 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The end of a turn, also of a refused one; nothing follows.
+    """The last event of a turn, also of a refused one.
 
-    Shape: `text` is the answer as it finally stands, `streamed` the deltas joined; they differ when Bing rewrote what
-    was out already. `retire`: the upstream conversation takes no further turn. `skipped` counts what nobody understood.
+    Attributes:
+        text: The final answer.
+        streamed: All deltas joined. It differs from `text` if the back end rewrote text that was already sent.
+        retire: True if the upstream conversation takes no further turn.
+        skipped: The number of records and messages of unknown kinds.
     """
 
     text: str
@@ -187,53 +214,69 @@ Event = (
     | Refused
     | Finished
 )
-# With one of these the outcome of a turn begins to show; all others may come before anything is decided.
-SHOWN = (TextDelta, ReasoningDelta, ImageMade, Refused, Finished)
+# A stream's headers wait for the first of these. Until then an error can still become the HTTP status.
+DECISIVE_EVENTS = (TextDelta, ReasoningDelta, ImageMade, Refused, Finished)
 
 
 class Dialect(Protocol):
     """One turn with one back end, without a socket.
 
-    The loop around it: send `start()`; for each frame yield what `receive()` gives, then send `to_send()`; end when
-    `finished`. `progress` counts records that are no pings, so a timer starts anew when it or `phase` has changed.
-    In the phase "lingering" the answer is complete and out, and something that is still wanted may follow within a
-    second: whatever ends it (the record, the timer, the socket) gives the last events and never an error.
+    `chat.client.stream` drives it: send `start()`; for each frame yield the events of `receive()`, then send
+    `to_send()`; stop when `finished`. The timer of a phase restarts when `progress` or `phase` changes.
+
+    In the phase "lingering" the answer is complete, and suggestions may follow within a second. Whatever ends that
+    phase (a frame, the timer, the socket) gives the last events and never an error.
     """
 
     @property
     def finished(self) -> bool:
-        """Whether the turn has ended well or was refused."""
+        """True if the turn has ended with an answer or a refusal."""
 
     @property
     def phase(self) -> Phase:
-        """Which timer runs."""
+        """The phase, which decides how long the back end may be silent."""
 
     @property
     def progress(self) -> int:
-        """Records so far that were no pings."""
+        """The number of records so far, not counting pings."""
 
     @property
     def skipped(self) -> int:
-        """How many records so far nobody understood."""
+        """The number of records and messages of unknown kinds so far."""
 
     @property
     def has_text(self) -> bool:
-        """Whether some of the answer is out, after which nothing can be tried again."""
+        """True if a part of the answer was already sent: from then on the turn cannot be tried again."""
 
     def start(self) -> list[str]:
-        """What to send as soon as the socket is open."""
+        """Return the frames to send as soon as the socket is open."""
 
     def receive(self, frame: str | bytes) -> list[Event]:
-        """Read one frame; raises the ServiceError that it means, unless there is text to hand out first."""
+        """Read one frame and return its events.
+
+        Raises:
+            ServiceError: The frame means a failure. If events precede it in the frame, `to_send` raises it instead.
+        """
 
     def to_send(self) -> list[str]:
-        """What to send now; a second call gives nothing. Raises an error that `receive` held back for its text."""
+        """Return the frames to send now, each once.
+
+        Raises:
+            ServiceError: The failure that `receive` deferred until its events were delivered.
+        """
 
     def keepalive(self) -> list[str]:
-        """What to send when it has been quiet for the back end's ping interval."""
+        """Return the frames to send when a ping is due."""
 
     def closed(self, code: int) -> list[Event]:
-        """The socket is gone before the end: the last events if the outcome is known, else it raises."""
+        """Handle a socket that closed before the end.
+
+        Returns:
+            The last events, if the outcome is already known.
+
+        Raises:
+            ServiceError: It is not known.
+        """
 
     def timed_out(self) -> list[Event]:
-        """A timer ran out: the last events if the outcome is known, else it raises."""
+        """Handle a timer that ran out. Returns and raises as `closed`."""

@@ -1,4 +1,7 @@
-"""Failures of chat back ends: what the error tree has no class for, who is named in them, what plain answers mean."""
+"""Turn the failures of a chat back end into errors: statuses, pages, results, and the name in the messages.
+
+Source: the sections "What can go wrong" of the pages in docs/wire/, whose rows name the error codes.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bingproject.errors import MESSAGES, OWNER, ServiceError, UnexpectedResponseError
-from bingproject.response_headers import parse_retry_after
+from bingproject.upstream.response_headers import parse_retry_after
 
-_DETAIL_CHARACTERS = 500
-# The tree's words for these speak of tasks and creations; a chat's caller sends a message again.
+_DETAIL_CHARACTERS = 500  # enough of a response to recognise it in the log
+# The usual messages for these codes speak of tasks and creations; a chat's caller has to send the message again.
 _CHAT_MESSAGES = {
     "too_many_running": "Bing's accounts here are all busy. Send the message again after the time in Retry-After.",
     "upstream_interrupted": "Bing stopped answering before the answer was complete. Send the message again.",
@@ -20,7 +23,10 @@ _CHAT_MESSAGES = {
 
 
 class SessionEndedError(UnexpectedResponseError):
-    """The upstream conversation takes no further turn; a new one, with the history replayed, can answer."""
+    """The upstream conversation takes no further turn.
+
+    The services catch it and replay the history in a new conversation. Callers see it only if that fails too.
+    """
 
     def __init__(self, detail: str, name: str = "Bing") -> None:
         message = f"{name} has closed the conversation. Send the message again."
@@ -29,125 +35,138 @@ class SessionEndedError(UnexpectedResponseError):
 
 
 @dataclass(frozen=True, slots=True)
-class BackEnd:
-    """A chat back end, as its failures name it: the tree's messages say Bing, and this one's name takes its place.
+class ErrorFactory:
+    """Build one back end's errors. The usual messages say "Bing", which `display_name` replaces.
 
-    Shape: `sign_in` is the message for credentials that are no longer taken, "" for the tree's own.
+    Attributes:
+        display_name: The back end's name in messages.
+        sign_in: The message for `cookie_expired`. "" for the usual one, which explains Bing's cookies.
     """
 
-    name: str
+    display_name: str
     sign_in: str = ""
 
-    def fail(
+    def build(
         self, code: str, detail: str, *, message: str = "", retry_after: float | None = None, param: str | None = None
     ) -> ServiceError:
-        """The error of a code, for the caller to raise; `message` replaces the usual one."""
+        """Return the error of a code, for the caller to raise.
+
+        Args:
+            code: A key of `bingproject.errors.OWNER`.
+            detail: For the log; callers never see it.
+            message: Replaces the code's usual message.
+            retry_after: Seconds.
+            param: The request field at fault.
+        """
         if not message:
-            usual = _CHAT_MESSAGES.get(code, MESSAGES[code]).replace("Bing", self.name)
+            usual = _CHAT_MESSAGES.get(code, MESSAGES[code]).replace("Bing", self.display_name)
             message = self.sign_in if code == "cookie_expired" and self.sign_in else usual
         return OWNER[code](message, code=code, detail=detail, retry_after=retry_after, param=param)
 
     def unexpected(self, reason: str, text: str = "") -> ServiceError:
-        """The error for an answer that cannot be read; the log gets the answer's beginning."""
-        return self.fail("upstream_protocol_error", f"{reason}: {text[:_DETAIL_CHARACTERS]}" if text else reason)
+        """Return the error for a response that cannot be understood. `text` is the response, cut for the log."""
+        return self.build("upstream_protocol_error", f"{reason}: {text[:_DETAIL_CHARACTERS]}" if text else reason)
 
     def interrupted(self, reason: str) -> ServiceError:
-        """The error for an answer that broke off or never came."""
-        return self.fail("upstream_interrupted", reason)
+        """Return the error for an answer that ended early or never came."""
+        return self.build("upstream_interrupted", reason)
 
-    def refuse(self, status: int, headers: Mapping[str, str], what: str) -> ServiceError:
-        """What a status in place of an answer or a socket means: 401, 429, 5xx, and all others as a refusal."""
+    def from_status(self, status: int, headers: Mapping[str, str], what: str) -> ServiceError:
+        """Return the error for an HTTP status that came instead of the response or the socket.
+
+        401, 429 and 5xx have codes of their own; any other status is `upstream_refused`.
+        """
         detail = f"{what} answered with status {status}"
         if status == 401:
-            return self.fail("cookie_expired", detail)
+            return self.build("cookie_expired", detail)
         if status == 429:
-            return self.fail("throttled", detail, retry_after=parse_retry_after(headers))
+            return self.build("throttled", detail, retry_after=parse_retry_after(headers))
+        # A 503 may have a Retry-After as well.
         if status >= 500:
-            return self.fail("upstream_unreachable", detail, retry_after=parse_retry_after(headers))
-        return self.fail("upstream_refused", detail)
+            return self.build("upstream_unreachable", detail, retry_after=parse_retry_after(headers))
+        return self.build("upstream_refused", detail)
 
     def check(self, status: int, headers: Mapping[str, str], what: str) -> None:
-        """Let a good status pass.
+        """Accept 200 and 201.
 
-        Raises: what `refuse` makes of a refusal; UnexpectedResponseError for any other status.
+        Raises:
+            ServiceError: As `from_status`, if the status is a refusal.
+            UnexpectedResponseError: Any other status.
         """
         if is_refusal(status):
-            raise self.refuse(status, headers, what)
+            raise self.from_status(status, headers, what)
         if status not in (200, 201):
             raise self.unexpected(f"{what} answered with status {status}")
 
     def check_upload(self, status: int, headers: Mapping[str, str]) -> None:
-        """As `check`, but any other status than those of a refusal is about the picture.
+        """Accept 200 and 201 of an upload.
 
-        Raises: InvalidRequestError image_rejected; UnexpectedResponseError for 404; what `refuse` makes of a refusal.
+        Raises:
+            ServiceError: As `from_status`, if the status is a refusal.
+            UnexpectedResponseError: 404.
+            InvalidRequestError: `image_rejected` for any other status, which is then about the picture.
         """
         if is_refusal(status):
-            raise self.refuse(status, headers, "image upload")
-        if status == 404:  # nobody there takes pictures: not this one's fault
+            raise self.from_status(status, headers, "image upload")
+        if status == 404:  # the address takes no uploads at all, so the picture is not at fault
             raise self.unexpected("image upload answered with status 404")
         if status not in (200, 201):
-            raise self.reject_image(f"status {status}")
+            raise self.image_rejected(f"status {status}")
 
-    def reject_image(self, reason: str) -> ServiceError:
-        """The error for a picture that the back end does not keep."""
-        return self.fail("image_rejected", f"upload: {reason}", param="messages")
+    def image_rejected(self, reason: str) -> ServiceError:
+        """Return the error for a picture that the back end does not accept."""
+        return self.build("image_rejected", f"upload: {reason}", param="messages")
 
-    def read(self, text: str, what: str) -> dict[str, Any]:
-        """The JSON object of an answer.
+    def read_object(self, text: str, what: str) -> dict[str, Any]:
+        """Return the JSON object of a response body.
 
-        Raises: UpstreamRefusedError for a page (a region, a login wall, a host that does not know the call),
-        UnexpectedResponseError for anything else.
+        Raises:
+            UpstreamRefusedError: The body is a page: a region, a login wall, or a host that does not know the call.
+            UnexpectedResponseError: It is anything else.
         """
         try:
-            answer = json.loads(text)
+            response = json.loads(text)
         except (ValueError, RecursionError):
             if not is_page(text):
-                raise self.unexpected(f"{what} answered with what is no JSON", text) from None
+                raise self.unexpected(f"{what} did not answer with JSON", text) from None
             detail = f"{what} answered with a page: {text[:_DETAIL_CHARACTERS]}"
-            raise self.fail("upstream_refused", detail) from None
-        if not isinstance(answer, dict):
+            raise self.build("upstream_refused", detail) from None
+        if not isinstance(response, dict):
             raise self.unexpected(f"{what} answered with JSON of another shape", text)
-        return answer
+        return response
 
 
-BING = BackEnd("Bing")
+BING_ERRORS = ErrorFactory("Bing")
 
 
-def unexpected(reason: str, text: str = "") -> ServiceError:
-    """The error for an answer of Bing's that cannot be read."""
-    return BING.unexpected(reason, text)
+def parse_result(value: str, message: str, errors: ErrorFactory = BING_ERRORS) -> ServiceError:
+    """Return the error that a `result.value` other than Success means, for the caller to raise.
 
-
-def interrupted(reason: str) -> ServiceError:
-    """The error for an answer of Bing's that broke off or never came."""
-    return BING.interrupted(reason)
-
-
-def parse_result(value: str, message: str, back_end: BackEnd = BING) -> ServiceError:
-    """What a `result.value` other than Success means.
-
-    Raises: nothing; the caller raises what it gets. Source: docs/wire/chathub.md, section 6.
+    Source: docs/wire/chathub.md, section 6.
     """
     detail = f"{value}: {message[:_DETAIL_CHARACTERS]}"
     if value == "Throttled":
-        return back_end.fail("throttled", detail)
+        return errors.build("throttled", detail)
     if value == "CaptchaChallenge":
-        return back_end.fail("challenge_required", detail)
+        return errors.build("challenge_required", detail)
     if value == "InvalidSession":
-        return SessionEndedError(detail, back_end.name)
+        return SessionEndedError(detail, errors.display_name)
     if value == "UnauthorizedRequest":
+        # The conversation's token ran out, not the account's sign-in: row 12 of that section.
         is_token = "IDX10223" in message or "Lifetime validation failed" in message
-        return SessionEndedError(detail, back_end.name) if is_token else back_end.fail("cookie_expired", detail)
+        return SessionEndedError(detail, errors.display_name) if is_token else errors.build("cookie_expired", detail)
     if value == "Forbidden":
-        return back_end.fail("account_blocked", detail)
-    return back_end.unexpected("unknown result", detail)
+        return errors.build("account_blocked", detail)
+    return errors.unexpected("unknown result", detail)
 
 
 def is_refusal(status: int) -> bool:
-    """Whether a status is about who asks, from where, or the server's health, and not about what was asked."""
+    """True if a status is about the account, the network or the server, and not about the request's content."""
+    # A redirect leads to a login or a region page, so it is a refusal too.
     return status in (401, 403, 429) or status >= 500 or 300 <= status < 400
 
 
 def is_page(text: str) -> bool:
-    """Whether an answer is markup where something else was asked for."""
+    """True if a response body is markup."""
+    # A byte-order mark may precede the markup.
     return text.lstrip("\ufeff \t\r\n").startswith("<")

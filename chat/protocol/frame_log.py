@@ -1,20 +1,24 @@
-"""What came over a socket, by kind and in order: for whoever compares it with docs/wire. No answer depends on it."""
+"""Count what arrives over a socket by kind and in order, for a probe's report.
+
+An operator compares the report with the pages in docs/wire. No answer depends on it.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import Any
 
-from chat.protocol.mending import load_object
 from chat.protocol.signalr import INVOCATION
+from chat.protocol.surrogates import load_object
 
 _SEPARATOR = b"\x1e"
 
 
-class Outline:
-    """Counts what a back end sends: records, which frames cut anywhere, or events, each of which is a frame.
+class FrameLog:
+    """Count SignalR records, which may span frames, or events, one in each frame (docs/wire/copilot.md, section 3).
 
-    Shape: `str(outline)` is `1 handshake, 2 type 1 update, 2 message Progress, 1 type 2`, in the order of their first.
+    `str()` lists the kinds in the order of their first appearance:
+    `1 handshake, 2 type 1 update, 2 message Progress, 1 type 2`.
     """
 
     def __init__(self) -> None:
@@ -22,21 +26,22 @@ class Outline:
         self._rest = b""
 
     def add(self, frame: str | bytes) -> None:
-        """Count what this frame completes."""
+        """Count the records that this frame completes."""
         content = frame.encode("utf-8", "surrogatepass") if isinstance(frame, str) else frame
         *records, rest = (self._rest + content).split(_SEPARATOR)
+        # Such frames have no separator: a complete object without one is an event.
         if _SEPARATOR not in content and rest.endswith(b"}") and load_object(rest) is not None:
             records, rest = [rest], b""
-        self._rest = rest
+        self._rest = rest  # the beginning of a record that continues in the next frame
         for record in filter(None, records):
-            self._counts.update(_name(load_object(record)))
+            self._counts.update(_kinds(load_object(record)))
 
     def __str__(self) -> str:
-        return ", ".join(f"{count} {name}" for name, count in self._counts.items()) or "nothing"
+        return ", ".join(f"{count} {kind}" for kind, count in self._counts.items()) or "nothing"
 
 
-def _name(record: dict[str, Any] | None) -> list[str]:
-    """A record's own kind, and those of the messages in it."""
+def _kinds(record: dict[str, Any] | None) -> list[str]:
+    """Return the record's own kind and those of the messages in it."""
     if record is None:
         return ["unreadable"]
     if "event" in record:
@@ -45,13 +50,13 @@ def _name(record: dict[str, Any] | None) -> list[str]:
         return ["handshake"]
     kind = f"type {record['type']}"
     arguments = record.get("arguments")
-    holders = [record.get("item"), *(arguments if isinstance(arguments, list) else [])]
+    containers = [record.get("item"), *(arguments if isinstance(arguments, list) else [])]
     if record["type"] == INVOCATION:
         kind = f"{kind} {record.get('target')}"
-    return [kind, *(name for holder in holders for name in _message_names(holder))]
+    return [kind, *(kind for container in containers for kind in _message_kinds(container))]
 
 
-def _message_names(holder: Any) -> list[str]:
-    messages = holder.get("messages") if isinstance(holder, dict) else None
+def _message_kinds(container: Any) -> list[str]:
+    messages = container.get("messages") if isinstance(container, dict) else None
     found = [message for message in messages if isinstance(message, dict)] if isinstance(messages, list) else []
     return [f"message {message.get('messageType') or 'of no type'}" for message in found]

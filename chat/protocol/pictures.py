@@ -1,4 +1,4 @@
-"""Pictures of the caller's, for back ends that keep uploads only and fetch no address."""
+"""Check a caller's pictures for back ends that take uploads only and fetch no address."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from chat.protocol.events import Prompt
 
 
 def check_pictures(prompt: Prompt, media_types: Collection[str]) -> None:
-    """Refuse, before anything is sent, a picture that is only an address or of a kind the back end does not take.
+    """Refuse a picture that is given by its address, or whose media type the back end does not take.
 
-    This server fetches no caller's address. Raises: InvalidRequestError image_not_supported.
+    Raises:
+        InvalidRequestError: `image_not_supported`.
     """
     for image in prompt.images:
+        # Fetching it here would let a caller send this server to any address: docs/decisions.md, 30.
         if image.url:
-            raise _unsupported("This model takes no image by its address. Send it as a data URL in base64.")
+            raise _unsupported("This model does not accept image addresses. Send the image as a base64 data URL.")
         if image.media_type not in media_types:
-            kinds = ", ".join(sorted(media_types))
-            raise _unsupported(f"This model takes images of these kinds only: {kinds}. Convert the image.")
+            types = ", ".join(sorted(media_types))
+            raise _unsupported(f"This model accepts images of these types only: {types}. Convert the image.")
 
 
 def _unsupported(message: str) -> InvalidRequestError:

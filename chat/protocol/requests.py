@@ -1,4 +1,4 @@
-"""A request as a value."""
+"""An HTTP request as a value, built by a dialect and sent by `chat.client.call`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class HttpRequest:
-    """`path` begins with "/" and holds the query; `headers` only what is special to this request."""
+class SessionRequest:
+    """One call beside the socket, to the address that a setting names.
+
+    Attributes:
+        path: Begins with "/" and includes the query.
+        headers: Only those special to this request; the client adds cookies and the User-Agent.
+    """
 
     method: str
     path: str

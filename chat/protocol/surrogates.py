@@ -1,7 +1,7 @@
-"""Text that JSON lets through and nothing else takes: halves of surrogate pairs.
+"""Repair text that JSON allows and encoders or databases refuse: lone surrogates and U+0000.
 
-A server that cuts its answers by UTF-16 units sends half a character at the end of one piece and the rest at the
-beginning of the next. Source: docs/wire/chathub.md, section 5.4.
+A server that cuts its answers by UTF-16 code units sends the first half of a surrogate pair at the end of one piece and
+the second half at the start of the next. Source: docs/wire/chathub.md, section 5.4.
 """
 
 from __future__ import annotations
@@ -9,11 +9,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
-_HIGH_SURROGATES = ("\ud800", "\udbff")
+from bingproject.database.surrogates import repair_surrogates
+
+_NUL = "\0"  # no database column takes it
+_ESCAPED_NUL = "\\u0000"
+_ESCAPED_NUL_BYTES = _ESCAPED_NUL.encode()
+_FIRST_HIGH_SURROGATE, _LAST_HIGH_SURROGATE = "\ud800", "\udbff"
 
 
 def load_object(raw: bytes) -> dict[str, Any] | None:
-    """A JSON object from bytes that may be damaged, half characters left as they are; None when it is none."""
+    """Decode a JSON object from bytes that may be damaged. Return None for anything else.
+
+    Lone surrogates stay in its texts; bytes that are not UTF-8 become U+FFFD.
+    """
+    # Not msgspec, which refuses lone surrogates.
     try:
         record = json.loads(raw.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
@@ -21,45 +30,52 @@ def load_object(raw: bytes) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
-def mend(value: Any) -> Any:
-    """A JSON value whose texts have no half characters: one at the end is taken off, others become U+FFFD."""
+def contains_nul(raw: str | bytes) -> bool:
+    """True if a JSON text holds U+0000.
+
+    msgspec decodes it without complaint, so such a record must be read by the tolerant parser, which removes it.
+    """
+    return _ESCAPED_NUL_BYTES in raw if isinstance(raw, bytes) else _ESCAPED_NUL in raw
+
+
+def clean_json(value: Any) -> Any:
+    """Return a JSON value whose texts can be encoded and stored.
+
+    A high surrogate at the end of a text is removed: a cumulative text has the whole character next time. Other lone
+    surrogates become U+FFFD. U+0000 is removed.
+    """
     if isinstance(value, str):
-        return _join(value[: _whole(value)])
+        text = value.replace(_NUL, "")
+        return repair_surrogates(text[: _complete_length(text)])
     if isinstance(value, list):
-        return [mend(element) for element in value]
-    return {mend(key): mend(element) for key, element in value.items()} if isinstance(value, dict) else value
+        return [clean_json(element) for element in value]
+    if isinstance(value, dict):
+        return {clean_json(key): clean_json(element) for key, element in value.items()}
+    return value
 
 
-class Halves:
-    """Joins characters that were cut between one piece of a text and the next."""
+class SurrogateJoiner:
+    """Join surrogate pairs that were cut between two pieces of a text."""
 
-    __slots__ = ("_half",)
+    __slots__ = ("_pending",)
 
     def __init__(self) -> None:
-        self._half = ""
+        self._pending = ""
 
     def join(self, piece: str) -> str:
-        """The piece with the half that waited before it, and without one at its end, which waits in turn."""
-        text = self._half + piece
-        end = _whole(text)
-        self._half = text[end:]
-        return _join(text[:end])
+        """Return the pending half and `piece`. A half at the end of `piece` becomes the pending one."""
+        text = self._pending + piece.replace(_NUL, "")
+        end = _complete_length(text)
+        self._pending = text[end:]
+        return repair_surrogates(text[:end])
 
     def drop(self) -> None:
-        """Forget the half that waits: what comes next has the whole character."""
-        self._half = ""
+        """Discard the pending half: the text that follows has the whole character."""
+        self._pending = ""
 
 
-def _whole(text: str) -> int:
-    """How much of a text is there without half a character at its end."""
-    has_half = bool(text) and _HIGH_SURROGATES[0] <= text[-1] <= _HIGH_SURROGATES[1]
+def _complete_length(text: str) -> int:
+    """Return the length of a text without a high surrogate at its end."""
+    # Only a high surrogate can be completed by the next piece.
+    has_half = bool(text) and _FIRST_HIGH_SURROGATE <= text[-1] <= _LAST_HIGH_SURROGATE
     return len(text) - has_half
-
-
-def _join(text: str) -> str:
-    # Most text has no surrogates, and then this is the cheaper half.
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text

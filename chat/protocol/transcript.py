@@ -1,4 +1,4 @@
-"""A conversation's history: made to fit, written out for a replay, and reduced to the key it is found by.
+"""A conversation's history: shortened to fit, rendered for a replay, and hashed to the key that finds it.
 
 Source: docs/wire/chathub.md, section 4.4.
 """
@@ -13,158 +13,209 @@ from typing import TypeVar
 import msgspec
 
 from bingproject.errors import InvalidRequestError
-from chat.protocol.events import Prompt, Said
+from chat.protocol.events import Message, Prompt
 
+# The markers of four other clients (section 4.4).
 _MARKERS = {
     "system": "[system](#additional_instructions)",
     "user": "[user](#message)",
     "assistant": "[assistant](#message)",
 }
 _BLANK_LINE = "\n\n"
-_QUESTION_MARK = f"{_MARKERS['user']}\n"
-# Part of every key: changes when the normal form does, so that old keys are missed and not misread.
+_QUESTION_MARKER = f"{_MARKERS['user']}\n"
+# Part of every key. Raise it when the normal form changes, so that old keys match nothing instead of the wrong chat.
 _KEY_VERSION = 1
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A prompt that fits into one turn, and how many of its oldest turns had to go."""
+    """A prompt that fits into one turn, and the number of oldest turns that were dropped."""
 
     prompt: Prompt
     dropped: int
 
 
 def check_newest(prompt: Prompt, limit: int) -> None:
-    """Refuse what cannot be made to fit, before anything is spent on it.
+    """Refuse new messages or a system prompt above the limit. These are never shortened.
 
-    Units: `limit` in characters. Raises: InvalidRequestError context_length_exceeded.
+    Args:
+        prompt: What the caller sends.
+        limit: Characters of one turn.
+
+    Raises:
+        InvalidRequestError: `context_length_exceeded`.
     """
-    for what, text in (("newest message", prompt.newest), ("system prompt", prompt.system)):
-        if len(text) > limit:
-            raise _too_long(f"{what} is", limit, len(text))
+    if len(prompt.question) > limit:
+        raise _too_long("new messages" if prompt.lead else "newest message", limit, len(prompt.question))
+    if len(prompt.system) > limit:
+        raise _too_long("system prompt", limit, len(prompt.system))
 
 
-def check_opening(prompt: Prompt, limit: int) -> None:
-    """Refuse what cannot open a conversation as one text, however little of the history goes along.
+def with_style_instruction(prompt: Prompt, style_instruction: str) -> Prompt:
+    """Return the prompt with the instruction in front of its system prompt. "" adds nothing."""
+    if not style_instruction:
+        return prompt
+    return replace(prompt, system=_BLANK_LINE.join(filter(None, (style_instruction, prompt.system))))
 
-    Units: `limit` in characters. Raises: InvalidRequestError context_length_exceeded.
+
+def fit(
+    prompt: Prompt, limit: int, *, replays: bool = True, prepends: bool = False, keeps_history: bool = False
+) -> Fitted:
+    """Drop the oldest turns until the rest fits into one turn.
+
+    The system prompt, the new messages and the first user message stay: they say what the chat is about
+    (docs/decisions.md, 87).
+
+    Args:
+        prompt: What the caller sends.
+        limit: Characters of one turn.
+        replays: False if the history is not sent, and so does not count.
+        prepends: True if everything is sent as one text, as `prepend` renders it. False if the new messages are sent
+            beside system prompt and history: then the parts that must stay are measured separately.
+        keeps_history: True to refuse a history that does not fit as a whole.
+
+    Raises:
+        InvalidRequestError: `context_length_exceeded`: the parts that must stay do not fit.
     """
     check_newest(prompt, limit)
-    size = len(_written("system", prompt.system)) + len(_QUESTION_MARK) + len(prompt.newest)
-    if prompt.system and size > limit:
-        raise _too_long("system prompt and newest message together are", limit, size)
-
-
-def styled(prompt: Prompt, style_line: str) -> Prompt:
-    """The prompt with a line about the style before its system prompt, if there is one to be told."""
-    if not style_line:
-        return prompt
-    return replace(prompt, system=_BLANK_LINE.join(filter(None, (style_line, prompt.system))))
-
-
-def fit(prompt: Prompt, limit: int, *, replays: bool = True, prepends: bool = False) -> Fitted:
-    """Drop the oldest turns until the rest fits into one turn; the system prompt and the newest message stay.
-
-    Shape: with `replays` False the history is not sent and does not count; with `prepends` True all of it goes out as
-    one text, the way `prepend` writes it, so that system prompt and newest message must fit together.
-    Units: `limit` in characters. Raises: as `check_newest`, or `check_opening`.
-    """
-    if prepends and replays:
-        check_opening(prompt, limit)
-    else:
-        check_newest(prompt, limit)
-    mark = len(_QUESTION_MARK) if prepends and replays else 0
-    head = len(_written("system", prompt.system)) + mark if replays and prompt.system else 0
-    room = limit - head - len(prompt.newest)
-    lead, room = _newest_that_fit([(text, len(text) + len(_BLANK_LINE)) for text in prompt.lead], room)
-    dropped = len(prompt.lead) - len(lead)
     if not replays:
-        return Fitted(replace(prompt, lead=tuple(lead)), dropped)
+        return Fitted(prompt, 0)
     turns = _turns(prompt.history)
-    # When messages after the history are out already, what came before them must not stand in their place.
-    sized = [(turn, sum(len(_written(said.role, said.text)) for said in turn)) for turn in turns]
-    kept, _ = _newest_that_fit([] if dropped else sized, room if head else room - mark)
-    history = tuple(said for turn in kept for said in turn)
-    return Fitted(replace(prompt, lead=tuple(lead), history=history), dropped + len(turns) - len(kept))
+    first_index, first = _first_user_message(turns)
+    # What must stay in front of the question, and what else is sent with it.
+    before = _size((first,) if first else (), prompt.system)
+    marker = len(_QUESTION_MARKER) if prepends else 0
+    fixed = before + marker if before else 0
+    # As one text everything counts together. Otherwise Bing's context and its message have a limit each, and the blank
+    # line at the context's end is not sent.
+    if prepends:
+        _check_together(prompt, fixed + len(prompt.question), limit, has_first=first is not None, has_newest=True)
+    elif first is not None:
+        _check_together(prompt, before - len(_BLANK_LINE), limit, has_first=True, has_newest=False)
+    # The first user message is counted in `fixed`, so its turn has only the rest here.
+    rest = [
+        tuple(message for message in turn if message is not first) if at == first_index else turn
+        for at, turn in enumerate(turns)
+    ]
+    sized = [(turn, _size(turn)) for turn in rest]
+    room = limit - (fixed or marker) - len(prompt.question)
+    # A turn is kept or dropped as a whole: half of one would be an answer without its question.
+    kept = _newest_that_fit(sized, room)
+    dropped = len(turns) - len(kept)
+    if not dropped:
+        return Fitted(prompt, 0)
+    if keeps_history:  # the setting CHAT_OVERFLOW
+        raise _too_long("whole chat", limit, limit - room + sum(size for _, size in sized))
+    history = (*((first,) if first else ()), *(message for turn in kept for message in turn))
+    return Fitted(replace(prompt, history=history), dropped)
 
 
 def render(prompt: Prompt) -> str:
-    """System prompt and history as one text with markers, for a conversation that starts in the middle.
+    """Return system prompt and history as one text, for a conversation that starts in the middle.
 
-    Shape: the system prompt alone stays as it is; texts that are blank are left out.
+    Each message has a marker in front, and blank ones are left out. A system prompt without a history has no marker.
     """
     if not prompt.history:
         return prompt.system
-    return _written_out(prompt).removesuffix(_BLANK_LINE)
+    return _render_all(prompt).removesuffix(_BLANK_LINE)
 
 
 def prepend(prompt: Prompt) -> str:
-    """System prompt, history and question as one text, for back ends that have no other way in.
+    """Return system prompt, history and question as one text, for back ends that take nothing else.
 
-    Shape: the question alone stays as it is; behind anything else it has a marker of its own.
+    Each has a marker in front. A question alone has none. Source: docs/wire/copilot.md, section 3.
     """
-    before = _written_out(prompt)
-    return f"{before}{_QUESTION_MARK}{prompt.question}" if before else prompt.question
+    before = _render_all(prompt)
+    return f"{before}{_QUESTION_MARKER}{prompt.question}" if before else prompt.question
 
 
-def merge(history: Iterable[Said]) -> tuple[Said, ...]:
-    """The history with trimmed texts, and neighbours of one role as one."""
-    merged: list[Said] = []
-    for said in history:
-        text = said.text.strip()
-        if merged and merged[-1].role == said.role:
+def merge(history: Iterable[Message]) -> tuple[Message, ...]:
+    """Return the history with trimmed texts, and with consecutive messages of one role joined."""
+    merged: list[Message] = []
+    for message in history:
+        text = message.text.strip()
+        if merged and merged[-1].role == message.role:
             text = f"{merged.pop().text}{_BLANK_LINE}{text}"
-        merged.append(Said(said.role, text))
+        merged.append(Message(message.role, text))
     return tuple(merged)
 
 
-def hash_history(holder: str, model: str, system: str, history: Iterable[Said]) -> str:
-    """The key a conversation is found by: who, with which model, and all that was said so far.
+def hash_history(caller_id: str, model: str, system: str, history: Iterable[Message]) -> str:
+    """Return the key that finds a conversation: 64 hex digits from caller, model, system prompt and history.
 
-    Shape: 64 hex digits; equal for histories that differ only in white space around texts.
+    Histories that differ only in white space around texts have the same key, since clients trim what they send back.
     """
-    said = [(said.role, said.text) for said in merge(history)]
-    return hashlib.sha256(msgspec.json.encode([_KEY_VERSION, holder, model, system.strip(), said])).hexdigest()
+    messages = [(message.role, message.text) for message in merge(history)]
+    return hashlib.sha256(msgspec.json.encode([_KEY_VERSION, caller_id, model, system.strip(), messages])).hexdigest()
 
 
-def _written_out(prompt: Prompt) -> str:
-    written = [_written("system", prompt.system)] if prompt.system else []
-    written += [_written(said.role, said.text) for said in prompt.history if said.text.strip()]
-    return "".join(written)
+def _render_all(prompt: Prompt) -> str:
+    rendered = [_render_message("system", prompt.system)] if prompt.system else []
+    rendered += [_render_message(message.role, message.text) for message in prompt.history if message.text.strip()]
+    return "".join(rendered)
+
+
+def _check_together(prompt: Prompt, size: int, limit: int, *, has_first: bool, has_newest: bool) -> None:
+    if size <= limit:
+        return
+    parts = ["system prompt"] if prompt.system else []
+    parts += ["first user message"] if has_first else []
+    parts += ["new messages" if prompt.lead else "newest message"] if has_newest else []
+    together = " together" if len(parts) > 1 else ""
+    raise _too_long(" and ".join(filter(None, (", ".join(parts[:-1]), parts[-1]))) + together, limit, size)
 
 
 def _too_long(what: str, limit: int, size: int) -> InvalidRequestError:
-    # Clients look for these very words to know that they must shorten the chat.
+    # Clients search for "maximum context length" to know that they must shorten the chat.
+    verb, has = ("are", "they have") if " and " in what or what.endswith("s") else ("is", "it has")
     return InvalidRequestError(
-        f"The {what} too long: this model's maximum context length is {limit} characters a turn, "
-        f"and it has {size}. Shorten it.",
+        f"The {what} {verb} too long: this model's maximum context length is {limit} characters a turn, "
+        f"and {has} {size} characters. Shorten what you send, or start a new chat.",
         code="context_length_exceeded",
         param="messages",
     )
 
 
-def _written(role: str, text: str) -> str:
+def _render_message(role: str, text: str) -> str:
+    # The system prompt is sent unchanged; messages are trimmed, as in the history key.
     return f"{_MARKERS[role]}\n{text.strip() if role != 'system' else text}{_BLANK_LINE}"
 
 
-def _turns(history: tuple[Said, ...]) -> list[tuple[Said, ...]]:
-    """The history in turns: each begins where the user speaks after an answer."""
-    turns: list[list[Said]] = []
-    for said in history:
-        is_new = not turns or (said.role == "user" and turns[-1][-1].role == "assistant")
+def _size(messages: Iterable[Message], system: str = "") -> int:
+    """Return the number of characters that `_render_all` needs for them."""
+    size = len(_render_message("system", system)) if system else 0
+    return size + sum(len(_render_message(message.role, message.text)) for message in messages if message.text.strip())
+
+
+def _turns(history: tuple[Message, ...]) -> list[tuple[Message, ...]]:
+    """Split the history into turns. A user message after an answer begins one."""
+    turns: list[list[Message]] = []
+    for message in history:
+        is_new = not turns or (message.role == "user" and turns[-1][-1].role == "assistant")
         if is_new:
             turns.append([])
-        turns[-1].append(said)
+        turns[-1].append(message)
     return [tuple(turn) for turn in turns]
 
 
-def _newest_that_fit(items: Sequence[tuple[Item, int]], room: int) -> tuple[list[Item], int]:
-    """The last of the sized items that fit into the room, in their order, and the room that is left."""
+def _first_user_message(turns: Sequence[Sequence[Message]]) -> tuple[int, Message | None]:
+    """Return the first user message that is not blank, and the index of its turn."""
+    found = (
+        (at, message)
+        for at, turn in enumerate(turns)
+        for message in turn
+        if message.role == "user" and message.text.strip()
+    )
+    return next(found, (-1, None))
+
+
+def _newest_that_fit(items: Sequence[tuple[Item, int]], room: int) -> list[Item]:
+    """Return the newest items whose sizes fit into the room, in their order."""
     kept: list[Item] = []
     for item, size in reversed(items):
-        if size > room:
+        if size and size > room:  # nothing older may follow a gap
             break
         kept.append(item)
         room -= size
-    return kept[::-1], room
+    return kept[::-1]

@@ -1,4 +1,4 @@
-"""What chat does: hold a turn with Bing, open and find conversations, keep answers, clean up."""
+"""The services of chat: run a turn, open and find conversations, answer once per key, clean up."""
 
 from chat.services.catalogue import all_models, find_model, listed_models, served_by
 from chat.services.checks import check_chat
@@ -10,17 +10,18 @@ from chat.services.conversations import (
     find_two_call,
     prune_conversations,
     sign_conversation,
+    two_call_caller_id,
     two_call_client_id,
-    two_call_holder,
     two_call_model,
 )
-from chat.services.kept import Answered, KeptKey, answer_once
-from chat.services.records import TurnRequest
-from chat.services.turns import leave_spare, start_conversation, stream_reply
+from chat.services.idempotency import CompletedAnswer, IdempotentRequest, answer_once
+from chat.services.search import first_words, saying
+from chat.services.turn_state import TurnRequest
+from chat.services.turns import leave_spare, start_conversation, stream_turn
 
 __all__ = [
-    "Answered",
-    "KeptKey",
+    "CompletedAnswer",
+    "IdempotentRequest",
     "TurnRequest",
     "all_models",
     "answer_once",
@@ -31,14 +32,16 @@ __all__ = [
     "find_conversation",
     "find_model",
     "find_two_call",
+    "first_words",
     "leave_spare",
     "listed_models",
     "prune_conversations",
+    "saying",
     "served_by",
     "sign_conversation",
     "start_conversation",
-    "stream_reply",
+    "stream_turn",
+    "two_call_caller_id",
     "two_call_client_id",
-    "two_call_holder",
     "two_call_model",
 ]

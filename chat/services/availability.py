@@ -1,28 +1,22 @@
-"""Which accounts can chat over which back end, and what stands in the way when none can."""
+"""Which accounts can chat over which back end, and why none can."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts.leases import paces
-from accounts.models import AccountCapability, AccountState
+from accounts.microsoft.leases import paces
+from accounts.microsoft.services.availability import find_obstacle, first_cooldown_end, read_states
+from accounts.models import AccountCapability
 from bingproject.errors import NoAccountError, ServiceError
 from chat.services.backends import BACK_ENDS
-from chat.services.line import Waiting
-
-_MENDED_BY_OPERATORS = (
-    (AccountState.EXPIRED, "cookie_expired"),
-    (AccountState.CHALLENGED, "challenge_required"),
-    (AccountState.BLOCKED, "account_blocked"),
-)
+from chat.services.wait_queue import Waiter
 
 
 def usable_back_ends(now: datetime) -> set[str]:
-    """Those for which some account may be given work now."""
+    """Return the back ends that have a usable account now."""
     return {
         name
         for name, back_end in BACK_ENDS.items()
@@ -31,47 +25,39 @@ def usable_back_ends(now: datetime) -> set[str]:
 
 
 def has_account(back_end: str, excluded: Collection[int] = (), *, only: int | None = None) -> bool:
-    """Whether an account that has not failed this turn, or that very one, could take it."""
+    """True if a usable account is left that is not `excluded`; with `only`, if that account is one."""
     rows = AccountCapability.objects.usable(BACK_ENDS[back_end].capability, timezone.now())
     rows = rows if only is None else rows.filter(account=only)
     return rows.exclude(account__in=excluded).exists() if excluded else rows.exists()
 
 
 def why_no_account(back_ends: Iterable[str], now: datetime, *, only: int | None = None) -> ServiceError:
-    """What stands in the way when none of them has a usable account, or that very one is not: the nearest to be mended
-    first.
+    """Return the error for a turn that no account of these back ends can take, or not the account `only`.
+
+    An account that merely cools down counts first, then the obstacle that an operator can correct most easily.
     """
-    names: Sequence[str] = tuple(back_ends)
-    resting = [(until, name) for name in names if (until := _rests_until(name, now, only)) is not None]
-    if resting:
-        until, name = min(resting)
-        return BACK_ENDS[name].voice.fail("throttled", "", retry_after=(until - now).total_seconds())
-    for name in names:
-        rows = _of_enabled(name, only)
-        states = set(rows.values_list("account__state", flat=True))
-        for state, code in _MENDED_BY_OPERATORS:
-            if state in states:
-                return BACK_ENDS[name].voice.fail(code, "")
+    capabilities = {name: BACK_ENDS[name].capability for name in back_ends}
+    ends = [
+        (end, name)
+        for name, capability in capabilities.items()
+        if (end := first_cooldown_end(capability, now, only=only)) is not None
+    ]
+    if ends:
+        end, name = min(ends)
+        return BACK_ENDS[name].errors.build("throttled", "", retry_after=(end - now).total_seconds())
+    for name, capability in capabilities.items():
+        if code := find_obstacle(read_states(capability, only=only)):
+            return BACK_ENDS[name].errors.build(code, "")
     return NoAccountError()
 
 
-def _of_enabled(back_end: str, only: int | None) -> QuerySet[AccountCapability]:
-    rows = AccountCapability.objects.of_enabled(BACK_ENDS[back_end].capability)
-    return rows if only is None else rows.filter(account=only)
+def expected_start(back_end: str, waiter: Waiter, earlier: Iterable[Waiter], now: datetime) -> datetime:
+    """Return when the pace of its accounts lets a turn begin, after the turns that wait before it have begun.
 
-
-def _rests_until(back_end: str, now: datetime, only: int | None) -> datetime | None:
-    rows = _of_enabled(back_end, only)
-    ends = rows.filter(account__state__in=(AccountState.OK, AccountState.UNCHECKED), cooldown_until__gt=now)
-    return ends.order_by("cooldown_until").values_list("cooldown_until", flat=True).first()
-
-
-def expected_start(back_end: str, waiting: Waiting, earlier: Iterable[Waiting], now: datetime) -> datetime:
-    """When the pace of the accounts that would do lets a turn begin, once those who came earlier have begun; how long
-    they take is not known, and counts nothing.
+    The duration of those turns is unknown and not included.
     """
     known = paces(BACK_ENDS[back_end].capability, now)
-    own = [account_id for account_id in known if waiting.may_take(account_id)]
+    own = [account_id for account_id in known if waiter.may_take(account_id)]
     if not all(known[account_id].step for account_id in own):
         return now
     starts = {account_id: pace.next_at for account_id, pace in known.items()}

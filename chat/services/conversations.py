@@ -1,6 +1,6 @@
-"""Conversations that callers hold by a token: signed, found again, pruned.
+"""Sign, find and prune the conversations that callers name by a token.
 
-The tokens are ours, signed, and bound to the caller; Bing's never leave the server.
+A token is this server's own, signed and bound to its caller; Microsoft's never leave the server.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from django.core.signing import Signer
 from django.db.models import QuerySet
 from django.utils.crypto import constant_time_compare
 
-from accounts.leases import prune_leases
+from accounts.callers.services import find_users
+from accounts.callers.validation import compose
+from accounts.microsoft.leases import prune_leases
 from accounts.models import WhitelistedUser
 from bingproject.errors import NotFoundError, NotWhitelistedError
-from chat.models import Conversation, KeptAnswer, Origin
-from chat.protocol.catalogue import ModelSpec
+from chat.models import Conversation, IdempotentAnswer, Origin
+from chat.protocol.model_spec import ChatModelSpec
 from chat.services.catalogue import find_model
-from chat.services.kept import KEPT_HOURS
+from chat.services.idempotency import KEPT_HOURS
 
 DEFAULT_TWO_CALL_MODEL = "balanced"
 PRUNED_AT_ONCE = 200
@@ -27,17 +29,17 @@ _signer = Signer(salt="chat.conversation")
 
 
 def sign_conversation(conversation: Conversation) -> str:
-    """The caller's token for a conversation: its id and our signature over id and holder."""
+    """Return the caller's token for a conversation: its id, and a signature over id and caller."""
     number = conversation.pk.hex
-    signature = _signer.signature(f"{number}:{conversation.holder}:{conversation.user_id}")
+    signature = _signer.signature(f"{number}:{conversation.caller_id}:{conversation.user_id}")
     return f"{number}.{signature}"
 
 
-def find_conversation(token: str, holder: str, *, user_id: str = "") -> Conversation:
-    """The caller's conversation of this token. Raises: NotFoundError for any other token."""
+def find_conversation(token: str, caller_id: str, *, user_id: str = "") -> Conversation:
+    """Return the caller's conversation of this token. Raises NotFoundError for any other token."""
     number, _, _signature = token.partition(".")
     try:
-        row = Conversation.objects.select_related("account").get(pk=uuid.UUID(number), holder=holder)
+        row = Conversation.objects.select_related("account").get(pk=uuid.UUID(number), caller_id=caller_id)
     except (ValueError, Conversation.DoesNotExist):
         raise NotFoundError("Conversation not found. Create a new one.") from None
     if not _is_signed(row, token):
@@ -46,7 +48,7 @@ def find_conversation(token: str, holder: str, *, user_id: str = "") -> Conversa
 
 
 def _is_signed(row: Conversation, token: str) -> bool:
-    """Whether the token is this very conversation's, as its holder got it."""
+    """True if the token is that of this conversation and its caller."""
     return constant_time_compare(token, sign_conversation(row))
 
 
@@ -54,23 +56,24 @@ def _is_signed(row: Conversation, token: str) -> bool:
 
 
 def check_whitelisted(user_id: str, own: WhitelistedUser | None, now: datetime) -> WhitelistedUser:
-    """The whitelisted user of this id, if they are let in; in `keys` mode only the key's own.
+    """Return the whitelisted user of this id; in `keys` mode only the key's own user is accepted.
 
-    Raises: NotWhitelistedError.
+    Raises:
+        NotWhitelistedError: There is no such user, or they may not ask.
     """
-    user = own or WhitelistedUser.objects.filter(user_id=user_id).first()
-    if user is None or user.user_id != user_id or not user.is_let_in(now):
+    user = own or find_users([user_id]).get(compose(user_id))
+    if user is None or compose(user.user_id) != compose(user_id) or not user.is_let_in(now):
         raise NotWhitelistedError
     return user
 
 
-def two_call_holder(user_id: str) -> str:
-    """The key-holder of a two-call conversation: its user, with or without a key."""
+def two_call_caller_id(user_id: str) -> str:
+    """Return the caller id of a two-call conversation: its user, with or without a key."""
     return f"user:{user_id}"
 
 
 def find_two_call(conversation_id: str, client_id: str, signature: str) -> Conversation:
-    """The conversation that the three strings prove to have been opened here. Raises: NotFoundError."""
+    """Return the conversation of the three strings of the contract. Raises NotFoundError if they are not valid."""
     missing = NotFoundError("Conversation not found. Create a new one.")
     try:
         row = Conversation.objects.select_related("account").get(pk=uuid.UUID(conversation_id), origin=Origin.TWO_CALL)
@@ -82,12 +85,12 @@ def find_two_call(conversation_id: str, client_id: str, signature: str) -> Conve
 
 
 def two_call_client_id(conversation: Conversation) -> str:
-    """An id for the caller's end, opaque: derived, so that it needs no column."""
+    """Return the contract's opaque client id, which is derived and so needs no column."""
     return _signer.signature(f"client:{conversation.pk.hex}")[:22]
 
 
-def two_call_model() -> ModelSpec:
-    """The style that two-call clients, which name none, are answered in."""
+def two_call_model() -> ChatModelSpec:
+    """Return the model for two-call clients, which name none."""
     return find_model(DEFAULT_TWO_CALL_MODEL)
 
 
@@ -95,22 +98,22 @@ def two_call_model() -> ModelSpec:
 
 
 def close_upstream(rows: QuerySet[Conversation], now: datetime) -> int:
-    """Forget Bing's end of those that no turn holds: the next turn opens another and replays the history. How many."""
+    """Forget the upstream conversations of idle chats; the next turn opens another. Return how many."""
     idle = Conversation.objects.idle(now).filter(pk__in=list(rows.values_list("pk", flat=True)))
-    return idle.exclude(sealed_credentials="").update(
-        sealed_credentials="", account=None, opened_at=None, upstream_turn_count=0
+    return idle.exclude(encrypted_credentials="").update(
+        encrypted_credentials="", account=None, opened_at=None, upstream_turn_count=0
     )
 
 
 def delete_conversations(rows: QuerySet[Conversation], now: datetime) -> int:
-    """Delete those that no turn holds, with their texts; how many."""
+    """Delete idle conversations with their texts; return how many."""
     idle = Conversation.objects.idle(now).filter(pk__in=list(rows.values_list("pk", flat=True)))
     return idle.delete()[1].get(Conversation._meta.label, 0)
 
 
 def prune_conversations(now: datetime) -> int:
-    """Delete chats unused for `CHAT_RETENTION_DAYS`, kept answers past their day, dead leases; how many chats."""
-    KeptAnswer.objects.filter(created_at__lt=now - timedelta(hours=KEPT_HOURS)).delete()
+    """Delete chats unused for CHAT_RETENTION_DAYS, old idempotent answers and dead leases; return how many chats."""
+    IdempotentAnswer.objects.filter(created_at__lt=now - timedelta(hours=KEPT_HOURS)).delete()
     prune_leases(now)
     cutoff, pruned = now - timedelta(days=settings.CHAT_RETENTION_DAYS), 0
     while True:

@@ -1,6 +1,6 @@
-"""Paying once for a chat turn: a request with an Idempotency-Key runs to its end even if the caller leaves.
+"""Pay once for a chat turn: a request with an Idempotency-Key runs to its end even if the caller leaves.
 
-Its answer is kept sealed for 24 h; a repeat gets it, or waits for it while it runs.
+Its answer is stored encrypted for 24 h; a repeat gets it, or waits for it while it runs.
 """
 
 from __future__ import annotations
@@ -15,29 +15,43 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, IntegrityError, InterfaceError, close_old_connections, models, transaction
 from django.utils import timezone
 
-from bingproject import request_id
-from bingproject.errors import InvalidRequestError, SubmitOutcomeUnknownError, UpstreamTimeoutError
-from bingproject.seals import seal, unseal
-from chat.models import KeptAnswer
+from bingproject.cluster.web_shutdown import shutdown
+from bingproject.conf.environment import SettingError
+from bingproject.errors import (
+    ConflictError,
+    InternalError,
+    InvalidRequestError,
+    ServiceError,
+    SubmitOutcomeUnknownError,
+    UpstreamTimeoutError,
+    by_code,
+)
+from bingproject.security import request_id
+from bingproject.security.encryption import decrypt, encrypt
+from chat.models import IdempotentAnswer
 
 logger = logging.getLogger(__name__)
 
 KEPT_HOURS = 24
 LOOK_SECONDS = 0.2
 ALIVE_SECONDS, RENEW_SECONDS = 30.0, 10.0
+# A running turn's row says so once another process waits for it: then its failure is left there for them.
+AWAITED = {"awaited": "1"}
+FAILED = 500
 # What this process is at: who asks the same meanwhile has the same outcome, failures with all they say.
-_running: dict[KeptKey, asyncio.Task[Answered | None]] = {}
+_running: dict[IdempotentRequest, asyncio.Task[CompletedAnswer | None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class KeptKey:
-    """Which request: who asks, on which route, under which key, with which body."""
+class IdempotentRequest:
+    """The identity of a request: caller, route, key and body."""
 
-    holder: str
+    caller_id: str
     route: str
     key: str
     body: str
@@ -49,22 +63,27 @@ class KeptKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """A whole answer: HTTP status, body, and the headers that belong to it."""
+class CompletedAnswer:
+    """A complete answer: HTTP status, body and headers."""
 
     status: int
-    body: dict[str, Any]
+    body: msgspec.Struct | dict[str, Any]  # a dict once it was read back
     headers: dict[str, str] = field(default_factory=dict)
     is_replayed: bool = False
 
 
 async def answer_once(
-    key: KeptKey, produce: Callable[[], Awaitable[Answered]], *, renew_seconds: float = RENEW_SECONDS
-) -> Answered:
-    """Produce the answer, or hand out the one that was or is being produced for the same request.
+    key: IdempotentRequest, produce: Callable[[], Awaitable[CompletedAnswer]], *, renew_seconds: float = RENEW_SECONDS
+) -> CompletedAnswer:
+    """Produce the answer, or return the one that was or is being produced for the same request.
 
-    Raises: what `produce` raises, also to those who joined; InvalidRequestError (`idempotency_mismatch`). Of another
-    process's turn: SubmitOutcomeUnknownError when that died, UpstreamTimeoutError when it ended without an answer.
+    What `produce` raises is raised to all who wait for it, in this process or another one.
+
+    Raises:
+        InvalidRequestError: `idempotency_mismatch`, the key was used with another body.
+        ConflictError: The stored answer cannot be decrypted with any key in SEAL_KEYS.
+        SubmitOutcomeUnknownError: The process that produced it died.
+        UpstreamTimeoutError: The process that produced it was stopped.
     """
     running = _running.get(key)
     # The caller may leave, and the turn goes on. Also while its row is being written: the thread finishes that in any
@@ -76,36 +95,50 @@ async def answer_once(
 
 
 def _start(
-    key: KeptKey, produce: Callable[[], Awaitable[Answered]], renew_seconds: float
-) -> asyncio.Task[Answered | None]:
-    """In a context of its own: that of the request leads to its thread, which is not to be had after its end."""
+    key: IdempotentRequest, produce: Callable[[], Awaitable[CompletedAnswer]], renew_seconds: float
+) -> asyncio.Task[CompletedAnswer | None]:
+    """Start a task in a context of its own, since that of the request refers to a thread that ends with it."""
     context = Context()
     context.run(request_id.current.set, request_id.current.get())
     task = asyncio.get_running_loop().create_task(_run(key, produce, renew_seconds), context=context)
     _running[key] = task
     task.add_done_callback(lambda _task: _running.pop(key))
+    shutdown.track(task)
     return task
 
 
-async def _run(key: KeptKey, produce: Callable[[], Awaitable[Answered]], renew_seconds: float) -> Answered | None:
-    """The answer once it is produced and kept; None when an earlier request has the key."""
+async def _run(
+    key: IdempotentRequest, produce: Callable[[], Awaitable[CompletedAnswer]], renew_seconds: float
+) -> CompletedAnswer | None:
+    """Produce and store the answer; return None if an earlier request has the key."""
     if not await sync_to_async(_begin)(key, timezone.now()):
         return None
     staying = asyncio.create_task(_stay_alive(key, renew_seconds))
     try:
         answered = await produce()
-    except BaseException:
-        await sync_to_async(_rows(key).delete)()
+    except BaseException as failure:
+        try:
+            await sync_to_async(_end_without_answer)(key, failure)
+        except (DatabaseError, InterfaceError) as error:
+            # The caller gets the turn's own failure, not a 503; the row runs out, then the outcome is unknown.
+            logger.warning("a failure was not kept for its Idempotency-Key: %s", type(error).__name__)
         raise
     finally:
         staying.cancel()
-    sealed = seal(json.dumps(answered.body, ensure_ascii=False))
-    changes = {"status": answered.status, "headers": answered.headers, "sealed_answer": sealed}
-    await sync_to_async(_rows(key).update)(**changes)
+    try:
+        await sync_to_async(_keep)(key, answered)
+    except (DatabaseError, InterfaceError) as error:
+        # Who waits has it all the same; a repeat is told that the outcome is unknown.
+        logger.warning("an answer was not kept for its Idempotency-Key: %s", type(error).__name__)
     return answered
 
 
-async def _stay_alive(key: KeptKey, renew_seconds: float) -> None:
+def _keep(key: IdempotentRequest, answered: CompletedAnswer) -> None:
+    encrypted = encrypt(msgspec.json.encode(answered.body).decode())
+    _rows(key).update(status=answered.status, headers=answered.headers, encrypted_answer=encrypted)
+
+
+async def _stay_alive(key: IdempotentRequest, renew_seconds: float) -> None:
     while True:
         await asyncio.sleep(renew_seconds)
         try:
@@ -114,7 +147,8 @@ async def _stay_alive(key: KeptKey, renew_seconds: float) -> None:
             logger.warning("a kept answer's row was not renewed: %s", type(error).__name__)
 
 
-async def _wait(key: KeptKey) -> Answered:
+async def _wait(key: IdempotentRequest) -> CompletedAnswer:
+    await _rows(key).filter(status=None).aupdate(headers=AWAITED)
     while True:
         row = await _rows(key).afirst()
         if row is None:
@@ -122,7 +156,7 @@ async def _wait(key: KeptKey) -> Answered:
                 "The first request with this Idempotency-Key ended without an answer. Try again."
             )
         if row.status is not None:
-            return Answered(row.status, json.loads(unseal(row.sealed_answer)), row.headers, is_replayed=True)
+            return _told_again(row)
         if row.alive_until < timezone.now():
             raise SubmitOutcomeUnknownError(
                 "The server stopped while it answered this request. Use a new key to ask again."
@@ -130,17 +164,45 @@ async def _wait(key: KeptKey) -> Answered:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def _begin(key: KeptKey, now: datetime) -> bool:
+def _told_again(row: IdempotentAnswer) -> CompletedAnswer:
+    """Return the stored answer, or raise the stored failure. Raises ConflictError if it cannot be decrypted."""
+    try:
+        kept = json.loads(decrypt(row.encrypted_answer))
+    except SettingError as error:
+        raise ConflictError(
+            "The answer to this Idempotency-Key was kept under a seal key that the server no longer has. "
+            "Use a new Idempotency-Key to ask again."
+        ) from error
+    if row.status == FAILED:
+        failure = by_code(kept["code"], kept["message"], kept["retry_after"])
+        failure.param = kept["param"]
+        raise failure
+    return CompletedAnswer(row.status or 200, kept, row.headers, is_replayed=True)
+
+
+def _end_without_answer(key: IdempotentRequest, failure: BaseException) -> None:
+    """Leave a failure to those who wait for it in other processes; without any, leave nothing."""
+    if isinstance(failure, Exception):
+        error = failure if isinstance(failure, ServiceError) else InternalError()
+        kept = {"code": error.code, "message": error.message, "retry_after": error.retry_after, "param": error.param}
+        awaited = _rows(key).filter(headers=AWAITED)
+        if awaited.update(status=FAILED, encrypted_answer=encrypt(json.dumps(kept))):
+            return
+    _rows(key).delete()
+
+
+def _begin(key: IdempotentRequest, now: datetime) -> bool:
     """Whether this is the first request with its key; then it has a row now.
 
     Raises: InvalidRequestError (`idempotency_mismatch`).
     """
     close_old_connections()  # no request ends in this thread, after which it would be done
     _rows(key).filter(created_at__lt=now - timedelta(hours=KEPT_HOURS)).delete()
+    _rows(key).filter(status=FAILED).delete()  # told to those who waited; whoever comes now asks anew
     try:
         with transaction.atomic():
-            KeptAnswer.objects.create(
-                holder=key.holder,
+            IdempotentAnswer.objects.create(
+                caller_id=key.caller_id,
                 route=key.route,
                 key=key.key,
                 body_hash=key.body_hash,
@@ -154,5 +216,5 @@ def _begin(key: KeptKey, now: datetime) -> bool:
     return True
 
 
-def _rows(key: KeptKey) -> models.QuerySet[KeptAnswer]:
-    return KeptAnswer.objects.filter(holder=key.holder, route=key.route, key=key.key)
+def _rows(key: IdempotentRequest) -> models.QuerySet[IdempotentAnswer]:
+    return IdempotentAnswer.objects.filter(caller_id=key.caller_id, route=key.route, key=key.key)

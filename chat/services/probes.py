@@ -1,4 +1,4 @@
-"""One honest turn with a back end, written down record by record: which fact of docs/wire no longer holds."""
+"""Run one real turn with a back end and record it frame by frame, to see which fact of docs/wire no longer holds."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
-from accounts import services as accounts
-from accounts.leases import RENEW_SECONDS, Renewer, drop_lease, take_lease
+from accounts.microsoft import services as accounts
+from accounts.microsoft.leases import RENEW_SECONDS, Renewer, drop_lease, take_lease
 from accounts.models import Account
 from bingproject.errors import ServiceError
-from bingproject.transcripts import Transcript
+from bingproject.upstream.recording import Transcript
 from chat import client
 from chat.protocol.events import (
     Citations,
@@ -27,8 +27,8 @@ from chat.protocol.events import (
     TextDelta,
     Throttling,
 )
-from chat.protocol.outline import Outline
-from chat.services.backends import BACK_ENDS, Asked, Backend
+from chat.protocol.frame_log import FrameLog
+from chat.services.backends import BACK_ENDS, Backend, TurnAttempt
 from chat.services.catalogue import all_models
 
 QUESTION = "Say the word ready, and nothing else."
@@ -38,9 +38,9 @@ BODY_CHARACTERS = 500
 async def probe_chat(
     account: Account, capability: str, transcript: Transcript, *, renew_seconds: float = RENEW_SECONDS
 ) -> None:
-    """Open a conversation and hold one turn as this account, which is held as long; it counts like any other.
+    """Open a conversation and run one turn as this account, leased meanwhile. It counts like any other turn.
 
-    Raises: the ServiceError that it came to; the account is settled by it, as after any turn.
+    Raises the ServiceError of the turn, which is also applied to the account as after any turn.
     """
     back_end = next(one for one in BACK_ENDS.values() if one.capability == capability)
     lease = await sync_to_async(take_lease)(capability, "probe", timezone.now(), only=account.pk)
@@ -52,7 +52,7 @@ async def probe_chat(
     try:
         await _turn(back_end, account, transcript)
     except ServiceError as error:
-        await sync_to_async(accounts.settle)(account, capability, error, timezone.now())
+        await sync_to_async(accounts.apply_error)(account, capability, error, timezone.now())
         raise
     finally:
         if lease is not None:
@@ -63,41 +63,41 @@ async def probe_chat(
 async def _turn(back_end: Backend, account: Account, transcript: Transcript) -> None:
     credentials = await back_end.open_session(account)
     transcript.hide(account.token, *account.jar.values(), *credentials.values())
-    transcript.note(f"A conversation of {back_end.voice.name} is open: {', '.join(sorted(credentials))}.")
+    transcript.note(f"A conversation of {back_end.errors.display_name} is open: {', '.join(sorted(credentials))}.")
     model, route = next(
         (model, route) for model in all_models().values() for route in model.routes if route.back_end == back_end.name
     )
-    reply = back_end.reply(Asked(model, route, Prompt("", (), QUESTION), credentials, 0))
+    dialect = back_end.new_dialect(TurnAttempt(model, route, Prompt("", (), QUESTION), credentials, 0))
     address = await back_end.address(account, credentials)
     parts = urlsplit(address.url)
     transcript.note(f"Opening the socket {parts.scheme}://{parts.netloc}{parts.path} for the model {model.id}.")
-    recorded = _Recorded(reply, transcript)
-    told = _Told(transcript)
+    recorded = _RecordedDialect(dialect, transcript)
+    event_log = _EventLog(transcript)
     try:
         async with aclosing(client.stream(address, recorded, back_end.timers())) as events:
             async for event in events:
-                told.hear(event)
+                event_log.add(event)
     except client.UpgradeRefusedError as refused:
         transcript.note(f"The socket was refused with status {refused.status}: {refused.body[:BODY_CHARACTERS]}")
         raise back_end.refusal(refused.status, refused.headers, refused.body) from refused
     finally:
         # Of a turn that failed this is what a report is read for.
         if recorded.has_begun:
-            transcript.note(f"Came: {recorded.outline}.")
-            transcript.note(f"Taken for: {told}. Not understood: {recorded.skipped}.")
-    transcript.note(f"Asked: {QUESTION} Answered: {told.text[:BODY_CHARACTERS]}")
+            transcript.note(f"Came: {recorded.frame_log}.")
+            transcript.note(f"Taken for: {event_log}. Not understood: {recorded.skipped}.")
+    transcript.note(f"Asked: {QUESTION} Answered: {event_log.text[:BODY_CHARACTERS]}")
 
 
-class _Told:
-    """The events of a turn: counted, and those that say something of the account or the back end noted."""
+class _EventLog:
+    """Count the events of a turn, and note those that say something of the account or the back end."""
 
     def __init__(self, transcript: Transcript) -> None:
         self._transcript = transcript
         self._counts: Counter[str] = Counter()
         self.text = ""
 
-    def hear(self, event: Event) -> None:
-        """Take in one."""
+    def add(self, event: Event) -> None:
+        """Count one event, and note it if a person should see it."""
         self._counts[type(event).__name__] += 1
         if isinstance(event, TextDelta):
             if not self.text:
@@ -111,7 +111,7 @@ class _Told:
 
 
 def _describe(event: Event) -> str:
-    """What a person compares with docs/wire; the rest is in the frames."""
+    """Return what a person compares with docs/wire; the frames have the rest."""
     match event:
         case Throttling(used, limit):
             return f"Throttling: {used} of {limit} turns are used."
@@ -127,12 +127,12 @@ def _describe(event: Event) -> str:
     return ""
 
 
-class _Recorded:
-    """A dialect whose frames are written down on their way, and counted by kind."""
+class _RecordedDialect:
+    """Pass frames to a dialect and back, record them, and count them by kind."""
 
     def __init__(self, dialect: Dialect, transcript: Transcript) -> None:
         self._dialect, self._transcript = dialect, transcript
-        self.outline = Outline()
+        self.frame_log = FrameLog()
         self.has_begun = False
 
     @property
@@ -163,7 +163,7 @@ class _Recorded:
     def receive(self, frame: str | bytes) -> list[Event]:
         text = frame if isinstance(frame, str) else frame.decode("utf-8", "replace")
         self._transcript.record(f"< {text}")
-        self.outline.add(frame)
+        self.frame_log.add(frame)
         known = self._dialect.skipped
         try:
             return self._dialect.receive(frame)

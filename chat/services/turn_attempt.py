@@ -1,68 +1,68 @@
-"""What can be told of an account of one of the two Copilots without asking a question, or with the operator's leave."""
+"""Prepare one attempt at a turn: the upstream conversation, the prompt for it, and the socket's address."""
 
 from __future__ import annotations
 
-from django.conf import settings
-from django.utils import timezone
+from asgiref.sync import sync_to_async
 
-from accounts.models import CheckState
-from accounts.services import Finding, Look
-from accounts.tokens import describe_token, read_token
-from bingproject.errors import CookieExpiredError
-from bingproject.transcripts import Transcript
-from bingproject.upstream import Door, cookie_domain
 from chat import client
-from chat.protocol import copilot
-from chat.protocol.copilot import Identity, Manner
-from chat.services.backends.backend import CALL_SECONDS, at_most
-from chat.services.probes import probe_chat
+from chat.protocol.events import Dialect, Prompt, ServedBy
+from chat.protocol.model_spec import Route
+from chat.protocol.transcript import fit
+from chat.services.backends import TurnAttempt
+from chat.services.catalogue import fit_opening
+from chat.services.conversation_history import with_stored_history
+from chat.services.turn_state import ActiveTurn
 
-UNKNOWN_HERE = "Copilot does not know the account. The operator must give a new token in the admin."
+OFFLINE = "offline"
 
 
-async def check_copilot(look: Look) -> Finding:
-    """Whether Copilot knows who asks; the account's one call that costs nothing.
+async def prepare(turn: ActiveTurn) -> tuple[client.Address, Dialect]:
+    """Return where the socket leads and the dialect to speak over it, which becomes the turn's own.
 
-    Raises: CookieExpiredError when it does not; what `parse_user_response` raises, NotSentError, OutcomeUnknownError.
+    Raises: ServiceError of opening the conversation or handing over a picture; ConflictError when nothing is stored
+    that could be replayed; InvalidRequestError for a prompt that is too long for this back end.
     """
-    account = look.account
-    identity = Identity(account.token, account.identity_type)
-    manners: tuple[Manner, ...] = ("bearer", "cookies") if account.sealed_cookies else ("bearer",)
-    async with Door() as door:
-        http = door.client(
-            account.cookies | account.jar,
-            domain=cookie_domain(settings.COPILOT_URL),
-            proxy=account.proxy,
-            user_agent=account.user_agent,
-        )
-        for manner in manners:
-            request = copilot.build_user_request(identity, manner)
-            answer = await client.call(http, settings.COPILOT_URL, request, seconds=at_most(CALL_SECONDS))
-            if copilot.parse_user_response(answer.status, answer.headers, answer.text):
-                break
-        else:
-            raise CookieExpiredError(UNKNOWN_HERE)
-    return await _ask(look) if look.may_open else Finding(CheckState.OK, "Copilot knows the account.")
+    account, back_end, route = turn.account, turn.back_end, turn.route
+    assert route is not None  # it is set together with the lease
+    turn.dialect = None
+    stored = turn.session_credentials()
+    prompt, turn.summary.dropped = await _fitted_prompt(turn, route)
+    credentials = stored or await open_session(turn)
+    attachments = await back_end.upload(account, prompt, credentials)
+    asked = TurnAttempt(
+        turn.request.model,
+        route,
+        prompt,
+        credentials,
+        turn.conversation.upstream_turn_count,
+        attachments,
+        is_thinking=turn.request.is_thinking,
+        wants_suggestions=turn.request.wants_suggestions,
+    )
+    turn.dialect = dialect = back_end.new_dialect(asked)
+    return await back_end.address(account, credentials), dialect
 
 
-async def _ask(look: Look) -> Finding:
-    """One question, which counts against the account. Raises: what the turn came to."""
-    await probe_chat(look.account, look.account.kind, Transcript(str))  # kind and capability have one name
-    return Finding(CheckState.OK, "A question was answered.")
+async def open_session(turn: ActiveTurn) -> dict[str, str]:
+    """Open an upstream conversation as the leased account and return its credentials. Raises: ServiceError."""
+    credentials = await turn.back_end.open_session(turn.account)
+    turn.set_session(credentials)
+    return credentials
 
 
-async def check_m365(look: Look) -> Finding:
-    """What its token says; whether a question is answered only a question could tell.
+def served_by(turn: ActiveTurn) -> ServedBy:
+    """Say which back end answers, and which wishes of the model it cannot meet."""
+    back_end = turn.back_end
+    is_unmet = not turn.request.model.has_search and not back_end.can_stay_offline
+    return ServedBy(back_end.shown, (OFFLINE,) if is_unmet else (), back_end.errors.display_name)
 
-    Source: docs/wire/m365.md, section 1: no call is known that costs nothing.
-    """
-    account = look.account
-    missing = [name for name, value in (
-        ("object id", account.object_id), ("tenant id", account.tenant_id), ("licence", account.tier),
-    ) if not value]  # fmt: skip
-    if missing:
-        return Finding(CheckState.FAILED, f"Without its {', '.join(missing)} the account cannot be addressed.")
-    if look.may_open:
-        return await _ask(look)
-    said = describe_token(read_token(account.token), timezone.now().timestamp())
-    return Finding(CheckState.UNKNOWN, f"Cannot tell without asking a question. {said}")
+
+async def _fitted_prompt(turn: ActiveTurn, route: Route) -> tuple[Prompt, int]:
+    """Return the newest message, or the whole chat for a new upstream conversation; and how many turns did not fit."""
+    prompt = turn.request.prompt
+    if turn.has_session and turn.conversation.upstream_turn_count > 0:
+        return fit(prompt, turn.back_end.limit_characters, replays=False).prompt, 0
+    if turn.request.conversation is not None:
+        prompt = await sync_to_async(with_stored_history)(turn.conversation, prompt)
+    fitted = fit_opening(prompt, route)
+    return fitted.prompt, fitted.dropped

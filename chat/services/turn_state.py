@@ -1,20 +1,35 @@
-"""What is asked of a turn, what it holds, what its row will say of it, and what earlier rows say."""
+"""The data of one turn: the request, the resources, the attempts, and the content of its row. Runs no query."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.utils import timezone
 
-from accounts.limits import Allowance
+from accounts.callers.limits import Allowance
 from accounts.models import Account, Lease
-from bingproject.errors import ConflictError, NoAccountError, ServiceError
-from chat.models import ANSWERED, Conversation, Origin, TurnState
-from chat.protocol.catalogue import ModelSpec, Route
-from chat.protocol.events import SHOWN, Citations, Dialect, Event, Finished, Prompt, Said, Sources, Suggestions
+from bingproject.conf.environment import SettingError
+from bingproject.errors import NoAccountError, ServiceError
+from chat.models import Conversation, Origin, TurnState
+from chat.protocol.events import (
+    DECISIVE_EVENTS,
+    Citations,
+    Dialect,
+    Event,
+    Finished,
+    Prompt,
+    Refused,
+    Sources,
+    Suggestions,
+)
+from chat.protocol.failures import SessionEndedError
+from chat.protocol.model_spec import ChatModelSpec, Route
 from chat.services.backends import BACK_ENDS, Backend
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +38,13 @@ class TurnRequest:
 
     `routes` are the ways to serve it, filled in when the turn begins. `is_thinking`: more reasoning than usual.
     `is_streamed`: the caller sees deltas as they come, so it is these that their next request will repeat. `allowance`:
-    what it may take of a user's day, if it is anybody's. `cut_answer`: asked when the turn is over; what the caller was
-    shown if their own limit ended the answer, else None. `told_answer` likewise: the answer as their next request will
-    repeat it, where that is not its text alone.
+    what it may take of a user's day, if it is anybody's. `truncated_answer`: asked when the turn is over; what the
+    caller was shown if their own limit ended the answer, else None. `canonical_answer` likewise: the answer as their
+    next request will repeat it, where that is not its text alone.
     """
 
-    holder: str
-    model: ModelSpec
+    caller_id: str
+    model: ChatModelSpec
     prompt: Prompt
     origin: Origin = Origin.COMPLETION
     conversation: Conversation | None = None
@@ -39,24 +54,24 @@ class TurnRequest:
     request_id: str = ""
     allowance: Allowance | None = None
     routes: tuple[Route, ...] = ()
-    cut_answer: Callable[[], str | None] = lambda: None
-    told_answer: Callable[[], str | None] = lambda: None
+    truncated_answer: Callable[[], str | None] = lambda: None
+    canonical_answer: Callable[[], str | None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a turn: `answer` as it is kept, `told` as the caller's next request will repeat it."""
+class TurnOutcome:
+    """The outcome of a turn: `answer` as it is stored, `canonical` as the caller's next request will repeat it."""
 
     state: TurnState
     answer: str = ""
-    told: str = ""
+    canonical: str = ""
 
 
 @dataclass(slots=True)
-class Record:
-    """What the turn's row will say.
+class TurnSummary:
+    """The content of the turn's row.
 
-    `is_asked`: the question may have gone out. `is_answered`: Bing took it up, whatever came of that.
+    `is_asked`: the question may have been sent. `is_answered`: the back end accepted it, whatever came after.
     """
 
     sources: list[dict[str, str]] = field(default_factory=list)
@@ -68,9 +83,9 @@ class Record:
     is_answered: bool = False
 
     def add(self, event: Event, now: datetime) -> None:
-        """Keep what belongs on the row."""
+        """Add what an event contributes to the row."""
         self.is_answered = True
-        if isinstance(event, SHOWN) and self.first_text_at is None:
+        if isinstance(event, DECISIVE_EVENTS) and self.first_text_at is None:
             self.first_text_at = now
         if isinstance(event, Sources | Citations):
             self.sources = [{"title": source.title, "url": source.url} for source in event.items]
@@ -78,34 +93,50 @@ class Record:
             self.suggestions = list(event.texts)
 
     def fail(self, error: ServiceError) -> None:
-        """Why it failed."""
+        """Set the reason of the failure."""
         self.error = error
 
     @property
     def is_counted(self) -> bool:
-        """Whether the turn counts against its user's day: Bing took it up, or may have when the caller left."""
+        """True if the turn counts against its user's day: the back end accepted it, or may have if the caller left."""
         return self.is_answered or (self.is_asked and self.error is None)
 
-    def outcome(self, request: TurnRequest, end: Finished | None, *, is_refused: bool) -> Outcome:
-        """What came of the turn, now that it is over; without an `end` it was broken off."""
+    def outcome(self, request: TurnRequest, end: Finished | None, *, is_refused: bool) -> TurnOutcome:
+        """Return the outcome of the finished turn; without an `end` it was interrupted."""
         if self.error is not None:
-            return Outcome(TurnState.FAILED)
-        cut = request.cut_answer()
+            return TurnOutcome(TurnState.FAILED)
+        cut = request.truncated_answer()
         if cut is not None:
-            return Outcome(TurnState.CUT, cut, cut)
+            return TurnOutcome(TurnState.CUT, cut, cut)
         if end is None:
-            return Outcome(TurnState.LEFT)
-        told = request.told_answer() or (end.streamed if request.is_streamed else end.text)
-        return Outcome(TurnState.REFUSED if is_refused else TurnState.FINISHED, end.text, told)
+            return TurnOutcome(TurnState.LEFT)
+        canonical = request.canonical_answer() or (end.streamed if request.is_streamed else end.text)
+        return TurnOutcome(TurnState.REFUSED if is_refused else TurnState.FINISHED, end.text, canonical)
 
 
 @dataclass(slots=True)
-class HeldTurn:
-    """A turn's hold on its conversation and account.
+class UsedRetries:
+    """The retries that earlier attempts have used: each kind once, with each back end or account.
 
-    Shape: `routes` are those still to be tried, `route` the one that the account is held for. `reply` is the attempt
-    under way, or the last one. `is_left`: another upstream conversation is to be opened; the row keeps the one it has
-    until that is done.
+    Shape: `renewed` and `excluded` are accounts; `retried` and `moved` are back ends.
+    """
+
+    has_replayed: bool = False
+    renewed: set[int] = field(default_factory=set)
+    retried: set[str] = field(default_factory=set)
+    moved: set[str] = field(default_factory=set)
+    excluded: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class ActiveTurn:
+    """A running turn, with its claimed conversation and leased account.
+
+    Attributes:
+        routes: The routes that are left to try.
+        route: The route that the account was leased for.
+        dialect: That of the current attempt, or of the last one.
+        wants_new_session: True if another upstream conversation must be opened; the row keeps the old one until then.
     """
 
     request: TurnRequest
@@ -115,83 +146,96 @@ class HeldTurn:
     routes: tuple[Route, ...] = ()
     route: Route | None = None
     lease: Lease | None = None
-    record: Record = field(default_factory=Record)
+    summary: TurnSummary = field(default_factory=TurnSummary)
+    used: UsedRetries = field(default_factory=UsedRetries)
     finished: Finished | None = None
     is_refused: bool = False
-    reply: Dialect | None = None
-    is_left: bool = False
+    dialect: Dialect | None = None
+    wants_new_session: bool = False
     opened_count: int = 0
-    sealed_before: str = ""
+    encrypted_before: str = ""
 
     @property
     def account(self) -> Account:
-        """The account that is held. Raises: NoAccountError when none is."""
+        """The leased account. Raises: NoAccountError when there is none."""
         if self.lease is None:
             raise NoAccountError
         return self.lease.account
 
     @property
     def back_end(self) -> Backend:
-        """The back end that the held account is one of. Raises: NoAccountError when none is held."""
+        """The back end that the account was leased for. Raises: NoAccountError when there is none."""
         if self.route is None:
             raise NoAccountError
         return BACK_ENDS[self.route.back_end]
 
     @property
     def session_route(self) -> Route | None:
-        """The way that the upstream conversation goes; None when there is none, or it may not be gone any more."""
+        """The route of the upstream conversation; None when there is none, or it may not be used any more."""
         row = self.conversation
-        ways = (route for route in self.routes if route.back_end == row.back_end)
-        return next(ways, None) if row.sealed_credentials and not self.is_left else None
+        routes = (route for route in self.routes if route.back_end == row.back_end)
+        return next(routes, None) if row.encrypted_credentials and not self.wants_new_session else None
 
     @property
     def has_session(self) -> bool:
-        """Whether the upstream conversation can take this turn, over this account."""
+        """True if the upstream conversation can take this turn, over the leased account."""
         row = self.conversation
-        is_open = bool(row.sealed_credentials) and not self.is_left
+        is_open = bool(row.encrypted_credentials) and not self.wants_new_session
         return is_open and self.lease is not None and row.account_id == self.lease.account_id
 
     @property
     def has_asked(self) -> bool:
-        """Whether the question may have gone out; from then on nobody knows how the upstream conversation stands."""
-        return self.reply is not None and self.reply.phase != "handshake"
+        """True if the question may have gone out; from then on the state of the upstream conversation is unknown."""
+        return self.dialect is not None and self.dialect.phase != "handshake"
 
-    def can_be_retold(self) -> bool:
-        """Whether another upstream conversation can be told what was said: the caller does, or the texts were kept."""
-        named = self.request.conversation
-        return named is None or not named.turns.filter(state__in=ANSWERED, prompt="", answer="").exists()
+    @property
+    def has_text(self) -> bool:
+        """True if the caller has seen something of the answer."""
+        return self.summary.first_text_at is not None
 
-    def is_bound(self) -> bool:
-        """Whether the chat can go on nowhere but over the upstream conversation that it has."""
-        return bool(self.conversation.sealed_credentials) and not self.can_be_retold()
-
-    def opened(self, credentials: dict[str, str]) -> None:
-        """An upstream conversation was opened over the held account."""
+    def set_session(self, credentials: dict[str, str]) -> None:
+        """Store an upstream conversation that was opened over the leased account."""
         self.conversation.account = self.account
         self.conversation.back_end = self.back_end.name
         self.conversation.set_credentials(credentials, timezone.now())
         self.opened_count += 1
-        self.is_left = False
+        self.wants_new_session = False
 
-    def lose_session(self) -> None:
-        """The upstream conversation is of no use any more."""
+    def session_credentials(self) -> dict[str, str]:
+        """Return the credentials of the upstream conversation; empty when there is none for this account.
+
+        A conversation that no key in SEAL_KEYS decrypts is dropped.
+        """
+        if not self.has_session:
+            return {}
+        try:
+            return self.conversation.credentials
+        except SettingError:
+            logger.warning(
+                "a chat's upstream conversation cannot be decrypted with any key in SEAL_KEYS; it is given up"
+            )
+            self.drop_session()
+            return {}
+
+    def drop_session(self) -> None:
+        """Forget the upstream conversation."""
         self.conversation.set_credentials({}, None)
 
-    def finish(self, end: Finished) -> None:
-        """The turn came to its end."""
+    def drop_failed_session(self, error: ServiceError) -> None:
+        """Forget the upstream conversation if something was asked over it, or if it is what has ended."""
+        if self.has_asked or (self.has_session and isinstance(error, SessionEndedError)):
+            self.drop_session()
+
+    def add(self, event: Event, now: datetime) -> None:
+        """Note an event of the answer."""
+        self.summary.add(event, now)
+        if isinstance(event, Finished):
+            self._finish(event)
+        elif isinstance(event, Refused):
+            self.is_refused = True
+
+    def _finish(self, end: Finished) -> None:
         self.finished = end
         self.conversation.upstream_turn_count += 1
         if end.retire or self.conversation.upstream_turn_count >= self.back_end.max_turns:
-            self.lose_session()
-
-
-def with_stored_history(conversation: Conversation, prompt: Prompt) -> Prompt:
-    """The prompt with all that was said before in a conversation that is known by its id.
-
-    Raises: ConflictError when the texts were not kept, so that nothing can be replayed.
-    """
-    turns = list(conversation.turns.filter(state__in=ANSWERED).order_by("index"))
-    if any(not (turn.prompt or turn.answer) for turn in turns):
-        raise ConflictError("Bing's end of this conversation is gone, and its texts were not kept. Start a new one.")
-    said = [said for turn in turns for said in (Said("user", turn.prompt), Said("assistant", turn.answer)) if said.text]
-    return replace(prompt, system=prompt.system or conversation.system, history=tuple(said))
+            self.drop_session()

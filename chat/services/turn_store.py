@@ -1,4 +1,4 @@
-"""What a turn holds and leaves behind in the tables: the conversation it claimed, its lease, its record."""
+"""The SQL of a turn: claim its conversation at the beginning, record its outcome at the end."""
 
 from __future__ import annotations
 
@@ -17,63 +17,63 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from accounts import services as accounts
-from accounts.limits import Allowance
+from accounts.callers.limits import Allowance
+from accounts.microsoft import services as accounts
 from accounts.models import Account, Lease
+from bingproject.database.prepared_sql import insert
 from bingproject.errors import ConflictError, NotFoundError
-from bingproject.seals import seal
-from bingproject.statements import insert
+from bingproject.security.encryption import encrypt
 from chat.models import ANSWERED, Conversation, Turn, TurnState, claim_end
 from chat.protocol.transcript import hash_history
+from chat.services.account_allocation import drop_account, lease_holder, try_account
 from chat.services.backends import BACK_ENDS
 from chat.services.catalogue import opening_routes
-from chat.services.holds import lease_holder, let_go, try_account
-from chat.services.records import HeldTurn, Outcome, TurnRequest
+from chat.services.turn_state import ActiveTurn, TurnOutcome, TurnRequest
 
-AGE_MARGIN_SECONDS = 300.0  # an upstream conversation this close to its end is not begun on
+AGE_MARGIN_SECONDS = 300.0  # no turn begins in an upstream conversation that ends within this time
 LOOK_SECONDS = 0.1
 _one_writer = Lock()
-Held = TypeVar("Held", bound=HeldTurn | None)
+Claimed = TypeVar("Claimed", bound=ActiveTurn | None)
 
 
 @contextmanager
 def _writing() -> Iterator[None]:
-    """A transaction. SQLite has one writer at a time, and who finds another one at it sleeps for up to 100 ms and
-    looks again: threads of this process take turns instead.
+    """Open a transaction. SQLite has one writer at a time, and a second one sleeps for up to 100 ms between its tries:
+    threads of this process take a lock instead.
     """
     with _one_writer if connection.vendor == "sqlite" else nullcontext(), transaction.atomic():
         yield
 
 
-# --- beginning ---
+async def begin_turn(request: TurnRequest) -> ActiveTurn:
+    """Claim the conversation of this turn, or create one. Wait for one that the caller names: its turns run in order.
 
-
-async def begin_turn(request: TurnRequest) -> HeldTurn:
-    """Claim the conversation this turn belongs to, or open a new one.
-
-    A conversation named by the caller is waited for: its turns come one after the other.
-    Raises: RateLimitError (`quota_exceeded`), NotFoundError, ConflictError; InvalidRequestError for what is too long.
+    Raises:
+        RateLimitError: `quota_exceeded`.
+        NotFoundError: The caller has no such conversation.
+        ConflictError: Another turn of the named conversation does not end in time.
+        InvalidRequestError: The prompt is too long.
     """
     if request.conversation is None:
         return await claim(partial(_claim_or_insert, request), request.allowance)
     end = asyncio.get_running_loop().time() + settings.CHAT_TURN_SECONDS
     while True:
-        held = await claim(partial(_claim_named, request, request.conversation.pk), request.allowance)
-        if held is not None:
-            return held
+        turn = await claim(partial(_claim_named, request, request.conversation.pk), request.allowance)
+        if turn is not None:
+            return turn
         if asyncio.get_running_loop().time() > end:
             raise ConflictError("Another turn of this conversation is still running. Try again when it has ended.")
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def claim(find: Callable[[str], Held], allowance: Allowance | None = None) -> Held:
-    """What `find` makes of a fresh claim, in a thread; a caller who leaves meanwhile leaves nothing claimed."""
-    mark = str(uuid.uuid4())
+async def claim(find: Callable[[str], Claimed], allowance: Allowance | None = None) -> Claimed:
+    """Run `find` with a new claim in a thread; a caller who leaves meanwhile leaves nothing claimed."""
+    claim_id = str(uuid.uuid4())
     try:
-        return await sync_to_async(find)(mark)
+        return await sync_to_async(find)(claim_id)
     except asyncio.CancelledError:
         # The thread does one thing after the other: by then it has claimed one, or never will.
-        await to_the_end(sync_to_async(_give_back)(mark, allowance))
+        await to_the_end(sync_to_async(_give_back)(claim_id, allowance))
         raise
 
 
@@ -87,168 +87,165 @@ async def to_the_end(tidying: Coroutine[Any, Any, None]) -> None:
         raise
 
 
-def _give_back(mark: str, allowance: Allowance | None) -> None:
+def _give_back(claim_id: str, allowance: Allowance | None) -> None:
     if allowance is not None:
         allowance.end(is_counted=False)
-    rows = Conversation.objects.filter(claim=mark)
+    rows = Conversation.objects.filter(claim=claim_id)
     Lease.objects.filter(holder__in=[lease_holder(pk) for pk in rows.values_list("pk", flat=True)]).delete()
     rows.filter(create_count=0, turns=None).delete()  # made for this turn
     rows.update(claim="", claimed_until=None)
 
 
-def _claim_named(request: TurnRequest, conversation_id: uuid.UUID, claim: str) -> HeldTurn | None:
+def _claim_named(request: TurnRequest, conversation_id: uuid.UUID, claim: str) -> ActiveTurn | None:
     now = timezone.now()
     row = Conversation.objects.select_related("account").filter(pk=conversation_id).first()
     if row is None:
         raise NotFoundError("Conversation not found. Create a new one.")
     with _writing():
-        return _begun(request, row, claim, now) if row.take(claim, now) else None
+        return _begin(request, row, claim, now) if row.take(claim, now) else None
 
 
-def _claim_or_insert(request: TurnRequest, claim: str) -> HeldTurn:
-    """One conversation per continued history: of two callers with the same one the second gets a new one."""
+def _claim_or_insert(request: TurnRequest, claim: str) -> ActiveTurn:
+    """Claim the conversation that the history continues. If a second caller continues the same one, insert another."""
     now = timezone.now()
     if request.prompt.history:
-        key = hash_history(request.holder, request.model.id, request.prompt.key_system, request.prompt.history)
-        for row in Conversation.objects.continuing(key, request.holder, request.model.id, now):
+        key = hash_history(request.caller_id, request.model.id, request.prompt.key_system, request.prompt.history)
+        for row in Conversation.objects.continuing(key, request.caller_id, request.model.id, now):
             with _writing():
                 if row.take(claim, now):
-                    return _begun(request, row, claim, now)
+                    return _begin(request, row, claim, now)
     request = replace(request, routes=opening_routes(request.routes, request.prompt))
     with _writing():
         _count(request, now)
-        held = claim_new(request, claim)
-        try_account(held, now)
-    return held
+        turn = claim_new(request, claim)
+        try_account(turn, now)
+    return turn
 
 
-def claim_new(request: TurnRequest, claim: str, *, user_id: str = "") -> HeldTurn:
-    """A new conversation's row, claimed at once."""
+def claim_new(request: TurnRequest, claim: str, *, user_id: str = "") -> ActiveTurn:
+    """Insert a new conversation, claimed at once."""
     now = timezone.now()
     system = request.prompt.system if settings.CHAT_STORE_TEXT else ""
     row = Conversation(
-        holder=request.holder,
+        caller_id=request.caller_id,
         user_id=user_id,
         origin=request.origin,
         model=request.model.id,
-        sealed_system=seal(system) if system else "",
+        encrypted_system=encrypt(system) if system else "",
         claim=claim,
         claimed_until=claim_end(now),
         created_at=now,
         used_at=now,
     )
     insert(row)
-    return HeldTurn(request, row, claim, now, request.routes)
+    return ActiveTurn(request, row, claim, now, request.routes)
 
 
-def keep_open(held: HeldTurn, now: datetime) -> None:
+def keep_open(turn: ActiveTurn, now: datetime) -> None:
     """Free a conversation that was opened for turns to come."""
-    row = held.conversation
+    row = turn.conversation
     row.release(
-        held.claim,
+        turn.claim,
         account_id=row.account_id,
         back_end=row.back_end,
-        sealed_credentials=row.sealed_credentials,
+        encrypted_credentials=row.encrypted_credentials,
         opened_at=row.opened_at,
-        create_count=held.opened_count,
+        create_count=turn.opened_count,
         used_at=now,
     )
-    let_go(held)
+    drop_account(turn)
 
 
-def discard(held: HeldTurn) -> None:
+def discard(turn: ActiveTurn) -> None:
     """Forget a conversation that could not be opened."""
-    let_go(held)
-    held.conversation.delete()
+    drop_account(turn)
+    turn.conversation.delete()
 
 
 def _count(request: TurnRequest, now: datetime) -> None:
-    """Before an account is held: whoever waits for its row must not keep others from this counter."""
+    """Count before an account is leased: a turn that waits for the account's row must not lock this counter."""
     if request.allowance is not None:
         request.allowance.begin(now)
 
 
-def _begun(request: TurnRequest, row: Conversation, claim: str, now: datetime) -> HeldTurn:
-    held = HeldTurn(request, row, claim, now, request.routes, sealed_before=row.sealed_credentials)
+def _begin(request: TurnRequest, row: Conversation, claim: str, now: datetime) -> ActiveTurn:
+    turn = ActiveTurn(request, row, claim, now, request.routes, encrypted_before=row.encrypted_credentials)
     age = (now - row.opened_at).total_seconds() if row.opened_at else 0.0
     if age > BACK_ENDS[row.back_end].conversation_seconds - AGE_MARGIN_SECONDS:
-        held.lose_session()
-    if held.session_route is None or not row.upstream_turn_count:
-        held.routes = opening_routes(held.routes, request.prompt)
+        turn.drop_session()
+    if turn.session_route is None or not row.upstream_turn_count:
+        turn.routes = opening_routes(turn.routes, request.prompt)
     _count(request, now)
-    try_account(held, now)
-    return held
+    try_account(turn, now)
+    return turn
 
 
-# --- the end ---
-
-
-def end_turn(held: HeldTurn, now: datetime) -> None:
+def end_turn(turn: ActiveTurn, now: datetime) -> None:
     """Record the turn, free the conversation and the account: one transaction.
 
-    A turn that was asked and did not come to its end leaves nobody knows what upstream: that conversation is not used
-    again. When it was the caller's limit that ended it, the chat goes on in the same row, over another one.
+    After a turn that was asked and did not end, the state of the upstream conversation is unknown, so it is not used
+    again. If the caller's own limit ended the turn, the chat continues in the same row, over another one.
     """
-    if held.finished is None and held.has_asked:
-        held.lose_session()
+    if turn.finished is None and turn.has_asked:
+        turn.drop_session()
     with _writing():
-        account = held.lease.account if held.lease else None
-        capability = held.back_end.capability if account else ""
-        let_go(held)
-        outcome = held.record.outcome(held.request, held.finished, is_refused=held.is_refused)
-        _insert_turn(held, outcome, account, now)
-        held.conversation.release(held.claim, **_conversation_changes(held, outcome, now))
-        if held.request.allowance is not None:
-            held.request.allowance.end(is_counted=held.record.is_counted)
+        account = turn.lease.account if turn.lease else None
+        capability = turn.back_end.capability if account else ""
+        drop_account(turn)
+        outcome = turn.summary.outcome(turn.request, turn.finished, is_refused=turn.is_refused)
+        _insert_turn(turn, outcome, account, now)
+        turn.conversation.release(turn.claim, **_conversation_changes(turn, outcome, now))
+        if turn.request.allowance is not None:
+            turn.request.allowance.end(is_counted=turn.summary.is_counted)
         if outcome.state in (TurnState.FINISHED, TurnState.CUT) and account is not None:
-            accounts.mark_success(account.pk, capability, now)
+            accounts.mark_success(account, capability, now)
 
 
-def _insert_turn(held: HeldTurn, outcome: Outcome, account: Account | None, now: datetime) -> None:
-    record, texts = held.record, settings.CHAT_STORE_TEXT
-    turn = Turn(
-        conversation=held.conversation,
-        index=held.conversation.turn_count,
+def _insert_turn(turn: ActiveTurn, outcome: TurnOutcome, account: Account | None, now: datetime) -> None:
+    summary, texts = turn.summary, settings.CHAT_STORE_TEXT
+    row = Turn(
+        conversation=turn.conversation,
+        index=turn.conversation.turn_count,
         state=outcome.state,
         account=account,
-        prompt=held.request.prompt.question if texts else "",
+        prompt=turn.request.prompt.question if texts else "",
         answer=outcome.answer if texts else "",
-        sources=record.sources if texts else [],
-        suggestions=record.suggestions if texts else [],
+        sources=summary.sources if texts else [],
+        suggestions=summary.suggestions if texts else [],
         received_characters=len(outcome.answer),
-        sent_characters=len(held.request.prompt.question),
-        dropped_turn_count=record.dropped,
-        error_code=record.error.code if record.error else "",
-        error_detail=(record.error.detail or record.error.message)[:2000] if record.error else "",
-        request_id=held.request.request_id[:36],
-        started_at=held.started_at,
-        first_text_at=record.first_text_at,
+        sent_characters=len(turn.request.prompt.question),
+        dropped_turn_count=summary.dropped,
+        error_code=summary.error.code if summary.error else "",
+        error_detail=(summary.error.detail or summary.error.message)[:2000] if summary.error else "",
+        request_id=turn.request.request_id[:36],
+        started_at=turn.started_at,
+        first_text_at=summary.first_text_at,
         finished_at=now,
     )
-    insert(turn)
+    insert(row)
 
 
-def _conversation_changes(held: HeldTurn, outcome: Outcome, now: datetime) -> dict[str, Any]:
-    row, request = held.conversation, held.request
+def _conversation_changes(turn: ActiveTurn, outcome: TurnOutcome, now: datetime) -> dict[str, Any]:
+    row, request = turn.conversation, turn.request
     is_answered = outcome.state in ANSWERED
     changes: dict[str, Any] = {
-        "account_id": row.account_id if row.sealed_credentials else None,
+        "account_id": row.account_id if row.encrypted_credentials else None,
         "back_end": row.back_end,
         "opened_at": row.opened_at,
         "upstream_turn_count": row.upstream_turn_count,
-        "create_count": row.create_count + held.opened_count,
+        "create_count": row.create_count + turn.opened_count,
         "used_at": now,
         "turn_count": row.turn_count + is_answered,
-        "last_error": held.record.error.code if held.record.error else "",
+        "last_error": turn.summary.error.code if turn.summary.error else "",
     }
-    if row.sealed_credentials != held.sealed_before:
-        # Not otherwise: they may have been sealed anew since they were read.
-        changes["sealed_credentials"] = row.sealed_credentials
+    if row.encrypted_credentials != turn.encrypted_before:
+        # Not otherwise: key rotation may have encrypted them again since they were read.
+        changes["encrypted_credentials"] = row.encrypted_credentials
     system = request.prompt.system if settings.CHAT_STORE_TEXT and is_answered and request.conversation else ""
-    if system and (held.opened_count or not row.sealed_system):
-        # Opened by name, it had none yet; and what a rebuilt end was told last is what the next one is told.
-        changes["sealed_system"] = seal(system)
+    if system and (turn.opened_count or not row.encrypted_system):
+        # A named conversation had none yet, and a new upstream conversation must get what the last one got.
+        changes["encrypted_system"] = encrypt(system)
     if is_answered and request.conversation is None:
-        said = request.prompt.after(outcome.told)
-        changes["history_key"] = hash_history(request.holder, request.model.id, request.prompt.key_system, said)
+        said = request.prompt.after(outcome.canonical)
+        changes["history_key"] = hash_history(request.caller_id, request.model.id, request.prompt.key_system, said)
     return changes

@@ -1,4 +1,4 @@
-"""Operators' pages for tasks and runners, and the creator's part of the dashboard."""
+"""Admin pages of tasks and runners, and the creator's cards on the dashboard."""
 
 from creator.admin.pages import RunnerAdmin, TaskAdmin
 

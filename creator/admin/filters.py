@@ -1,4 +1,4 @@
-"""What the list of tasks can be narrowed to: each filter has an index, none asks the database for its choices."""
+"""Filters of the list of tasks. Each has an index, and none queries the database for its choices."""
 
 from __future__ import annotations
 
@@ -13,51 +13,64 @@ from bingproject.errors import OWNER
 from creator.models import Kind, Task
 from creator.protocol import MODELS
 
+OPERATOR = "operator:"  # prefix of the caller id of a picture made in the admin
+
 
 class ModelFilter(DropdownFilter):
-    """By image model."""
+    """Filter by image model."""
 
     title = "model"
     parameter_name = "model"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
-        """The models."""
+        """Return the image models."""
         return [(name, name) for name in MODELS]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
-        """Pictures of that model."""
+        """Return tasks of the chosen model."""
         return queryset.filter(kind=Kind.IMAGE, model=self.value()) if self.value() in MODELS else queryset
 
 
 class ErrorFilter(DropdownFilter):
-    """By the code they failed with."""
+    """Filter by the error code of a failed task."""
 
     title = "error"
     parameter_name = "error"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
-        """Any, or one of the closed list."""
+        """Return "any" and the closed list of error codes."""
         return [("any", "Any"), *((code, code) for code in sorted(OWNER))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
-        """Those that ended with it."""
+        """Return tasks that ended with the chosen code."""
         if self.value() == "any":
             return queryset.exclude(error_code="")
         return queryset.filter(error_code=self.value()) if self.value() in OWNER else queryset
 
 
 class UserFilter(TextFilter):
-    """By who asked: a user's id, or `open` for all who ask without a key."""
+    """Filter by caller: a user's id, or `open` for all requests without a key."""
 
     title = "user's id"
     parameter_name = "user"
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
-        """Theirs."""
+        """Return the tasks of the named caller."""
         text = (self.value() or "").strip()
-        return queryset.filter(holder__in=holders_of(text)) if text else queryset
+        return queryset.filter(caller_id__in=caller_ids_of(text)) if text else queryset
 
 
-def holders_of(text: str) -> tuple[str, ...]:
-    """The key-holders that an operator may mean by a word."""
-    return ("open",) if text in ("open", "no key") else (f"user:{text.removeprefix('user:')}",)
+def caller_ids_of(text: str) -> tuple[str, ...]:
+    """Return the caller ids that an operator may mean by a word."""
+    if text in ("open", "no key"):
+        return ("open",)
+    return (text if text.startswith(("user:", OPERATOR)) else f"user:{text}",)
+
+
+def name_of(caller_id: str) -> tuple[str, str]:
+    """Return a caller's display name and the word for it that `caller_ids_of` understands."""
+    if caller_id == "open":
+        return "no key", "open"
+    if caller_id.startswith(OPERATOR):
+        return f"operator {caller_id.removeprefix(OPERATOR)}", caller_id
+    return caller_id.removeprefix("user:"), caller_id.removeprefix("user:")

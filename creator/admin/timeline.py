@@ -1,4 +1,4 @@
-"""A task's story as its page shows it: the steps, how long after the beginning, on which account, under which id."""
+"""A task's timeline as its page shows it: each step with its time, account and request id."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ COLOURS = {
 }
 
 
-def show_story(task: Task) -> str:
-    """The steps in the order in which they were written."""
+def show_timeline(task: Task) -> str:
+    """Return the steps as HTML, in the order in which they were written."""
+    # Kinds of a later version have no label here: machines of two versions run together during an upgrade.
     steps = [
         {
             "event": event,
@@ -44,11 +45,11 @@ def show_story(task: Task) -> str:
         }
         for event in task.events.all()
     ]
-    return render_to_string("creator/admin/story.html", {"steps": steps, "is_finished": task.is_finished})
+    return render_to_string("creator/admin/timeline.html", {"steps": steps, "is_finished": task.is_finished})
 
 
 def after(passed: timedelta) -> str:
-    """Time since the beginning, as short as it says enough."""
+    """Format the time since the request, for example `+3.2 s` or `+1 h 5 min`."""
     seconds = max(0.0, passed.total_seconds())
     if seconds < 60:
         return f"+{seconds:.1f} s"
@@ -58,6 +59,6 @@ def after(passed: timedelta) -> str:
 
 
 def task_link(task_id: uuid.UUID) -> str:
-    """A link to a task's page."""
+    """Return a link to a task's page."""
     address = reverse("admin:creator_task_change", args=[task_id])
     return format_html('<a class="{}" href="{}">{}</a>', LINK_CLASSES, address, task_id)

@@ -1,4 +1,4 @@
-"""What the home page and `GET /` say of the routes: names, and a request of each to copy."""
+"""The routes as `GET /` and the home page list them, each with a request to copy."""
 
 from __future__ import annotations
 

@@ -1,16 +1,10 @@
-"""The creator's paths, the hot one first. Written without their last slash: the gate takes it off."""
+"""The paths of the creator, the most frequent first, without a last slash, which `edge.application` removes."""
 
 from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from creator.views import (
-    CreateImageViewSet,
-    CreateVideoViewSet,
-    ImageGenerationViewSet,
-    SiteViewSet,
-    TaskViewSet,
-)
+from creator.api.views import CreateImageViewSet, CreateVideoViewSet, ImageGenerationViewSet, SiteViewSet, TaskViewSet
 
 OPENAI_PREFIX = "v1/"
 OTHER_PREFIXES = ("", "api/", "api/v1/")

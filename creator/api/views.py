@@ -1,16 +1,17 @@
-"""The Bing-Create routes and OpenAI's image route: one service call each, and the wait for what comes of it.
+"""The Bing-Create routes and OpenAI's image route: one service call each, and the wait for its outcome.
 
-Bodies are checked before accounts are looked at, so a bad request is 400 whatever the state of the server.
+Bodies are checked before accounts are, so a bad request is 400 whatever the state of the server.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
+import logging
 import uuid
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -21,16 +22,18 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from rest_framework.request import Request
 
-from accounts.services import Caller
-from bingproject.api import AsyncContractViewSet, ContractViewSet, idempotency_key, json_response, prefer
-from bingproject.content_policy import HEADER, HOME_POLICY
-from bingproject.contracts import OPENAI, iso
-from bingproject.errors import InternalError, NoWorkerError, ServiceError, UpstreamTimeoutError
-from creator import schema, services
-from creator.examples import ENDPOINTS, EXAMPLES
-from creator.models import Task
-from creator.protocol import ASPECTS, MODELS
-from creator.serializers import (
+from accounts.callers.authentication import caller_of
+from bingproject.api.contracts import OPENAI
+from bingproject.api.request_body import canonical_text
+from bingproject.api.viewsets import AsyncContractViewSet, ContractViewSet, idempotency_key, json_response, prefer
+from bingproject.cluster.web_shutdown import shutdown
+from bingproject.conf.timestamps import iso
+from bingproject.edge.content_policy import HEADER, HOME_POLICY
+from bingproject.errors import NoWorkerError, ServiceError, StoppingError, UpstreamTimeoutError
+from creator import services
+from creator.api import openapi
+from creator.api.examples import ENDPOINTS, EXAMPLES
+from creator.api.serializers import (
     CreateImageSerializer,
     CreateVideoSerializer,
     CreationSerializer,
@@ -39,237 +42,289 @@ from creator.serializers import (
     build_cursor,
     image_urls,
     show_accepted,
-    show_condition,
     show_generation,
     show_images,
+    show_status,
     show_task,
 )
-from creator.watcher import ANSWERED, FINAL, watcher
+from creator.api.serializers.answers import Endpoints, TaskPage, show_offer
+from creator.engine.task_waiter import ANSWERED, FINAL, task_waiter
+from creator.models import Task
 
 LONGEST_WAIT_SECONDS = 60.0
 VIDEO_WAIT_SECONDS = 30.0
+REPEATED = (409, 429)  # besides 5xx: SDKs retry after these, some of them whatever `x-should-retry` says
+
+Body = TypeVar("Body", bound=CreationSerializer)
+
+logger = logging.getLogger(__name__)
 
 
 class SiteViewSet(ContractViewSet):
-    """What this server is, whether it is ready, what it offers: for everybody, without a key."""
+    """The routes about the server itself, which need no key."""
 
     authentication_classes = ()
     permission_classes = ()
 
-    @schema.INDEX
+    @openapi.INDEX
     def index(self, request: Request) -> HttpResponse:
-        """A plain page for browsers, the endpoints for all else."""
+        """Show the home page to browsers, and list the endpoints to other clients."""
         if request._request.get_preferred_type(["application/json", "text/html"]) == "text/html":
             response = self.page(request._request)
         else:
-            head = {"success": True, "author": "bingproject", "repository": settings.PUBLIC_URL or "bingproject"}
-            response = json_response(head | {"endpoints": ENDPOINTS, "timestamp": iso(timezone.now())})
+            repository = settings.PUBLIC_URL or "bingproject"
+            response = json_response(Endpoints(True, "bingproject", repository, ENDPOINTS, iso(timezone.now())))
         patch_vary_headers(response, ["Accept"])
         return response
 
     def page(self, request: HttpRequest) -> HttpResponse:
-        """The home page; it opens without a database too."""
+        """Render the home page. It opens without a database too."""
         try:
-            condition: services.Condition | None = services.read_condition(timezone.now())
+            status: services.CreatorStatus | None = services.read_status(timezone.now())
         except DatabaseError:
-            condition = None
+            status = None
         address = settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
         needs_key = settings.ACCESS == "keys"
-        context = {"condition": condition, "address": address, "needs_key": needs_key, "endpoints": EXAMPLES}
+        context = {"status": status, "address": address, "needs_key": needs_key, "endpoints": EXAMPLES}
         response = render(request, "creator/home.html", context)
         response[HEADER] = HOME_POLICY
         return response
 
-    @schema.HEALTH
+    @openapi.HEALTH
     def health(self, request: Request) -> HttpResponse:
-        """What a picture needs and whether it is there; 503 when the database does not answer."""
-        try:
-            condition = services.read_condition(timezone.now())
-        except DatabaseError:
-            response = self.failure(InternalError("The database does not answer. Try again later.", retry_after=30))
-            response.status_code = 503
-            return response
-        return self.success(show_condition(condition))
+        """Report whether everything is there that a picture needs."""
+        return self.success(show_status(services.read_status(timezone.now())))
 
-    @schema.OPTIONS
+    @openapi.OPTIONS
     def list_options(self, request: Request) -> HttpResponse:
-        """Models and aspects."""
-        models = [
-            {"id": model.name, "value": model.value, "description": model.description, "ratios": model.ratios}
-            for model in MODELS.values()
-        ]
-        aspects = [{"id": aspect.name, "value": aspect.value, "ratio": aspect.ratio} for aspect in ASPECTS.values()]
-        return self.success({"models": models, "aspects": aspects})
+        """List models and aspects."""
+        return self.success(show_offer())
 
 
-class TaskViewSet(AsyncContractViewSet):
+@dataclass(frozen=True, slots=True)
+class AwaitedTask:
+    """A task that has not ended, its id as the caller wrote it, and how long to wait for it."""
+
+    task: Task
+    task_id: str
+    seconds: float
+
+
+class TaskViewSet(AsyncContractViewSet[AwaitedTask]):
     """The caller's own tasks."""
 
     needs: ClassVar = {"destroy": ("images", "videos")}
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Admit the caller and, in the same thread hop, do what needs the database: this is the hot read."""
-        super().initial(request, *args, **kwargs)
-        if self.action == "retrieve":
-            self.seen = self.look(request, kwargs["task_id"])
-
-    def look(self, request: Request, task_id: str) -> tuple[Task, dict[str, Any]]:
-        """The task as it is now, and as it is shown."""
-        task = services.find_task(task_id, holder_of(request))
-        return task, show_task(task)
-
-    @schema.GET_TASK
-    async def retrieve(self, request: Request, task_id: str) -> HttpResponse:
-        """One task; with `Prefer: wait=N` as soon as it is finished."""
-        task, payload = self.seen
+    @openapi.GET_TASK
+    def retrieve(self, request: Request, task_id: str) -> HttpResponse | AwaitedTask:
+        """Show a task; with `Prefer: wait=N` as soon as it is finished."""
+        task = services.find_task(task_id, caller_of(request).caller_id)
         preferences = prefer(request)
-        if preferences.wait_seconds is not None:
-            seconds = min(preferences.wait_seconds, LONGEST_WAIT_SECONDS)
-            preferences.apply_wait(seconds)
-            if not task.is_finished:
-                ended = await wait_patiently(task.pk, seconds)
-                payload = show_task(ended) if ended else (await sync_to_async(self.look)(request, task_id))[1]
-        return self.success(payload)
+        if preferences.wait_seconds is None:
+            return self.success(show_task(task))
+        seconds = min(preferences.wait_seconds, LONGEST_WAIT_SECONDS)
+        preferences.apply_wait(seconds)
+        return self.success(show_task(task)) if task.is_finished else AwaitedTask(task, task_id, seconds)
 
-    @schema.CANCEL_TASK
-    async def destroy(self, request: Request, task_id: str) -> HttpResponse:
-        """Cancel it at once, or note the wish: 202."""
-        return await sync_to_async(self.cancel)(request, task_id)
-
-    def cancel(self, request: Request, task_id: str) -> HttpResponse:
-        """The cancelling itself, in a thread."""
-        task = services.cancel_task(task_id, holder_of(request), timezone.now())
+    @openapi.CANCEL_TASK
+    def destroy(self, request: Request, task_id: str) -> HttpResponse:
+        """Cancel a task at once, or answer 202 if it is cancelled as soon as possible."""
+        task = services.cancel_task(task_id, caller_of(request).caller_id, timezone.now())
         return self.success(show_task(task), 200 if task.is_finished else 202)
 
-    @schema.LIST_TASKS
-    async def browse(self, request: Request) -> HttpResponse:
-        """A page of them, newest first."""
-        return await sync_to_async(self.read_page)(request, TaskQuery(request.query_params))
-
-    def read_page(self, request: Request, query: TaskQuery) -> HttpResponse:
-        """The reading itself, in a thread: one row more than asked for tells whether there are more."""
+    @openapi.LIST_TASKS
+    def browse(self, request: Request) -> HttpResponse:
+        """List a page of the caller's tasks, newest first."""
+        query, caller_id = TaskQuery(request.query_params), caller_of(request).caller_id
+        # One more row than requested shows whether there is a next page.
         rows = services.list_tasks(
-            holder_of(request), states=query.states, kind=query.kind, before=query.before, limit=query.limit + 1
+            caller_id, states=query.states, kind=query.kind, before=query.before, limit=query.limit + 1
         )
         tasks = rows[: query.limit]
         following = build_cursor(tasks[-1]) if len(rows) > query.limit else None
-        return self.success({"tasks": [show_task(task) for task in tasks], "next": following})
+        return self.success(TaskPage([show_task(task) for task in tasks], following))
+
+    async def respond(self, request: Request, prepared: AwaitedTask) -> HttpResponse:
+        """Wait until the task ends or the caller's time is over, then show it."""
+        try:
+            ended = await wait_patiently(prepared.task.pk, prepared.seconds)
+        except StoppingError:
+            return self.failure(stopping(prepared.task), task_id=prepared.task_id)
+        if ended is None:
+            ended = await sync_to_async(services.find_task)(prepared.task_id, caller_of(request).caller_id)
+        return self.success(show_task(ended))
 
 
 async def wait_patiently(task_id: uuid.UUID, seconds: float) -> Task | None:
-    """The ended task; that nobody works is no reason to answer, and be asked again, all the sooner."""
+    """Return the ended task, None after `seconds`. Without a worker, wait as well: an early answer invites retries.
+
+    Raises:
+        StoppingError: This process stops.
+    """
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     try:
-        ended = await watcher.wait([task_id], FINAL, seconds)
+        ended = await task_waiter.wait([task_id], FINAL, seconds)
     except NoWorkerError:
-        await asyncio.sleep(max(0.0, end - loop.time()))
+        await shutdown.sleep(max(0.0, end - loop.time()))
         return None
     return ended[0] if ended else None
 
 
-class CreationViewSet(AsyncContractViewSet):
-    """What all routes that create tasks share: take the request in, wait for its tasks, answer."""
+@dataclass(frozen=True, slots=True)
+class Creation(Generic[Body]):
+    """The tasks that a request created or joined, and its checked body."""
+
+    body: Body
+    batch: services.TaskBatch
+
+    @property
+    def ids(self) -> list[uuid.UUID]:
+        """The ids of the tasks, in their order."""
+        return [task.pk for task in self.batch.tasks]
+
+
+class CreationViewSet(AsyncContractViewSet[Creation[Body]], Generic[Body]):
+    """A route that creates tasks, waits for them and answers with their outcome."""
 
     route: ClassVar = ""
     states: ClassVar = FINAL
-    body_class: ClassVar[type[CreationSerializer]]
+    body_class: type[Body]
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Admit the caller, check the body, take the tasks in: all in one thread hop."""
-        super().initial(request, *args, **kwargs)
-        if self.action:
-            self.body = self.body_class(data=request.data)
-            self.body.is_valid(raise_exception=True)
-            self.intake = services.create_task(self.body.wish, self.origin(request), timezone.now(), self.wait_seconds)
+    def create_tasks(self, request: Request) -> Creation[Body]:
+        """Check the body, then insert its tasks or join those of an equal request.
 
-    def origin(self, request: Request) -> services.Origin:
-        """Who asks for what, the body in a form that equal requests share."""
-        body = json.dumps(request.data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        Raises: DRF's ValidationError; what `services.create_task` raises.
+        """
+        body = self.body_class(data=request.data)
+        body.is_valid(raise_exception=True)
+        batch = services.create_task(body.generation_request, self.origin(request), timezone.now(), self.wait_seconds)
+        return Creation(body, batch)
+
+    def origin(self, request: Request) -> services.TaskOrigin:
+        """Return the caller, and what identifies equal requests."""
         key = idempotency_key(request) or ""
         caller = caller_of(request)
-        return services.Origin(caller.holder, self.route, body, key, self.is_repeat(request), caller.user)
+        body = canonical_text(request.data)
+        return services.TaskOrigin(caller.caller_id, self.route, body, key, self.is_repeat(request), caller.user)
 
     def is_repeat(self, request: Request) -> bool:
-        """Whether the client itself calls this a retry."""
+        """True if the client marks the request as a retry."""
         return False
 
     @property
     def wait_seconds(self) -> float:
-        """How long the caller waits at most."""
+        """The longest wait for the outcome."""
         return float(settings.IMAGE_WAIT_SECONDS)
 
-    async def answer(self, request: Request) -> HttpResponse:
-        """Wait as long as the caller would, then say what has become of the tasks."""
+    async def respond(self, request: Request, prepared: Creation[Body]) -> HttpResponse:
+        """Wait for the tasks as long as the caller does, then answer with their outcome."""
+        seconds = self.seconds_to_wait(request)
+        is_served = False
+        try:
+            response = await self.wait(request, prepared, seconds)
+            is_served = response.status_code not in REPEATED and response.status_code < 500
+        finally:
+            if not is_served:
+                await self.note_unserved(request, prepared.ids)
+        return self.mark(response, prepared.batch)
+
+    def seconds_to_wait(self, request: Request) -> float:
+        """Return how long this caller waits, by `Prefer` if it says so."""
         preferences = prefer(request)
-        seconds = self.wait_seconds
-        if preferences.respond_async:
-            seconds = min(preferences.wait_seconds or 0.0, seconds)
-            if preferences.wait_seconds is not None:
-                preferences.apply_wait(seconds)
-        response = await self.wait(request, seconds)
-        if self.intake.is_replayed:
+        if not preferences.respond_async:
+            return self.wait_seconds
+        seconds = min(preferences.wait_seconds or 0.0, self.wait_seconds)
+        if preferences.wait_seconds is not None:
+            preferences.apply_wait(seconds)
+        return seconds
+
+    async def note_unserved(self, request: Request, ids: list[uuid.UUID]) -> None:
+        """Let a repeat join the tasks: this caller has left, or gets a status that SDKs answer with a repeat."""
+        if idempotency_key(request):
+            return  # a repeat finds them by the key
+        try:
+            # Shielded, because a request whose caller left may be cancelled again when the server stops.
+            await asyncio.shield(sync_to_async(services.note_unserved)(ids, timezone.now()))
+        except DatabaseError as error:
+            logger.warning("a repeat of this request will not join its task: %s", type(error).__name__)
+
+    def mark(self, response: HttpResponse, batch: services.TaskBatch) -> HttpResponse:
+        """Add headers that say if the tasks existed before, and which one was joined without a key."""
+        if batch.is_replayed:
             response.headers["Idempotent-Replayed"] = "true"
+        if batch.is_joined:
+            response.headers["x-bing-joined-task"] = str(batch.tasks[0].pk)
         return response
 
-    async def wait(self, request: Request, seconds: float) -> HttpResponse:
-        """The outcome within so many seconds, or what there is at their end."""
-        ids = [task.pk for task in self.intake.tasks]
+    async def wait(self, request: Request, creation: Creation[Body], seconds: float) -> HttpResponse:
+        """Return the outcome of the tasks within `seconds`, or their state after that."""
+        created = creation.batch.tasks
         tasks = None
         try:
-            if seconds > 0 and not self.has_ended(self.intake.tasks):
-                tasks = await watcher.wait(ids, self.states, seconds)
+            if seconds > 0 and not self.has_ended(created):
+                tasks = await task_waiter.wait(creation.ids, self.states, seconds)
         except NoWorkerError as error:
             if not prefer(request).respond_async:
-                await sync_to_async(services.withdraw_tasks)(ids, timezone.now())
-                return self.failure(error, taskId=str(ids[0]))
-        tasks = tasks or await sync_to_async(services.read_tasks)(ids)
+                return await self.withdraw(error, creation.ids)
+        except StoppingError:
+            return self.part(request, created[0])
+        tasks = tasks or await sync_to_async(services.read_tasks)(creation.ids)
         if self.has_ended(tasks):
-            return await self.show(tasks)
+            return await self.show(creation.body, tasks)
         return self.promise(request, tasks[0]) if prefer(request).respond_async else self.late(tasks[0])
 
+    async def withdraw(self, error: NoWorkerError, ids: list[uuid.UUID]) -> HttpResponse:
+        """Cancel the tasks, since no worker runs, so that nothing is made later for a caller who has left."""
+        await sync_to_async(services.withdraw_tasks)(ids, timezone.now())
+        return self.failure(error, task_id=str(ids[0]))
+
     def has_ended(self, tasks: Sequence[Task]) -> bool:
-        """Whether all have come as far as the caller waits for."""
+        """True if every task has reached a state that the caller waits for."""
         return all(task.state in self.states for task in tasks)
 
     @abstractmethod
-    async def show(self, tasks: Sequence[Task]) -> HttpResponse:
-        """What became of them."""
+    async def show(self, body: Body, tasks: Sequence[Task]) -> HttpResponse:
+        """Return the answer for tasks that have ended."""
 
     def promise(self, request: Request, task: Task) -> HttpResponse:
-        """202: the task goes on, and is found at `Location`."""
+        """Answer 202: the task goes on, and `Location` has its address."""
         prefer(request).apply_respond_async()
         return self.success(show_accepted(task), 202, {"Location": f"{settings.PUBLIC_URL}/task/{task.pk}"})
 
     def late(self, task: Task) -> HttpResponse:
-        """The caller's patience is over; the task goes on."""
+        """Answer 504 when the wait is over; the task goes on."""
         message = f"No result within {self.wait_seconds:g} s. The task goes on: GET /task/{task.pk}"
-        return self.failure(UpstreamTimeoutError(message, code="timeout"), taskId=str(task.pk))
+        return self.failure(UpstreamTimeoutError(message, code="timeout"), task_id=str(task.pk))
+
+    def part(self, request: Request, task: Task) -> HttpResponse:
+        """Answer a caller who waits while this server stops; the task goes on."""
+        return self.promise(request, task) if prefer(request).respond_async else self.refuse(stopping(task), task)
 
     def refuse(self, error: ServiceError, task: Task) -> HttpResponse:
-        """A task's failure as the answer to the request."""
-        return self.failure(error, taskId=str(task.pk))
+        """Return the task's failure as the answer to the request."""
+        return self.failure(error, task_id=str(task.pk))
 
 
-class CreateImageViewSet(CreationViewSet):
+class CreateImageViewSet(CreationViewSet[CreateImageSerializer]):
     """`POST /create/image`."""
 
     route = "create/image"
     needs: ClassVar = {"create": ("images",)}
     body_class = CreateImageSerializer
 
-    @schema.CREATE_IMAGE
-    async def create(self, request: Request) -> HttpResponse:
-        """Make pictures; waits for them."""
-        return await self.answer(request)
+    @openapi.CREATE_IMAGE
+    def create(self, request: Request) -> Creation[CreateImageSerializer]:
+        """Make pictures and wait for them."""
+        return self.create_tasks(request)
 
-    async def show(self, tasks: Sequence[Task]) -> HttpResponse:
-        """The pictures, or why there are none."""
+    async def show(self, body: CreateImageSerializer, tasks: Sequence[Task]) -> HttpResponse:
+        """Return the pictures, or why there are none."""
         error = services.failure_of(tasks[0])
         return self.refuse(error, tasks[0]) if error else self.success(show_images(tasks[0]))
 
 
-class CreateVideoViewSet(CreationViewSet):
+class CreateVideoViewSet(CreationViewSet[CreateVideoSerializer]):
     """`POST /create/video`."""
 
     route = "create/video"
@@ -277,62 +332,57 @@ class CreateVideoViewSet(CreationViewSet):
     states = ANSWERED
     body_class = CreateVideoSerializer
 
-    @schema.CREATE_VIDEO
-    async def create(self, request: Request) -> HttpResponse:
-        """Make a video; waits until Bing has taken or refused it."""
-        return await self.answer(request)
+    @openapi.CREATE_VIDEO
+    def create(self, request: Request) -> Creation[CreateVideoSerializer]:
+        """Make a video and wait until Bing has accepted or refused it."""
+        return self.create_tasks(request)
 
     @property
     def wait_seconds(self) -> float:
-        """How long the caller waits at most."""
+        """The longest wait for the outcome."""
         return VIDEO_WAIT_SECONDS
 
-    async def show(self, tasks: Sequence[Task]) -> HttpResponse:
-        """The task's id once Bing has taken it, whatever came later; else why it was refused."""
+    async def show(self, body: CreateVideoSerializer, tasks: Sequence[Task]) -> HttpResponse:
+        """Return the task's id once Bing has accepted it, whatever came later; else why it was refused."""
         error = None if tasks[0].accepted_at else services.failure_of(tasks[0])
         return self.refuse(error, tasks[0]) if error else self.late(tasks[0])
 
     def late(self, task: Task) -> HttpResponse:
-        """No answer of Bing's yet: the task waits, its id is good."""
+        """Answer with the task's id, although Bing has not accepted the task yet."""
         return self.success(show_accepted(task))
 
 
-class ImageGenerationViewSet(CreationViewSet):
+class ImageGenerationViewSet(CreationViewSet[ImageGenerationSerializer]):
     """OpenAI's `POST images/generations`."""
 
     contract = OPENAI
     route = "images/generations"
     needs: ClassVar = {"create": ("images",)}
     body_class = ImageGenerationSerializer
-    body: ImageGenerationSerializer
 
-    @schema.GENERATE_IMAGES
-    async def create(self, request: Request) -> HttpResponse:
-        """Make up to four pictures; waits for them."""
-        return await self.answer(request)
+    @openapi.GENERATE_IMAGES
+    def create(self, request: Request) -> Creation[ImageGenerationSerializer]:
+        """Make up to four pictures and wait for them."""
+        return self.create_tasks(request)
 
     def is_repeat(self, request: Request) -> bool:
-        """OpenAI's SDKs count their retries."""
+        """True for retries of OpenAI's SDKs, which send their number."""
         count = request.headers.get("x-stainless-retry-count", "")
         return count.isascii() and count.isdigit() and count.strip("0") != ""
 
-    async def show(self, tasks: Sequence[Task]) -> HttpResponse:
-        """The pictures of those that succeeded; when none did, the first one's error."""
-        found = [(task, url) for task in tasks for url in image_urls(task)][: self.body.image_count]
+    async def show(self, body: ImageGenerationSerializer, tasks: Sequence[Task]) -> HttpResponse:
+        """Return the pictures of the tasks that succeeded; if none did, the first one's error."""
+        found = [(task, url) for task in tasks for url in image_urls(task)][: body.image_count]
         errors = [error for error in map(services.failure_of, tasks) if error]
         if not found and errors:
             return self.refuse(errors[0], tasks[0])
-        contents = await services.fetch_images(found) if self.body.is_inline else []
+        try:
+            contents = await shutdown.within_grace(services.fetch_images(found)) if body.is_inline else []
+        except StoppingError:
+            return self.refuse(stopping(tasks[0]), tasks[0])
         return self.success(show_generation(tasks[0], found, contents))
 
 
-def caller_of(request: Request) -> Caller:
-    """Who asks."""
-    caller: Any = request.user
-    assert isinstance(caller, Caller)
-    return caller
-
-
-def holder_of(request: Request) -> str:
-    """Whose tasks these are."""
-    return caller_of(request).holder
+def stopping(task: Task) -> StoppingError:
+    """Return the error for a caller who waits for the task while this server stops."""
+    return StoppingError(f"The server is stopping or restarting. The task goes on: GET /task/{task.pk}")

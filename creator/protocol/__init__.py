@@ -1,16 +1,16 @@
-"""Bing's image and video creator as pure functions: orders → requests, responses → values or errors.
+"""Bing's image and video creator as pure functions: build requests from orders, parse responses into values or errors.
 
 Nothing here reads a clock, a setting or a socket. Source: docs/wire/image_creator.md.
 """
 
-from creator.protocol.answers import Accepted, parse_create_response, parse_visit
+from creator.protocol.answers import JobReference, parse_create_response, parse_visit
 from creator.protocol.balance import build_video_page, parse_boosts, parse_fast_videos
-from creator.protocol.catalogue import ASPECTS, MODELS, AspectSpec, ModelSpec, Paths, VideoShape
+from creator.protocol.catalogue import ASPECTS, MODELS, AspectSpec, CreatorModelSpec, Paths, VideoShape
 from creator.protocol.images import Images, parse_results_page
 from creator.protocol.media import build_thumbnail_url
-from creator.protocol.pages import HomePage, Pending
+from creator.protocol.pages import HomePage, NotReady
 from creator.protocol.requests import (
-    HttpRequest,
+    CreatorRequest,
     Order,
     VideoCard,
     build_create,
@@ -23,15 +23,15 @@ from creator.protocol.videos import Video, parse_video_detail, parse_video_resul
 __all__ = [
     "ASPECTS",
     "MODELS",
-    "Accepted",
     "AspectSpec",
+    "CreatorModelSpec",
+    "CreatorRequest",
     "HomePage",
-    "HttpRequest",
     "Images",
-    "ModelSpec",
+    "JobReference",
+    "NotReady",
     "Order",
     "Paths",
-    "Pending",
     "Video",
     "VideoCard",
     "VideoShape",

@@ -1,4 +1,4 @@
-"""What Bing answers to a submit: accepted under an id, refused for a named reason, or its start page.
+"""Parse Bing's response to a submit: accepted under an id, refused for a named reason, or the start page.
 
 Source: docs/wire/image_creator.md, sections 2.4 to 2.6.
 """
@@ -15,9 +15,9 @@ from creator.protocol.catalogue import DEFAULT_PATHS, Paths
 from creator.protocol.pages import HomePage, Page, check_status, parse_redirect, read_json, unexpected
 from creator.protocol.refusals import check_boosts, check_refused, check_withheld
 
-# In a redirect the field's name says what it is, so any token that fits into a path will do.
+# In a redirect the name of the field identifies the id, so any token that fits into a path counts.
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,127}")
-# In a page the form has to say it: 1-<32 hex> for images, 4-<32 hex> for videos.
+# In a page only the form identifies an id: 1-<32 hex> for images, 4-<32 hex> for videos.
 _ID = r"([0-9]{1,2}-[0-9a-fA-F]{32})(?![0-9A-Za-z])"
 _RESULTS_ID = re.compile(rf"/(?:async/results|detail/async)/{_ID}")
 _PATH_ID = re.compile(rf"/{_ID}")
@@ -25,8 +25,13 @@ _ID_FIELDS = ("jobId", "taskId", "requestId", "id")
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """Bing works on it under `request_id`; `location` is the page to visit once, "" when there is none."""
+class JobReference:
+    """A request that Bing has accepted.
+
+    Attributes:
+        request_id: Bing's id of the request, by which its result is polled.
+        location: Path and query of the page to visit once before polling; "" if there is none.
+    """
 
     request_id: str
     location: str
@@ -39,41 +44,48 @@ def parse_create_response(
     *,
     lane: Literal["fast", "standard"] = "fast",
     paths: Paths = DEFAULT_PATHS,
-) -> Accepted | HomePage:
-    """Read the answer to a submit.
+) -> JobReference | HomePage:
+    """Parse the response to a submit, in the order of docs/wire/image_creator.md, section 2.6.
 
-    Shape: a redirect or a page with an id is Accepted; the plain start page is HomePage. With `lane` "standard" an
-    empty balance is no reason, since that lane spends nothing.
-    Raises: PromptRejectedError, AccountThrottledError, CookieExpiredError, UpstreamRefusedError,
-    UpstreamUnavailableError, UnexpectedResponseError, by the rows of docs/wire/image_creator.md, section 2.5.
+    Returns:
+        JobReference for a redirect, page or JSON with an id; HomePage for the plain start page.
+
+    Raises:
+        PromptRejectedError: The prompt is refused.
+        AccountThrottledError: The account has no boosts left, has too many requests, or gets a 429.
+        CookieExpiredError: Bing redirects to a sign-in page.
+        UpstreamRefusedError: Bing refuses the region or the client, or sends a 403.
+        UpstreamUnavailableError: Bing is overloaded, or sends a 5xx.
+        UnexpectedResponseError: The response has no known form.
     """
     check_status(status, headers)
     if 300 <= status < 400:
         location = parse_redirect(status, headers, paths).location
         request_id = _find_id_in_location(location)
-        return Accepted(request_id, location) if request_id else HomePage()
+        return JobReference(request_id, location) if request_id else HomePage()
     if status != 200:
         raise unexpected(f"submit answered with status {status}", text)
     document = read_json(text)
     if document is not None:
-        return Accepted(_find_id_in_json(document, text), "")
+        return JobReference(_find_id_in_json(document, text), "")
     page = Page(text)
     check_refused(page)
     request_id = _find_id_in_page(page, paths)
     if request_id:
-        return Accepted(request_id, "")
+        return JobReference(request_id, "")
+    # Only after the id, because an accepted page may show that its boost was the last one.
     check_withheld(page)
-    if lane == "fast":
-        check_boosts(page)
+    check_boosts(page, lane)
     if not page.is_home:
         raise unexpected("submit answered with an unknown page", text)
     return HomePage()
 
 
 def parse_visit(status: int, headers: Mapping[str, str], text: str) -> None:
-    """Look for a late refusal on the page behind the redirect; anything else there means nothing.
+    """Check the page behind the redirect for a late refusal; anything else on it is ignored.
 
-    Raises: what `refusals.check_refused` raises.
+    Raises:
+        ServiceError: As `refusals.check_refused` raises.
     """
     if status == 200:
         check_refused(Page(text))
@@ -81,7 +93,7 @@ def parse_visit(status: int, headers: Mapping[str, str], text: str) -> None:
 
 def _find_id_in_location(location: str) -> str:
     parts = urlsplit(location)
-    # The field must be called exactly "id": "client_id" and "pid" are other things.
+    # Only a field named exactly "id": sign-in addresses have "client_id", pictures of the gallery have "pid".
     for value in parse_qs(parts.query).get("id", []):
         if _TOKEN.fullmatch(value):
             return value
@@ -98,7 +110,7 @@ def _find_id_in_json(document: dict[str, object], text: str) -> str:
 
 
 def _find_id_in_page(page: Page, paths: Paths) -> str:
-    """The id of the job a page is about; the start page also links to earlier ones, which must not be taken."""
+    """Return the id of the page's own job, "" if it has none; the start page also links to earlier creations."""
     for address in page.attributes("#gir", "data-c"):
         if found := _RESULTS_ID.search(address):
             return found[1]
@@ -106,6 +118,7 @@ def _find_id_in_page(page: Page, paths: Paths) -> str:
         for address in page.attributes(f"[{name}]", name):
             if found := _PATH_ID.search(address):
                 return found[1]
+    # With several ids, nothing says which one is this job's.
     linked = {_find_creation_id(address, paths) for address in page.attributes("a[href]", "href")} - {""}
     return linked.pop() if len(linked) == 1 else ""
 

@@ -1,4 +1,4 @@
-"""What Bing's own pages say is left: boosts on the start page, fast videos on the video page.
+"""Parse the remaining boosts from the start page, and the remaining fast videos from the video page.
 
 Source: docs/wire/image_creator.md, sections 1 and 4.1.
 """
@@ -9,26 +9,30 @@ import re
 
 from selectolax.lexbor import LexborHTMLParser
 
+from bingproject.upstream.markup import is_readable
 from creator.protocol.catalogue import DEFAULT_PATHS, Paths
-from creator.protocol.requests import HttpRequest
+from creator.protocol.requests import CreatorRequest
 
-# No prompt in it: with one, Bing takes the mere GET for a creation.
+# Without a prompt: Bing treats a GET with a full creation query as a creation.
 VIDEO_PAGE_QUERY = "?ctype=video&FORM=GENEXP&rt=4"
-DAILY_BOOSTS = 15
+DAILY_BOOSTS = 15  # an account's boosts a day as seen in 2023 to 2025
 
 _COINS = re.compile(r"(?<![\d.,])(\d{1,6}) coins available", re.I)
 _SPENT = re.compile(r"\d{1,6}")
 _FAST_VIDEOS = re.compile(r"\bFast \((\d{1,6}) free remaining\)", re.I)
 
 
-def build_video_page(*, paths: Paths = DEFAULT_PATHS) -> HttpRequest:
-    """The GET of the page on which videos are asked for."""
-    return HttpRequest("GET", paths.image + VIDEO_PAGE_QUERY, {"referer": paths.site + paths.image}, None)
+def build_video_page(*, paths: Paths = DEFAULT_PATHS) -> CreatorRequest:
+    """Build the GET of the page on which videos are requested."""
+    return CreatorRequest("GET", paths.image + VIDEO_PAGE_QUERY, {"referer": paths.site + paths.image}, None)
 
 
 def parse_boosts(page: str) -> int | None:
-    """How many boosts are left; None when the page does not say. The words go before the older count of spent ones."""
+    """Return the number of remaining boosts; None if the page does not show it."""
+    if not is_readable(page):
+        return None
     tree = LexborHTMLParser(page.encode("utf-8", "replace"))
+    # Newer pages name the remaining boosts, older ones count the spent ones.
     for node in tree.css("[aria-label]"):
         if found := _COINS.search(node.attributes.get("aria-label") or ""):
             return int(found[1])
@@ -38,7 +42,9 @@ def parse_boosts(page: str) -> int | None:
 
 
 def parse_fast_videos(page: str) -> int | None:
-    """How many fast videos are left without paying; None when the page does not say."""
+    """Return the number of remaining free fast videos; None if the page does not show it."""
+    if not is_readable(page):
+        return None
     tree = LexborHTMLParser(page.encode("utf-8", "replace"))
     for node in tree.css(".fast-cost-text"):
         if found := _FAST_VIDEOS.search(" ".join(node.text().split())):

@@ -1,7 +1,7 @@
-"""What the image and video creator offers: models, aspects, lanes, and where its doors are.
+"""Models, aspects, lanes and endpoints of the image and video creator.
 
-Everything the wire dossier leaves open (model numbers, lanes, aspect numbers of videos, base paths) stands in this
-one module, so that a changed Bing is a changed table. Source: docs/wire/image_creator.md, sections 2, 4 and 7.
+Every value that the wire page leaves open (model numbers, lanes, aspect numbers of videos, base paths) is in this
+module, so that a change at Bing changes only a table here. Source: docs/wire/image_creator.md, sections 2, 4 and 7.
 """
 
 from __future__ import annotations
@@ -10,11 +10,15 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class ModelSpec:
+class CreatorModelSpec:
     """One image model.
 
-    Shape: `value` is the public number of the contract, `mdl` the number on the wire (equal today, for two reasons);
-    `ratios` and `pixels` are keyed by aspect name. Units: `pixels` are (width, height).
+    Attributes:
+        value: The model's number in the public contract.
+        mdl: The model's number on the wire. It equals `value` today, but either may change without the other.
+        ratios: Ratio by aspect name.
+        pixels: (width, height) by aspect name.
+        image_count: Number of pictures that one request usually yields.
     """
 
     name: str
@@ -29,7 +33,7 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True)
 class AspectSpec:
-    """One aspect: `ratio` is what `/options` has always shown, `ar` the number on the wire for images."""
+    """One aspect: `ratio` is the one that `/options` shows, `ar` the number on the wire for images."""
 
     name: str
     value: int
@@ -39,7 +43,7 @@ class AspectSpec:
 
 @dataclass(frozen=True, slots=True)
 class VideoShape:
-    """The two spellings of a video's aspect: `ar` in the query, `ratio` in the body."""
+    """A video's aspect on the wire: `ar` in the query, `ratio` in the body."""
 
     ar: int
     ratio: str
@@ -47,7 +51,7 @@ class VideoShape:
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where the creator's doors are; `site` is only what Referer and Origin name, never where a request goes."""
+    """Paths of the creator's endpoints. `site` only fills Referer and Origin; requests go to `BING_URL`."""
 
     site: str = "https://www.bing.com"
     image: str = "/images/create"
@@ -62,8 +66,8 @@ ASPECTS: dict[str, AspectSpec] = {
     "PORTRAIT": AspectSpec(name="PORTRAIT", value=3, ratio="4:7", ar=3),
 }
 
-MODELS: dict[str, ModelSpec] = {
-    "DALLE": ModelSpec(
+MODELS: dict[str, CreatorModelSpec] = {
+    "DALLE": CreatorModelSpec(
         name="DALLE",
         value=0,
         description="DALL-E — fast, general purpose",
@@ -73,7 +77,7 @@ MODELS: dict[str, ModelSpec] = {
         pixels={"SQUARE": (1024, 1024), "LANDSCAPE": (1792, 1024), "PORTRAIT": (1024, 1792)},
         image_count=4,
     ),
-    "GPT4O": ModelSpec(
+    "GPT4O": CreatorModelSpec(
         name="GPT4O",
         value=1,
         description="GPT-4o — higher quality, slower",
@@ -83,7 +87,7 @@ MODELS: dict[str, ModelSpec] = {
         pixels={"SQUARE": (1024, 1024), "LANDSCAPE": (1536, 1024), "PORTRAIT": (1024, 1536)},
         image_count=1,
     ),
-    "MAI1": ModelSpec(
+    "MAI1": CreatorModelSpec(
         name="MAI1",
         value=4,
         description="MAI Image 1 — Microsoft model",
@@ -95,21 +99,22 @@ MODELS: dict[str, ModelSpec] = {
     ),
 }
 
-# rt=4 spends a boost, rt=3 never does.
+# rt=4 spends a boost and is fast, rt=3 spends none.
 IMAGE_LANES: dict[str, dict[str, str]] = {"fast": {"rt": "4"}, "standard": {"rt": "3"}}
 
-# Two sets were seen, always whole: the fast one on the video door, the standard one on the image door.
+# Clients send one of two sets, never a mixture: the fast one to the video endpoint, the standard one to the image
+# endpoint.
 VIDEO_LANES: dict[str, dict[str, str]] = {
     "fast": {"rt": "4", "pt": "4", "sm": "1"},
     "standard": {"rt": "3", "pt": "3", "sm": "0"},
 }
 
-# Videos have no model of the contract; every client that names one sends DALL-E's number and word.
+# The public contract has no model for videos; every client that sends one uses DALL-E's number and name.
 VIDEO_MDL = 0
 VIDEO_WIRE_NAME = "dalle"
 
-# Uncertain (one client each): 4 = 9:16 and 5 = 16:9 come from clients of the fast door; 1 with 1:1 is the only value
-# seen on the standard lane and unknown to the fast door, where a square order therefore asks for landscape.
+# Uncertain (one client each): 4 = 9:16 and 5 = 16:9 come from clients of the fast endpoint. 1 with 1:1 is the only
+# value seen on the standard lane; no client sends it to the fast endpoint, so a square order becomes landscape there.
 VIDEO_SHAPES: dict[str, dict[str, VideoShape]] = {
     "fast": {
         "SQUARE": VideoShape(ar=5, ratio="16:9"),

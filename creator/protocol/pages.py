@@ -1,4 +1,4 @@
-"""A response of the creator, read: status, headers, JSON, and the page with its hidden parts taken away.
+"""Read a response of the creator: status, headers, JSON, and the visible text of a page.
 
 Source: docs/wire/image_creator.md, sections 2.5 (traps) and 3.
 """
@@ -21,7 +21,8 @@ from bingproject.errors import (
     UpstreamRefusedError,
     UpstreamUnavailableError,
 )
-from bingproject.response_headers import find_header, parse_retry_after
+from bingproject.upstream.markup import is_readable
+from bingproject.upstream.response_headers import find_header, parse_retry_after
 from creator.protocol.catalogue import Paths
 from creator.protocol.media import is_bing_host
 
@@ -29,13 +30,16 @@ DETAIL_CHARACTERS = 500
 _BEGINNING_CHARACTERS = 1_000
 PENDING_MESSAGES = frozenset({"pending", "still pending"})
 
-_SIGN_IN = "#id_a"
+# Keys of the JSON, which are read in any letter case.
+_KEYS = ("errorMessage", "showContent", "records", "mediaItems", "status", "errorType", "value", "contentUrl")
+_KNOWN_KEYS = {key.casefold(): key for key in (*_KEYS, "src", "thid")}
+_SIGN_IN = "#id_a"  # the sign-in link, hidden for those who are signed in
 _SEARCH_FORM = "#sb_form"
 _SESSION_SCRIPT = re.compile(r"""\bIG\s*[:=]\s*["']""")
 _ERROR_HEADINGS = ".gil_err_mt, .gil_err_sbt"
 _HEADINGS = '[role="heading"], h1, h2, h3'
 _INVISIBLE = '[hidden], [style*="display:none"], [style*="display: none"]'
-# Parts in which a page repeats what people wrote: never read as Bing's own words.
+# Parts in which a page may repeat the prompt: their text is never read as Bing's own.
 _ECHOES = ["script", "style", "noscript", "title", "textarea", "option", "button", "a"]
 _SEPARATOR = "\x1e"
 # Curly and modifier apostrophes, acute and grave accents; em and en dash.
@@ -44,28 +48,41 @@ _FOLDED = str.maketrans("\u2019\u2018\u02bc\u00b4`\u2014\u2013", "'" * 5 + "--")
 
 @dataclass(frozen=True, slots=True)
 class HomePage:
-    """Bing answered with the creator's start page: the session or the prompt is at fault, the page does not say."""
+    """The creator's start page: the session has expired or the prompt was refused, and the page does not say which."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """Not ready yet; `is_preview` when a half-drawn picture is already shown."""
+class NotReady:
+    """No result yet.
+
+    Attributes:
+        is_preview: True if the page shows an unfinished picture.
+        unknown: The outline of a body of no known form, else "". The body may be a result in a new form, so a caller
+            that sees the same outline several times must give up.
+    """
 
     is_preview: bool = False
+    unknown: str = ""
 
 
-PENDING = Pending()
+NOT_READY = NotReady()
 
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """Where a 3xx on the creator's own paths leads: path and query, without the host."""
+    """A redirect to one of the creator's own paths; `location` is path and query, without the host."""
 
     location: str
 
 
 def check_status(status: int, headers: Mapping[str, str]) -> None:
-    """Raise for the statuses that mean the same everywhere: 5xx, 429, 403."""
+    """Raise for the statuses that mean the same in every response.
+
+    Raises:
+        UpstreamUnavailableError: Status 5xx.
+        AccountThrottledError: Status 429.
+        UpstreamRefusedError: Status 403.
+    """
     if status >= 500:
         raise UpstreamUnavailableError(
             code="upstream_unreachable", detail=f"status {status}", retry_after=parse_retry_after(headers)
@@ -77,10 +94,11 @@ def check_status(status: int, headers: Mapping[str, str]) -> None:
 
 
 def parse_redirect(status: int, headers: Mapping[str, str], paths: Paths) -> Redirect:
-    """Read a 3xx.
+    """Parse a 3xx.
 
-    Raises: CookieExpiredError when it leads anywhere but to the creator, as a sign-in does;
-    UnexpectedResponseError when it leads nowhere.
+    Raises:
+        CookieExpiredError: It leads away from the creator, as a redirect to a sign-in page does.
+        UnexpectedResponseError: It has no readable Location.
     """
     location = find_header(headers, "location").strip()
     if not location:
@@ -92,15 +110,21 @@ def parse_redirect(status: int, headers: Mapping[str, str], paths: Paths) -> Red
         raise UnexpectedResponseError(code="upstream_protocol_error", detail="unreadable Location") from None
     is_creator = parts.path == paths.image or parts.path.startswith(paths.image + "/")
     if not is_creator or not is_bing_host(host):
-        # The query of a sign-in address carries ids of its own: only host and path are for the log.
+        # Only host and path for the log, because the query of a sign-in address contains ids.
         raise CookieExpiredError(detail=f"redirected to {host}{parts.path}")
+    # Without the host: requests go to the configured one, whichever Bing names.
     return Redirect(parts.path + (f"?{parts.query}" if parts.query else ""))
 
 
 def check_poll_status(status: int, headers: Mapping[str, str], text: str, paths: Paths) -> HomePage | None:
-    """Read the status of a poll: None to go on, HomePage for a redirect to the creator's start.
+    """Check the status of a poll.
 
-    Raises: as `check_status` and `parse_redirect`; `upstream_interrupted` for any other status, which may pass.
+    Returns:
+        None if the body is to be read, HomePage for a redirect to the creator.
+
+    Raises:
+        ServiceError: As `check_status` and `parse_redirect` raise.
+        UnexpectedResponseError: `upstream_interrupted` for any other status, which may pass.
     """
     if status == 200:
         return None
@@ -112,24 +136,24 @@ def check_poll_status(status: int, headers: Mapping[str, str], text: str, paths:
 
 
 def read_error_message(document: dict[str, object]) -> str:
-    """Bing's own `errorMessage`, folded; "pending" for both spellings of that."""
+    """Return Bing's `errorMessage`, folded (see `fold`); "pending" for both wordings of a pending generation."""
     message = document.get("errorMessage")
     folded = fold(str(message or ""))
     return "pending" if folded in PENDING_MESSAGES else folded
 
 
 def is_blank(text: str) -> bool:
-    """Whether a body is empty or white space; stops at the first letter."""
+    """True if a body is empty or white space."""
     return not text or text.isspace()
 
 
 def is_cut(text: str) -> bool:
-    """Whether the end is missing: of a whole page its last tag, of a fragment the end of any tag."""
+    """True if the end is missing: of a page its last tag, of a fragment the end of a tag."""
     return not (_is_whole(text) if is_document(text) else text.rstrip().endswith(">"))
 
 
 def is_document(text: str) -> bool:
-    """Whether a body is a whole page, where the creator's polls answer with fragments."""
+    """True if a body is a whole page; results of polls are fragments."""
     beginning = text[:_BEGINNING_CHARACTERS].casefold()
     return "<html" in beginning or "<!doctype" in beginning
 
@@ -139,40 +163,69 @@ def _is_whole(text: str) -> bool:
 
 
 def read_json(text: str) -> dict[str, object] | None:
-    """The JSON object of a body, None when the body is none.
+    """Return the JSON object of a body, with known keys in one spelling; None if the body is no JSON object.
 
-    Raises: UnexpectedResponseError when it begins as one and cannot be read.
+    Raises:
+        UnexpectedResponseError: The body begins like a JSON object and cannot be decoded.
     """
     if not text.lstrip("\ufeff \t\r\n").startswith("{"):
         return None
     try:
-        return msgspec.json.decode(text.lstrip("\ufeff"), type=dict[str, object])
+        return _normalise_keys(msgspec.json.decode(text.lstrip("\ufeff"), type=dict[str, object]))
     except (ValueError, RecursionError):
         raise unexpected("unreadable JSON", text) from None
 
 
+def _normalise_keys(document: dict[str, object]) -> dict[str, object]:
+    normalised: dict[str, object] = {}
+    for key, value in document.items():
+        name = _KNOWN_KEYS.get(key.casefold(), key)
+        # The exact spelling wins over another one of the same key.
+        if name == key or name not in normalised:
+            normalised[name] = _normalise_value(value)
+    return normalised
+
+
+def _normalise_value(value: object) -> object:
+    if isinstance(value, list):
+        return [_normalise_value(entry) for entry in value]
+    return _normalise_keys(value) if isinstance(value, dict) else value
+
+
 def unexpected(what: str, text: str, code: str = "upstream_protocol_error") -> UnexpectedResponseError:
-    """The error for a body that nobody here can read, with its beginning for the log."""
+    """Return the error for a body of no known form, with its beginning for the log."""
     return UnexpectedResponseError(code=code, detail=f"{what}: {text[:DETAIL_CHARACTERS]}")
 
 
 def fold(text: str) -> str:
-    """Text as markers are compared: entities decoded, one kind of apostrophe and dash, one space, lower case."""
+    """Return text in the form in which it is compared with markers.
+
+    Entities are decoded, apostrophes and dashes unified, white space collapsed and letters lower case, because Bing
+    writes the same text in several ways.
+    """
     return " ".join(html.unescape(text).translate(_FOLDED).split()).casefold()
 
 
 class Page:
     """An HTML page or fragment without its hidden error template.
 
-    Shape: `errors` are folded texts of Bing's error block, `headings` of visible headings, `texts` of all other
-    visible text nodes; what people wrote (form fields, links, titles) is in none of them.
+    Attributes:
+        errors: Folded texts of Bing's error block.
+        headings: Folded texts of visible headings.
+        texts: Folded texts of visible text nodes, without form fields, links and titles, which may repeat the prompt.
+        is_home: True for the creator's start page.
+
+    Raises:
+        UnexpectedResponseError: The page is too long, or nested too deeply, to be parsed in reasonable time.
     """
 
     def __init__(self, text: str) -> None:
-        # Bytes, because a lone surrogate out of JSON has no place in UTF-8.
+        if not is_readable(text):
+            raise unexpected("a page too long, or nested too deeply, to be read", text)
+        # Bytes, because the parser cannot encode a lone surrogate that was escaped in JSON.
         self.tree = LexborHTMLParser(text.encode("utf-8", "replace"))
-        # Nearly every page carries this block, invisible, saying that Bing is overloaded. A part of it that is
-        # really shown is marked as a heading.
+        # Trap: nearly every page contains this hidden block, which says that Bing is overloaded. Only a part of it that
+        # is marked as a heading is shown.
         self.errors: list[str] = []
         for template in self.tree.css("#gil_err_d"):
             self.errors += [fold(node.text()) for node in template.css('[role="heading"]')]
@@ -187,9 +240,9 @@ class Page:
         self.texts = [fold(line) for line in visible.text(separator=_SEPARATOR).split(_SEPARATOR)]
 
     def _is_home(self, text: str) -> bool:
-        """A whole page with Bing's search form, or with its sign-in link and the session's number.
+        """True for a whole page with Bing's search form, or with its sign-in link and the session's number.
 
-        The link alone is on every page of Bing's; a page cut short is no answer that anybody should be blamed for.
+        The link alone is on every page of Bing's. A truncated page is unreadable, so that no account is marked for it.
         """
         if not _is_whole(text):
             return False
@@ -197,15 +250,15 @@ class Page:
         return is_session or self.has(_SEARCH_FORM)
 
     def has(self, selector: str) -> bool:
-        """Whether an element matches."""
+        """True if an element matches."""
         return self.tree.css_first(selector) is not None
 
     def attributes(self, selector: str, name: str) -> Iterator[str]:
-        """The values of one attribute, in the order of the page."""
+        """Yield the values of one attribute, in the order of the page."""
         for node in self.tree.css(selector):
             yield attribute(node, name)
 
 
 def attribute(node: LexborNode, name: str) -> str:
-    """An attribute's decoded value, "" when it is absent or has none."""
+    """Return an attribute's decoded value, "" if it is missing or empty."""
     return node.attributes.get(name) or ""

@@ -1,7 +1,7 @@
-"""Bing's refusals: what a page shows → which error it is.
+"""Raise the error that a page of refusal stands for.
 
-One table of texts, each with its row of docs/wire/image_creator.md, section 2.5. Pages are read as visible text
-(`pages.Page`), so that neither a hidden template nor a prompt repeated by the page can be taken for Bing's word.
+`REFUSALS` is the table of texts, each with its row of docs/wire/image_creator.md, section 2.5. Only the visible text of
+a page counts (`pages.Page`), so that neither a hidden template nor a repeated prompt is taken for a refusal.
 """
 
 from __future__ import annotations
@@ -16,12 +16,19 @@ from bingproject.errors import (
     UpstreamRefusedError,
     UpstreamUnavailableError,
 )
+from creator.protocol.balance import DAILY_BOOSTS
 from creator.protocol.pages import Page, fold
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """One row: folded phrases (an error block contains one, other text begins with one) and the error they mean."""
+class RefusalRule:
+    """One row of the table.
+
+    Attributes:
+        row: Row of docs/wire/image_creator.md, section 2.5.
+        phrases: Folded texts; Bing's error block contains one of them, any other text begins with one.
+        only_headings: True if the phrases count in error blocks and headings alone.
+    """
 
     row: str
     error: type[ServiceError]
@@ -30,46 +37,46 @@ class Refusal:
     only_headings: bool = False
 
 
-# In the order of section 2.6: what the prompt is blamed for first, then the account, then Bing.
-REFUSALS: tuple[Refusal, ...] = (
-    Refusal(
+# The order of section 2.6: first faults of the prompt, then of the account, then of Bing.
+REFUSALS: tuple[RefusalRule, ...] = (
+    RefusalRule(
         "d",
         PromptRejectedError,
         "blocked",
         ("this prompt has been blocked", "our system automatically flagged this prompt"),
     ),
-    # Two plain words: as a heading they are Bing's, in a text they may be anybody's.
-    Refusal("f", PromptRejectedError, "unsafe_output", ("content warning",), only_headings=True),
-    Refusal("e", PromptRejectedError, "under_review", ("this prompt is being reviewed",)),
-    Refusal(
+    # Two plain words: a heading with them is Bing's, any other text may be the prompt.
+    RefusalRule("f", PromptRejectedError, "unsafe_output", ("content warning",), only_headings=True),
+    RefusalRule("e", PromptRejectedError, "under_review", ("this prompt is being reviewed",)),
+    RefusalRule(
         "h",
         PromptRejectedError,
         "unsupported_language",
         ("we're working hard to offer image creator in more languages",),
     ),
-    Refusal("g", PromptRejectedError, "too_vague", ("please provide a more descriptive prompt",)),
-    Refusal(
+    RefusalRule("g", PromptRejectedError, "too_vague", ("please provide a more descriptive prompt",)),
+    RefusalRule(
         "i",
         AccountThrottledError,
         "too_many_running",
         ("you can't submit any more prompts", "please wait until your other ongoing creations are complete"),
     ),
-    Refusal("k", UpstreamRefusedError, "upstream_refused", ("image creation is coming soon to your region",)),
-    Refusal(
+    RefusalRule("k", UpstreamRefusedError, "upstream_refused", ("image creation is coming soon to your region",)),
+    RefusalRule(
         "l",
         UpstreamRefusedError,
         "upstream_refused",
         ("we're sorry - we've run into an issue", "we've run into an issue", "the page is currently unavailable"),
     ),
-    # The page itself writes "avaiable".
-    Refusal(
+    # Bing's page says "avaiable".
+    RefusalRule(
         "n",
         UpstreamUnavailableError,
         "upstream_overloaded",
         ("bing isn't avaiable right now", "bing isn't available right now"),
     ),
-    Refusal("o", UpstreamUnavailableError, "upstream_overloaded", ("there was a problem creating your images",)),
-    Refusal(
+    RefusalRule("o", UpstreamUnavailableError, "upstream_overloaded", ("there was a problem creating your images",)),
+    RefusalRule(
         "j",
         UpstreamUnavailableError,
         "upstream_overloaded",
@@ -80,12 +87,21 @@ REFUSALS: tuple[Refusal, ...] = (
 _BLOCKED = '[data-clarity-tag="BlockedByContentPolicy"], .girer_center.block_icon'
 _UNSAFE_PICTURE = "/rp/in-2zU3AJUdkgFe7ZKv19yPBHVs.png"
 _OVERLOAD_PICTURE = "/rp/TX9QuO3WzcCJz1uaaSwQAz39Kb0.jpg"
-# "10 coins available" is plenty.
+# Trap: "10 coins available" contains "0 coins available".
 _NO_COINS = re.compile(r"(?<![\d.,])0 coins available")
+_NUMBER = re.compile(r"[0-9]{1,6}")
+_NOTHING_LEFT = (
+    "Bing did not accept the request and shows that the account has no boosts left. Try again when it has new ones, or "
+    "change the prompt."
+)
 
 
 def check_refused(page: Page) -> None:
-    """Raise what the page says outright: a policy marker or one of the texts of `REFUSALS`."""
+    """Raise for a policy marker (rows a, b) or a text of `REFUSALS`.
+
+    Raises:
+        ServiceError: The error of the matching row.
+    """
     if page.has(_BLOCKED):
         raise PromptRejectedError(code="blocked", detail="wire rows a, b")
     for refusal in REFUSALS:
@@ -94,9 +110,13 @@ def check_refused(page: Page) -> None:
 
 
 def check_withheld(page: Page) -> None:
-    """Raise what only counts when the page shows no result: a picture of refusal, `#girer`, row c.
+    """Raise for signs that count only if the page shows no result: a picture of refusal, `#girer`, row c.
 
-    A result beside one of them is kept: of four pictures one may be withheld, and what row c means nobody knows.
+    A result beside one of them is kept: one of four pictures may be withheld, and the meaning of row c is unknown.
+
+    Raises:
+        UpstreamUnavailableError: Bing is overloaded.
+        PromptRejectedError: The result is withheld, or row c.
     """
     pictures = [source.partition("?")[0] for source in page.attributes("img", "src")]
     withheld = [fold(node.text()) for node in page.tree.css("#girer")]
@@ -112,14 +132,24 @@ def check_withheld(page: Page) -> None:
         raise PromptRejectedError(code="blocked", detail="wire row c")
 
 
-def check_boosts(page: Page) -> None:
-    """Raise when the page says that the fast lane has nothing left to spend (row m; for videos `option-earn-more`)."""
+def check_boosts(page: Page, lane: str = "fast") -> None:
+    """Raise if the page shows an empty balance (row m; for videos `option-earn-more`).
+
+    The standard lane spends nothing, so there an empty balance need not be the reason. Since it may be, the message
+    names it, so that the refusal is not reported as a fault of the prompt alone.
+
+    Raises:
+        AccountThrottledError: `no_boosts`.
+    """
     balances = [fold(label) for label in page.attributes("[aria-label]", "aria-label")]
-    if any(_NO_COINS.search(text) for text in [*balances, *page.texts]) or page.has(".option-earn-more"):
-        raise AccountThrottledError(code="no_boosts", detail="wire row m")
+    spent = [number for number in page.attributes("#reward_c[data-tb]", "data-tb") if _NUMBER.fullmatch(number)]
+    is_empty = any(_NO_COINS.search(text) for text in [*balances, *page.texts]) or page.has(".option-earn-more")
+    if is_empty or any(int(number) >= DAILY_BOOSTS for number in spent):
+        message = "" if lane == "fast" else _NOTHING_LEFT
+        raise AccountThrottledError(message, code="no_boosts", detail="wire row m")
 
 
-def _is_shown(refusal: Refusal, page: Page) -> bool:
+def _is_shown(refusal: RefusalRule, page: Page) -> bool:
     if any(phrase in text for phrase in refusal.phrases for text in page.errors):
         return True
     places = page.headings if refusal.only_headings else [*page.headings, *page.texts]

@@ -1,4 +1,4 @@
-"""Orders → requests: submit, the redirect's page, polls and the detail of a video. Pure values, nothing is sent here.
+"""Build the requests of a generation: submit, page behind the redirect, polls, detail of a video. Nothing is sent here.
 
 Source: docs/wire/image_creator.md, sections 2.1 to 2.4, 3 and 4.
 """
@@ -25,8 +25,14 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
-class HttpRequest:
-    """A request as a value: `path` begins with "/" and holds the query; `headers` only what is special to it."""
+class CreatorRequest:
+    """A request to the creator.
+
+    Attributes:
+        path: Path and query, beginning with "/".
+        headers: Only those that this request needs besides the client's own.
+        body: The form-encoded body, None for a GET.
+    """
 
     method: str
     path: str
@@ -36,7 +42,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a caller wants made. `model` and `aspect` are names of the catalogue; a video has no model of its own."""
+    """What to generate. `model` and `aspect` are names of the catalogue; for a video the model is ignored."""
 
     kind: Literal["image", "video"]
     prompt: str
@@ -47,18 +53,20 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class VideoCard:
-    """A finished video of which the poll shows only a card; its address is one more request away."""
+    """A finished video of which the poll shows only a card; `build_video_detail` asks for its address."""
 
     image_id: str
     skey: str = ""
     safe_search: str = ""
 
 
-def build_create(order: Order, *, ig: str, paths: Paths = DEFAULT_PATHS) -> HttpRequest:
-    """The POST that starts a generation; its redirect must not be followed.
+def build_create(order: Order, *, ig: str, paths: Paths = DEFAULT_PATHS) -> CreatorRequest:
+    """Build the POST that starts a generation; its redirect must not be followed.
 
-    Shape: query with prompt, lane, model and aspect; body with prompt, model word and ratio. `ig` "" is left out.
     Source: docs/wire/image_creator.md, sections 2.1 and 4.1.
+
+    Args:
+        ig: The session's number; "" leaves the field out.
     """
     if order.kind == "video":
         return _build_create_video(order, ig, paths)
@@ -75,7 +83,8 @@ def build_create(order: Order, *, ig: str, paths: Paths = DEFAULT_PATHS) -> Http
     return _post(paths.image, query, body, referer=paths.image, paths=paths)
 
 
-def _build_create_video(order: Order, ig: str, paths: Paths) -> HttpRequest:
+def _build_create_video(order: Order, ig: str, paths: Paths) -> CreatorRequest:
+    # Both sets of section 4.1 are sent whole, since only one client says which fields make the lane.
     lane = VIDEO_LANES[order.lane]
     shape = VIDEO_SHAPES[order.lane][order.aspect]
     query = {
@@ -90,16 +99,19 @@ def _build_create_video(order: Order, ig: str, paths: Paths) -> HttpRequest:
         "sm": lane["sm"],
     }
     body = {"q": order.prompt, "model": VIDEO_WIRE_NAME, "aspectRatio": shape.ratio}
-    door = _door(order, paths)
-    referer = f"{door}?ctype=video" if order.lane == "standard" else door
-    return _post(door, query, body, referer=referer, paths=paths)
+    endpoint = _endpoint(order, paths)
+    referer = f"{endpoint}?ctype=video" if order.lane == "standard" else endpoint
+    return _post(endpoint, query, body, referer=referer, paths=paths)
 
 
-def build_poll(order: Order, request_id: str, *, ig: str, paths: Paths = DEFAULT_PATHS) -> HttpRequest:
-    """One look at a generation, on the door it was submitted at.
+def build_poll(order: Order, request_id: str, *, ig: str, paths: Paths = DEFAULT_PATHS) -> CreatorRequest:
+    """Build a poll of a generation, on the endpoint to which it was submitted.
 
-    Shape: `/images/create/async/results/<id>?q=…&IG=…&IID=images.as`; `ig` "" is left out, never sent as a word.
-    Source: docs/wire/image_creator.md, sections 3 and 4.2.
+    For an image: `/images/create/async/results/<id>?q=…&IG=…&IID=images.as`. Source: docs/wire/image_creator.md,
+    sections 3 and 4.2.
+
+    Args:
+        ig: The session's number; "" leaves the field out.
     """
     query = {"q": order.prompt, **_optional(IG=ig)}
     if order.kind == "image":
@@ -110,17 +122,18 @@ def build_poll(order: Order, request_id: str, *, ig: str, paths: Paths = DEFAULT
         shape = VIDEO_SHAPES[order.lane][order.aspect]
         query |= {"IID": "images.as", "ctype": "video", "mmasync": "1", "sm": "1", "girftp": "1"}
         query |= {"mdl": str(VIDEO_MDL), "ar": str(shape.ar)}
-    door = _door(order, paths)
-    return _get(f"{door}/async/results/{quote(request_id, safe='')}", query, referer=door, paths=paths)
+    endpoint = _endpoint(order, paths)
+    # Quoted, because an id from Bing must not be able to change the path.
+    return _get(f"{endpoint}/async/results/{quote(request_id, safe='')}", query, referer=endpoint, paths=paths)
 
 
-def build_visit(location: str, *, paths: Paths = DEFAULT_PATHS) -> HttpRequest:
-    """The page that an accepted submit redirects to; browsers go there once, before they poll."""
-    return HttpRequest("GET", location, {"referer": paths.site + paths.image}, None)
+def build_visit(location: str, *, paths: Paths = DEFAULT_PATHS) -> CreatorRequest:
+    """Build the GET of the page that an accepted submit redirects to; browsers open it once before they poll."""
+    return CreatorRequest("GET", location, {"referer": paths.site + paths.image}, None)
 
 
-def build_video_detail(request_id: str, card: VideoCard, *, paths: Paths = DEFAULT_PATHS) -> HttpRequest:
-    """The JSON that knows the address of the video on a card.
+def build_video_detail(request_id: str, card: VideoCard, *, paths: Paths = DEFAULT_PATHS) -> CreatorRequest:
+    """Build the GET of the JSON with the address of a card's video.
 
     Source: docs/wire/image_creator.md, section 4.2, form C.
     """
@@ -135,7 +148,7 @@ def build_video_detail(request_id: str, card: VideoCard, *, paths: Paths = DEFAU
     return _get(path, query, referer=paths.image, paths=paths)
 
 
-def _door(order: Order, paths: Paths) -> str:
+def _endpoint(order: Order, paths: Paths) -> str:
     is_fast_video = order.kind == "video" and order.lane == "fast"
     return paths.video_fast if is_fast_video else paths.image
 
@@ -144,10 +157,11 @@ def _optional(**fields: str) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value}
 
 
-def _get(path: str, query: dict[str, str], *, referer: str, paths: Paths) -> HttpRequest:
-    return HttpRequest("GET", f"{path}?{urlencode(query)}", {"referer": paths.site + referer}, None)
+def _get(path: str, query: dict[str, str], *, referer: str, paths: Paths) -> CreatorRequest:
+    return CreatorRequest("GET", f"{path}?{urlencode(query)}", {"referer": paths.site + referer}, None)
 
 
-def _post(path: str, query: dict[str, str], body: dict[str, str], *, referer: str, paths: Paths) -> HttpRequest:
+def _post(path: str, query: dict[str, str], body: dict[str, str], *, referer: str, paths: Paths) -> CreatorRequest:
+    # As a page of Bing's would send them (section 2.3).
     headers = {"content-type": FORM_TYPE, "origin": paths.site, "referer": paths.site + referer}
-    return HttpRequest("POST", f"{path}?{urlencode(query)}", headers, urlencode(body))
+    return CreatorRequest("POST", f"{path}?{urlencode(query)}", headers, urlencode(body))

@@ -1,4 +1,4 @@
-"""What a poll for a video says, in all three forms of a finished one, and the detail behind a card.
+"""Parse the poll of a video generation, with all three forms of a finished video, and the detail behind a card.
 
 Source: docs/wire/image_creator.md, section 4.
 """
@@ -12,11 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 from bingproject.errors import AccountThrottledError
 from creator.protocol.catalogue import DEFAULT_PATHS, Paths
 from creator.protocol.media import find_video_url
+from creator.protocol.media_records import MediaRecords, read_media_records
 from creator.protocol.pages import (
-    PENDING,
+    NOT_READY,
     HomePage,
+    NotReady,
     Page,
-    Pending,
     check_poll_status,
     is_blank,
     is_document,
@@ -26,6 +27,8 @@ from creator.protocol.pages import (
 )
 from creator.protocol.refusals import check_refused, check_withheld
 from creator.protocol.requests import VideoCard
+from creator.protocol.unknown_content import outline
+from creator.protocol.waiting import classify_document, classify_fragment, read_content, unwrap_json
 
 _LIMITS = ("too many requests", "rate limit", "concurrent")
 _FAILURES = (
@@ -36,28 +39,39 @@ _FAILURES = (
     "an error occurred",
     "unable to generate",
 )
+# Attributes with the address of the video itself, the most certain one first.
+_ADDRESSES = (("[ourl]", "ourl"), ("video[src], video source[src]", "src"))
+
+# If a fragment without a known video contains one of these, it may be a result in an unknown form.
+_UNKNOWN_SIGNS = ("<video", ".mp4", "/th?id=")
 
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """The finished video: `<media_url>/th/id/<id>?pid=videocreator`."""
+    """The finished video; `url` is mostly `<media_url>/th/id/<id>?pid=videocreator`."""
 
     url: str
 
 
 def parse_video_result(
     status: int, headers: Mapping[str, str], text: str, *, media_url: str, paths: Paths = DEFAULT_PATHS
-) -> Pending | Video | VideoCard | HomePage:
-    """Read one look at a video generation.
+) -> NotReady | Video | VideoCard | HomePage:
+    """Parse the response to a poll of a video generation.
 
-    Shape: form A (`showContent`) and form B (`ourl`) are Video; form C is a VideoCard, see `build_video_detail`.
-    Raises: as `parse_results_page`; AccountThrottledError also when the text names a limit.
+    Returns:
+        Video for form A (`showContent`), form B (`ourl`) and a body of addresses alone; VideoCard for form C, see
+        `build_video_detail`; NotReady with an outline in `unknown` for a body of no known form; HomePage if Bing has
+        lost the session.
+
+    Raises:
+        ServiceError: As `parse_results_page` raises; AccountThrottledError also if the text names a limit.
     """
     home = check_poll_status(status, headers, text, paths)
     if home is not None:
         return home
+    text = unwrap_json(text)
     if is_blank(text):
-        return PENDING
+        return NOT_READY
     document = read_json(text)
     if document is None:
         return _parse_page(text, media_url)
@@ -67,9 +81,11 @@ def parse_video_result(
 def parse_video_detail(
     status: int, headers: Mapping[str, str], text: str, *, media_url: str, paths: Paths = DEFAULT_PATHS
 ) -> Video:
-    """Read the detail behind a card: JSON with a list `value`, each with `contentUrl`.
+    """Parse the detail behind a card: JSON with a list `value`, whose entries have a `contentUrl`.
 
-    Raises: as `check_status`; UnexpectedResponseError with `upstream_interrupted` while there is no video in it.
+    Raises:
+        ServiceError: As `check_poll_status` raises.
+        UnexpectedResponseError: `upstream_interrupted` if it contains no video, which a later poll may change.
     """
     home = check_poll_status(status, headers, text, paths)
     url = "" if home else _find_content_url(read_json(text) or {}, media_url)
@@ -78,48 +94,74 @@ def parse_video_detail(
     return Video(url)
 
 
-def _parse_document(document: dict[str, object], text: str, media_url: str) -> Pending | Video | VideoCard | HomePage:
+def _parse_document(document: dict[str, object], text: str, media_url: str) -> NotReady | Video | VideoCard | HomePage:
     message = read_error_message(document)
     if message == "pending":
-        return PENDING
+        return NOT_READY
     if message:
         _check_failed([message], [])
         raise unexpected("poll answered with an error", text)
-    content = document.get("showContent")
-    if isinstance(content, str) and content:
-        url = find_video_url(content, media_url=media_url)
-        return Video(url) if url else _parse_page(content, media_url)
+    records = read_media_records(document, text)
+    if records is not None:
+        return _read_records(records, document, text, media_url)
+    found = read_content(document, lambda content: _parse_page(content, media_url))
+    if found is not None:
+        return found
     url = _find_content_url(document, media_url)
     if url:
         return Video(url)
-    # A bare flag names no video, and is no video.
-    if content or "errorMessage" not in document:
-        raise unexpected("poll answered with JSON that names no video", text)
-    return PENDING
+    return classify_document(document, text, "video")
 
 
-def _parse_page(text: str, media_url: str) -> Pending | Video | VideoCard | HomePage:
+def _read_records(records: MediaRecords, document: dict[str, object], text: str, media_url: str) -> NotReady | Video:
+    """Read the JSON of the newer endpoint.
+
+    It has been seen for pictures alone: a video's address is expected in the field of a picture's.
+    """
+    if records.is_waiting:
+        return NOT_READY
+    for address, _ in records.media:
+        if url := find_video_url(address, media_url=media_url):
+            return Video(url)
+    if records.status is None:
+        return NotReady(unknown=f"records: {outline(document)}")
+    raise unexpected(f"records: status {records.status} without a video", text)
+
+
+def _parse_page(text: str, media_url: str) -> NotReady | Video | VideoCard | HomePage:
+    if url := _find_bare_url(text, media_url):
+        return Video(url)
     page = Page(text)
     check_refused(page)
     if page.is_home:
         return HomePage()
-    for address in page.attributes("[ourl]", "ourl"):
-        if url := find_video_url(address, media_url=media_url):
-            return Video(url)
+    for selector, name in _ADDRESSES:
+        for address in page.attributes(selector, name):
+            if url := find_video_url(address, media_url=media_url):
+                return Video(url)
     for address in page.attributes("a[href]", "href"):
         if card := _find_card(address):
             return card
+    # Only now, because a result beside such a sign is kept.
     check_withheld(page)
     _check_failed(page.errors, [*page.headings, *page.texts])
     if is_document(text):
         raise unexpected("video page without a video", text)
-    return PENDING
+    return classify_fragment(text, _UNKNOWN_SIGNS)
+
+
+def _find_bare_url(text: str, media_url: str) -> str:
+    """Return the first video of a body that consists of addresses alone; "" if it contains any other word."""
+    words = [] if "<" in text else text.split()
+    if not all("/" in word for word in words):
+        return ""
+    return next(filter(None, (find_video_url(word, media_url=media_url) for word in words)), "")
 
 
 def _check_failed(errors: list[str], texts: list[str]) -> None:
-    """Raise for the words of a generation that has ended without a video.
+    """Raise for the texts of a generation that has ended without a video.
 
-    Bing's own error texts contain them; any other text, which may repeat the prompt, has to begin with them.
+    Bing's own error texts contain such a phrase. Any other text must begin with it, because it may repeat the prompt.
     """
     if _says(_LIMITS, errors, texts):
         raise AccountThrottledError(code="throttled", detail="the video page names a limit")
@@ -138,8 +180,8 @@ def _find_card(address: str) -> VideoCard | None:
     except ValueError:
         return None
     first = {name: values[0] for name, values in query.items()}
-    is_video = first.get("view") == "detailv2" and first.get("datatype") == "video"
-    if not is_video or not first.get("id"):
+    # Not by the name of the view, which has changed before: the type of the data identifies a video.
+    if first.get("datatype", "").casefold() != "video" or not first.get("id"):
         return None
     return VideoCard(first["id"], skey=first.get("skey", ""), safe_search=first.get("safeSearch", ""))
 

@@ -1,22 +1,34 @@
-"""What the creator does: take tasks in, claim them, deal with Bing, record what came of it."""
+"""The creator's decisions: create tasks, claim them, exchange requests with Bing, and apply the outcomes."""
 
 from creator.services.alerts import find_alert_causes
 from creator.services.checks import check_images, check_videos
 from creator.services.claims import has_live_runner, needs_runner
-from creator.services.condition import Condition, read_condition
-from creator.services.intake import Intake, Origin, Wish, cancel_task, create_task, find_task, list_tasks
-from creator.services.loads import count_in_flight
+from creator.services.in_flight import count_in_flight
 from creator.services.media import fetch_images
-from creator.services.outcomes import failure_of, read_tasks, withdraw_tasks
-from creator.services.records import prune_tasks
+from creator.services.restores import back_up_sqlite, cancel_queued
+from creator.services.retention import prune_tasks
 from creator.services.retry import retry_task
 from creator.services.search import retries_of, search_tasks
+from creator.services.status import CreatorStatus, read_status
+from creator.services.task_creation import (
+    GenerationRequest,
+    TaskBatch,
+    TaskOrigin,
+    cancel_task,
+    create_task,
+    find_task,
+    list_tasks,
+    note_unserved,
+)
+from creator.services.task_results import failure_of, read_tasks, withdraw_tasks
 
 __all__ = [
-    "Condition",
-    "Intake",
-    "Origin",
-    "Wish",
+    "CreatorStatus",
+    "GenerationRequest",
+    "TaskBatch",
+    "TaskOrigin",
+    "back_up_sqlite",
+    "cancel_queued",
     "cancel_task",
     "check_images",
     "check_videos",
@@ -29,8 +41,9 @@ __all__ = [
     "has_live_runner",
     "list_tasks",
     "needs_runner",
+    "note_unserved",
     "prune_tasks",
-    "read_condition",
+    "read_status",
     "read_tasks",
     "retries_of",
     "retry_task",

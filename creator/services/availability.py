@@ -1,66 +1,50 @@
-"""Why no account can take a task, said so that the operator knows what to do."""
+"""Why no account can take a task, as the error that tells an operator what to do."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from accounts.models import Account, AccountCapability, AccountState
-from bingproject.errors import (
-    AccountBlockedError,
-    AccountThrottledError,
-    ChallengeRequiredError,
-    CookieExpiredError,
-    NoAccountError,
-    ServiceError,
-)
-
-# What an operator should hear first: the nearest to be mended.
-_CAUSES: tuple[tuple[str, type[ServiceError]], ...] = (
-    (AccountState.EXPIRED, CookieExpiredError),
-    (AccountState.CHALLENGED, ChallengeRequiredError),
-    (AccountState.BLOCKED, AccountBlockedError),
-)
+from accounts.microsoft.services.availability import cooldown_seconds, find_obstacle, read_states
+from accounts.models import USABLE_STATES, Account, AccountCapability, AccountState
+from bingproject.errors import AccountThrottledError, NoAccountError, ServiceError, by_code
 
 
 def why_unusable(capability: str) -> ServiceError | None:
-    """The error for a task that no account may take, resting ones aside; None when one may.
+    """Return the error for a task that no account may take, cooldowns aside; None if one may.
 
-    Shape: `cookie_not_set` without any account, else what most stands in the way.
+    Its code is `cookie_not_set` if there is no account at all, else that of the obstacle easiest to correct.
     """
     if not Account.objects.exists():
         return NoAccountError(code="cookie_not_set")
-    states = set(AccountCapability.objects.of_enabled(capability).values_list("account__state", flat=True))
+    states = read_states(capability)
     if not states:
         return NoAccountError()
-    if states & {AccountState.OK, AccountState.UNCHECKED}:
-        return None
-    return next(error() for state, error in _CAUSES if state in states)
+    return None if states.intersection(USABLE_STATES) else by_code(find_obstacle(states))
 
 
 def has_expired(capability: str) -> bool:
-    """Whether a re-check may bring an account back."""
+    """True if a check may find an account usable again."""
     return AccountCapability.objects.of_enabled(capability).filter(account__state=AccountState.EXPIRED).exists()
 
 
-def resting_seconds(capability: str, now: datetime) -> float:
-    """How long until the first account may work again; 0 when one may now or none is merely resting."""
-    rows = AccountCapability.objects.of_enabled(capability)
-    rows = rows.filter(account__state__in=(AccountState.OK, AccountState.UNCHECKED))
-    ends = list(rows.values_list("cooldown_until", flat=True))
-    if not ends or any(end is None or end <= now for end in ends):
-        return 0.0
-    return min((end - now).total_seconds() for end in ends if end is not None)
+def refuse_if_unservable(capability: str, now: datetime, patience_seconds: float) -> None:
+    """Raise at once what would fail the task later anyway.
 
+    An expired account is no reason, because the runner checks it again before it gives up: cookies have been seen to
+    work again.
 
-def refuse_if_hopeless(capability: str, now: datetime, patience_seconds: float) -> None:
-    """Say at once what would only be found out later.
+    Args:
+        patience_seconds: How long the caller would wait for the end of a cooldown.
 
-    An expired account is no reason: the runner looks again before it gives up, since cookies have been seen to come
-    back. Raises: NoAccountError, ChallengeRequiredError, AccountBlockedError, AccountThrottledError.
+    Raises:
+        NoAccountError: There is no account for the capability.
+        ChallengeRequiredError: Bing wants a person to solve a challenge.
+        AccountBlockedError: Bing has blocked the account.
+        AccountThrottledError: All cooldowns last longer than the caller would wait.
     """
     error = why_unusable(capability)
     if error is not None and not has_expired(capability):
         raise error
-    rest = resting_seconds(capability, now)
-    if rest > patience_seconds:
-        raise AccountThrottledError(code="throttled", retry_after=rest)
+    seconds = cooldown_seconds(capability, now)
+    if seconds > patience_seconds:
+        raise AccountThrottledError(code="throttled", retry_after=seconds)

@@ -1,19 +1,19 @@
-"""What proves, without a generation, that an account can be asked for pictures and videos: Bing's own pages."""
+"""Checks of the capabilities image and video, which read Bing's pages and spend nothing."""
 
 from __future__ import annotations
 
 from django.conf import settings
 
+from accounts.microsoft.protocol import parse_session
+from accounts.microsoft.services import Finding, Look
 from accounts.models import CheckState
-from accounts.protocol import parse_session
-from accounts.services import Finding, Look
 from bingproject.errors import CookieExpiredError
 from creator.client import ImageCreatorClient
 from creator.protocol import parse_boosts, parse_fast_videos
 
 
 async def check_images(look: Look) -> Finding:
-    """Signed in on the start page, on which pictures are asked for; and the boosts left, where it says so."""
+    """Report the remaining boosts on the start page, which the caller has found signed in."""
     boosts = parse_boosts(look.page)
     if boosts is None:
         return Finding(CheckState.OK, "Signed in. The page does not say how many boosts are left.")
@@ -23,13 +23,16 @@ async def check_images(look: Look) -> Finding:
 
 
 async def check_videos(look: Look) -> Finding:
-    """Signed in on the page of videos; and the fast ones left, where it says so.
+    """Check that the page of videos is signed in, and report the remaining fast videos.
 
-    Raises: what `parse_session` raises, NotSentError, OutcomeUnknownError.
+    Raises:
+        CookieExpiredError: The page is not signed in.
+        ServiceError: As `parse_session` raises, NotSentError and OutcomeUnknownError included.
     """
     answer = await ImageCreatorClient(look.client, settings.BING_URL).fetch_video_page()
     if not parse_session(answer.status, answer.headers, answer.text).signed_in:
         raise CookieExpiredError
+    # Being signed in is enough: a page may not show the number.
     left = parse_fast_videos(answer.text)
     if left is None:
         return Finding(CheckState.OK, "Signed in. The page does not say how many fast videos are left.")

@@ -1,6 +1,6 @@
-"""One generation's dealings with Bing: the submit, and each look at the result, decided on but not yet recorded.
+"""Exchange the requests of one generation with Bing: the submit, the page it redirects to, and each poll.
 
-The runner calls these and hands what comes back to `creator.services.records`.
+Every function returns an outcome (`creator.services.outcomes`), which the runner applies to the task's row.
 """
 
 from __future__ import annotations
@@ -8,33 +8,35 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.db import Error
 from django.utils import timezone
 
-from accounts import services as accounts
+from accounts.microsoft import services as accounts
 from accounts.models import AccountCapability
+from bingproject.database.outages import is_outage
 from bingproject.errors import (
     AccountError,
     AccountThrottledError,
     CookieExpiredError,
     PromptRejectedError,
     ServiceError,
+    UnavailableError,
     UnexpectedResponseError,
     UpstreamRefusedError,
     UpstreamUnavailableError,
 )
-from bingproject.upstream import Answer, NotSentError, OutcomeUnknownError
-from creator.models import Kind, Task
+from bingproject.upstream.http_client import NotSentError, OutcomeUnknownError, UpstreamResponse
+from creator.models import Kind
 from creator.protocol import (
-    Accepted,
     HomePage,
     Images,
-    Order,
-    Pending,
+    JobReference,
+    NotReady,
     Video,
     VideoCard,
     parse_create_response,
@@ -43,161 +45,68 @@ from creator.protocol import (
     parse_video_result,
     parse_visit,
 )
-from creator.services.looks import Looks
-from creator.services.records import Claim
+from creator.services.outcomes import Accepted, Completed, Failed, Pending, Rejected, Requeued, Uncertain
+from creator.services.running_task import Claim, RunningTask
 from creator.services.sessions import AccountSession
 
 logger = logging.getLogger(__name__)
 
-LONGEST_HINT_SECONDS = 30.0  # Bing's own Retry-After is waited for up to here; above it the task fails
-
-
-@dataclass(slots=True)
-class Generation:
-    """What a runner keeps in memory of one task while it carries it."""
-
-    claim: Claim
-    account_id: int
-    prompt: str
-    model: str
-    aspect: str
-    speed: str
-    lane: str
-    retry_count: int
-    tried_accounts: list[int]
-    request_id: str
-    accepted_at: datetime | None
-    deadline_at: datetime
-    failure_count: int = 0
-    tried_now: list[int] = field(default_factory=list)
-    looks: Looks = field(default_factory=Looks)
-
-    @classmethod
-    def of(cls, task: Task) -> Generation:
-        """The generation of a claimed or adopted row."""
-        return cls(
-            claim=Claim(
-                task.pk,
-                task.kind,
-                task.runner or "",
-                task.attempt_count,
-                task.submit_at or task.created_at,
-                task.account.name if task.account else "",
-            ),
-            account_id=task.account_id or 0,
-            prompt=task.prompt,
-            model=task.model,
-            aspect=task.aspect,
-            speed=task.speed,
-            lane=task.lane,
-            retry_count=task.retry_count,
-            tried_accounts=list(task.tried_accounts),
-            request_id=task.request_id,
-            accepted_at=task.accepted_at,
-            deadline_at=task.deadline_at,
-        )
-
-    def order(self) -> Order:
-        """What is asked of Bing."""
-        return Order(
-            kind="video" if self.claim.kind == Kind.VIDEO else "image",
-            prompt=self.prompt,
-            model=self.model,
-            aspect=self.aspect,
-            lane="standard" if self.lane == "standard" else "fast",
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """Bing works on it."""
-
-    request_id: str
-    location: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Bing certainly did not take it, and asking again would not help."""
-
-    error: ServiceError
-    may_run: bool = False  # Bing's answer was unreadable or a fault: the account's slot stays taken for a while
-
-
-@dataclass(frozen=True, slots=True)
-class Requeue:
-    """Bing certainly did not take it; another account, or the same one later, may do better."""
-
-    error: ServiceError
-    delay_seconds: float
-    is_counted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Uncertain:
-    """Sent, and nobody knows."""
-
-    error: ServiceError
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """Not yet: look again, after at least `seconds`; 0 leaves it to the poll plan. `trouble`: why the look failed."""
-
-    seconds: float = 0.0
-    trouble: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class GivenUp:
-    """It failed at Bing, or Bing stopped making sense."""
-
-    error: ServiceError
-
-    @property
-    def may_run(self) -> bool:
-        """Whether Bing may still be busy with it: its own "no" ends it there too, a fault on the way does not."""
-        return self.error.code in ("upstream_interrupted", "upstream_protocol_error", "cookie_expired")
+OUTAGE_SECONDS = 1.0  # delay of a task that could not be sent because of a database outage
+# Faults after which Bing may still work on a task; a refusal of Bing's ends the work there, too.
+FAULT_CODES = ("upstream_interrupted", "upstream_protocol_error", "cookie_expired")
+LONGEST_HINT_SECONDS = 30.0  # the longest Retry-After of Bing's that a task waits for; a longer one fails it
 
 
 # --- submit ---
 
 
 async def submit_task(
-    generation: Generation, session: AccountSession, may_send: Callable[[], bool]
-) -> Taken | Refused | Requeue | Uncertain:
+    generation: RunningTask, session: AccountSession, may_send: Callable[[], bool]
+) -> Accepted | Rejected | Failed | Requeued | Uncertain:
     """Send one task to Bing, at most once.
 
-    `may_send` is asked right before the POST: a runner whose lease is about to end must not send. Only a lane without
-    boosts is followed by a second POST, since Bing said that it took nothing.
+    Only a lane without boosts is followed by a second POST on the other lane, because there Bing says that it accepted
+    nothing.
+
+    Args:
+        may_send: Called right before each POST: a runner whose lease is about to end must not send.
     """
-    trouble = await _open_session(session)
-    if trouble is not None:
-        return await _not_taken(trouble, generation, session)
+    try:
+        obstacle = await _open_session(session)
+        lanes = await _lanes(generation)
+    except Error as error:
+        if not is_outage(error):
+            raise
+        detail = f"the database did not answer before the request was sent: {type(error).__name__}"
+        return _requeued(UnavailableError(detail=detail), generation, OUTAGE_SECONDS)
+    if obstacle is not None:
+        return await _not_taken(obstacle, generation, session)
     status = 0
     try:
-        for lane in await _lanes(generation, session):
+        for lane in lanes:
             generation.lane = lane
+            # Right before the POST, since opening the session may have taken long.
             if not may_send():
-                return Requeue(UpstreamUnavailableError(detail="the runner's lease was ending"), 0.0, is_counted=False)
+                return _requeued(UpstreamUnavailableError(detail="the runner's lease was ending"), generation)
             answer = await session.creator.submit(generation.order(), session.ig)
             status = answer.status
             outcome = await _read_submit(answer, generation, session)
             if outcome is not None:
                 return outcome
-        return await _not_taken(AccountThrottledError(code="no_boosts"), generation, session)
+        cooldown = await sync_to_async(_fast_lane_cooldown_seconds)(generation, timezone.now())
+        return await _not_taken(AccountThrottledError(code="no_boosts", retry_after=cooldown), generation, session)
     except OutcomeUnknownError as error:
         return Uncertain(error)
     except NotSentError as error:
         return await _not_taken(error, generation, session)
     except ServiceError as error:
-        return await _judge_refusal(error, status, generation, session)
+        return await _classify_error(error, status, generation, session)
 
 
 async def _open_session(session: AccountSession) -> ServiceError | None:
-    """Read the start page before the account's first submit; what stands in the way, if anything does.
+    """Read the start page before the account's first submit; return the error that prevents a submit, if any.
 
-    A page that cannot be read is no obstacle: the session id is optional, and the submit itself will tell.
+    A page that cannot be parsed prevents nothing: the session id is optional, and the submit gets an answer of its own.
     """
     if session.is_open:
         return None
@@ -210,87 +119,107 @@ async def _open_session(session: AccountSession) -> ServiceError | None:
         return error
 
 
-async def _lanes(generation: Generation, session: AccountSession) -> list[str]:
-    """Which lanes to try: `auto` is fast, and standard once when no boost is left."""
-    if generation.speed != "auto":
-        return [generation.speed]
-    rests = await sync_to_async(_fast_lane_rests)(generation, timezone.now())
-    return ["standard"] if rests else ["fast", "standard"]
+async def _lanes(generation: RunningTask) -> list[str]:
+    """Return the lanes to try: `auto` means fast, then standard if no boost is left. Skip a fast lane in a cooldown."""
+    wanted = ["fast", "standard"] if generation.speed == "auto" else [generation.speed]
+    if "fast" in wanted and await sync_to_async(_fast_lane_cooldown_seconds)(generation, timezone.now()) is not None:
+        wanted.remove("fast")
+    return wanted
 
 
-def _fast_lane_rests(generation: Generation, now: datetime) -> bool:
+def _fast_lane_cooldown_seconds(generation: RunningTask, now: datetime) -> float | None:
+    """Return the remaining seconds of the fast lane's cooldown; None if there is none."""
     rows = AccountCapability.objects.filter(account=generation.account_id, capability=generation.claim.kind)
-    return rows.filter(fast_cooldown_until__gt=now).exists()
+    until = rows.filter(fast_cooldown_until__gt=now).values_list("fast_cooldown_until", flat=True).first()
+    return None if until is None else (until - now).total_seconds()
 
 
-async def _read_submit(answer: Answer, generation: Generation, session: AccountSession) -> Taken | Refused | None:
-    """The outcome of one POST; None when its lane has no boosts and another lane may be tried."""
+async def _read_submit(
+    answer: UpstreamResponse, generation: RunningTask, session: AccountSession
+) -> Accepted | Rejected | None:
+    """Return the outcome of one POST; None if its lane has no boosts and another lane may be tried."""
     lane = generation.order().lane
+    await session.note_boosts(answer.text)
     try:
         found = parse_create_response(answer.status, answer.headers, answer.text, lane=lane)
     except AccountThrottledError as error:
         if error.code != "no_boosts":
             raise
-        await sync_to_async(accounts.settle)(session.account, generation.claim.kind, error, timezone.now())
+        # Even if the standard lane accepts the task, the fast lane gets its cooldown.
+        await sync_to_async(accounts.apply_error)(session.account, generation.claim.kind, error, timezone.now())
         if generation.speed == "auto" and lane == "fast":
             return None
         raise
-    if isinstance(found, Accepted):
-        return Taken(found.request_id, found.location)
-    return Refused(await _why_home_page(session))
+    if isinstance(found, JobReference):
+        return Accepted(found.request_id, found.location, lane)
+    return Rejected(await _explain_home_page(session))
 
 
-async def _why_home_page(session: AccountSession) -> ServiceError:
-    """Bing's start page instead of an answer: the cookie has gone, or the prompt was turned away without a word."""
+async def _explain_home_page(session: AccountSession) -> ServiceError:
+    """Explain the start page in place of an answer: return a refusal of the prompt if the account is signed in.
+
+    Raises:
+        CookieExpiredError: The account is not signed in.
+        NotSentError: The start page could not be read again.
+    """
     try:
         is_signed_in = await session.renew()
     except OutcomeUnknownError as error:
-        # The unknown one is the look at the start page; the submit itself was answered, and not taken.
+        # Only the outcome of this GET is unknown: the submit was answered, and not accepted.
         raise NotSentError(detail=error.detail) from error
     if not is_signed_in:
         raise CookieExpiredError
-    return PromptRejectedError("Bing turned the prompt away and gave no reason. Change the prompt.", code="blocked")
+    return PromptRejectedError("Bing refused the prompt and gave no reason. Change the prompt.", code="blocked")
 
 
-async def _judge_refusal(
-    error: ServiceError, status: int, generation: Generation, session: AccountSession
-) -> Refused | Requeue:
-    """What a refusal that was read means for the task; the account's row learns of it too."""
+async def _classify_error(
+    error: ServiceError, status: int, generation: RunningTask, session: AccountSession
+) -> Rejected | Failed | Requeued:
+    """Return what an error in Bing's response means for the task, and apply it to the account."""
     if isinstance(error, PromptRejectedError):
-        return Refused(error)
+        return Rejected(error)
     if isinstance(error, UnexpectedResponseError):
-        return Refused(error, may_run=200 <= status < 300)
+        # A 2xx that cannot be parsed may have been an acceptance.
+        return Failed(error, may_run=True) if 200 <= status < 300 else Rejected(error)
     if isinstance(error, UpstreamUnavailableError) and error.code == "upstream_unreachable" and status != 503:
-        # A server error is no promise that nothing was taken; 503 is.
-        return Refused(error, may_run=True)
+        # A 503 promises that nothing was accepted; other server errors do not.
+        return Failed(error, may_run=True)
     return await _not_taken(error, generation, session)
 
 
-async def _not_taken(error: ServiceError, generation: Generation, session: AccountSession) -> Refused | Requeue:
+async def _not_taken(error: ServiceError, generation: RunningTask, session: AccountSession) -> Rejected | Requeued:
     return await sync_to_async(_plan_retry)(error, generation, session, timezone.now())
 
 
 def _plan_retry(
-    error: ServiceError, generation: Generation, session: AccountSession, now: datetime
-) -> Refused | Requeue:
-    """At once on another account, else after a pause, at most as often as there are pauses."""
+    error: ServiceError, generation: RunningTask, session: AccountSession, now: datetime
+) -> Rejected | Requeued:
+    """Requeue for another account at once, else after a pause; reject once all of SUBMIT_RETRY_SECONDS are used."""
     kind, count = generation.claim.kind, generation.retry_count
     has_other = _has_other_account(generation, now)
     if isinstance(error, AccountError | UpstreamRefusedError) and not isinstance(error, AccountThrottledError):
-        accounts.settle(session.account, kind, error, now)
-        return Requeue(error, 0.0, is_counted=False) if has_other else Refused(error)
+        accounts.apply_error(session.account, kind, error, now)
+        return _requeued(error, generation) if has_other else Rejected(error)
     hint = error.retry_after or 0.0
     is_last = count >= len(settings.SUBMIT_RETRY_SECONDS) or (hint > LONGEST_HINT_SECONDS and not has_other)
     delay = hint or (0.0 if is_last else settings.SUBMIT_RETRY_SECONDS[count])
     if isinstance(error, AccountThrottledError) and error.code != "no_boosts":
-        accounts.settle(session.account, kind, error, now, rest_seconds=delay or None)
+        accounts.apply_error(session.account, kind, error, now, cooldown_seconds=delay or None)
     if is_last or (error.code == "no_boosts" and not has_other):
-        return Refused(error)
-    return Requeue(error, 0.0 if has_other else delay * random.uniform(1.0, 1.1), is_counted=True)
+        return Rejected(error)
+    # A random share, so that tasks that failed together are not sent again together.
+    return _requeued(error, generation, 0.0 if has_other else delay * random.uniform(1.0, 1.1), is_counted=True)
 
 
-def _has_other_account(generation: Generation, now: datetime) -> bool:
-    """Whether an account that has not refused this task could take it now."""
+def _requeued(
+    error: ServiceError, generation: RunningTask, delay_seconds: float = 0.0, *, is_counted: bool = False
+) -> Requeued:
+    tried = (*generation.tried_accounts, generation.account_id)
+    return Requeued(error, delay_seconds, is_counted, tried)
+
+
+def _has_other_account(generation: RunningTask, now: datetime) -> bool:
+    """True if an account that has not refused this task could take it now."""
     rows = AccountCapability.objects.usable(generation.claim.kind, now)
     if generation.speed == "fast":
         rows = rows.exclude(fast_cooldown_until__gt=now)
@@ -300,46 +229,62 @@ def _has_other_account(generation: Generation, now: datetime) -> bool:
 # --- poll ---
 
 
-async def visit_redirect(session: AccountSession, location: str) -> GivenUp | Later:
-    """Open the page behind the redirect once, as browsers do; only a late refusal on it means anything."""
+async def visit_redirect(generation: RunningTask, session: AccountSession, location: str) -> Failed | None:
+    """Open the page behind the redirect once, as browsers do; return Failed for a refusal on it, else None."""
     try:
         answer = await session.creator.visit(location)
+        # This page is assumed to show the balance after the submit (wire page, section 1).
+        await session.note_boosts(answer.text)
         parse_visit(answer.status, answer.headers, answer.text)
     except PromptRejectedError as error:
-        return GivenUp(error)
+        return _failed(error, generation)
     except ServiceError:
-        # Optional for the protocol: the polls that follow will tell.
-        return Later()
-    return Later()
+        # The protocol works without this page: the polls show any fault that lasts.
+        return None
+    return None
 
 
-async def poll_task(generation: Generation, session: AccountSession) -> Images | Video | Later | GivenUp:
-    """One look at the result; failures in a row are counted, one good answer forgets them."""
+async def poll_task(generation: RunningTask, session: AccountSession) -> Completed | Pending | Failed:
+    """Poll once for the result. Failures in a row are counted; a good response resets the count."""
+    outcome = await _poll_once(generation, session)
+    log = generation.poll_log
+    if isinstance(outcome, Pending):
+        return replace(outcome, event=log.note(outcome.failure, generation.age_seconds))
+    log.count += 1
+    return replace(outcome, polls=str(log))
+
+
+async def _poll_once(generation: RunningTask, session: AccountSession) -> Completed | Pending | Failed:
     status = 0
     try:
         answer = await session.creator.poll(generation.order(), generation.request_id, session.ig)
         status = answer.status
         found = await _read_poll(answer, generation, session)
         if isinstance(found, HomePage):
+            # Bing has lost the session: renew it, and count this poll as failed.
             if not await session.renew():
                 raise CookieExpiredError
             raise UnexpectedResponseError(detail="the start page instead of the result")
     except PromptRejectedError as error:
-        return GivenUp(error)
+        return _failed(error, generation)
     except ServiceError as error:
-        seen = _count_failure(error, status, generation)
-        # Being sent to the sign-in page may pass; when it stays, the cookie is dead whatever the start page says.
-        is_verdict = isinstance(error, CookieExpiredError) and isinstance(seen, GivenUp)
+        outcome = _count_failure(error, status, generation)
+        # A redirect to the sign-in page may pass. If it stays, the cookie is dead whatever the start page shows.
+        is_verdict = isinstance(error, CookieExpiredError) and isinstance(outcome, Failed)
         if is_verdict or isinstance(error, AccountThrottledError):
-            await sync_to_async(accounts.settle)(session.account, generation.claim.kind, error, timezone.now())
-        return seen
+            await sync_to_async(accounts.apply_error)(session.account, generation.claim.kind, error, timezone.now())
+        return outcome
     generation.failure_count = 0
-    return Later() if isinstance(found, Pending) else found
+    return _classify_pending(found, generation) if isinstance(found, NotReady) else Completed(found)
+
+
+def _failed(error: ServiceError, generation: RunningTask) -> Failed:
+    return Failed(error, may_run=error.code in FAULT_CODES, polls=str(generation.poll_log))
 
 
 async def _read_poll(
-    answer: Answer, generation: Generation, session: AccountSession
-) -> Images | Video | Pending | HomePage:
+    answer: UpstreamResponse, generation: RunningTask, session: AccountSession
+) -> Images | Video | NotReady | HomePage:
     media_url = settings.BING_MEDIA_URL
     if generation.claim.kind == Kind.IMAGE:
         return parse_results_page(answer.status, answer.headers, answer.text, media_url=media_url)
@@ -350,10 +295,23 @@ async def _read_poll(
     return found
 
 
-def _count_failure(error: ServiceError, status: int, generation: Generation) -> Later | GivenUp:
-    """Look again later, or give up after too many looks that brought nothing.
+def _classify_pending(found: NotReady, generation: RunningTask) -> Pending | Failed:
+    """Return Pending, or Failed after several equal polls of no known form: these may be a new kind of result."""
+    is_same = found.unknown == generation.unknown_content
+    generation.unknown_count = generation.unknown_count + 1 if found.unknown and is_same else int(bool(found.unknown))
+    generation.unknown_content = found.unknown
+    if generation.unknown_count < settings.POLL_PROTOCOL_TRIES:
+        return Pending(0.0, f"of no known form: {found.unknown}" if found.unknown else "")
+    logger.error("Bing answers polls of task %s in no known form: %s", generation.claim.task_id, found.unknown)
+    detail = f"{generation.unknown_count} polls returned the same, of no known form: {found.unknown}"
+    return _failed(UnexpectedResponseError(detail=detail), generation)
 
-    A page that can be read but says nothing we know is given up sooner than a server that does not answer.
+
+def _count_failure(error: ServiceError, status: int, generation: RunningTask) -> Pending | Failed:
+    """Return Pending to poll again later, or Failed after too many failed polls in a row.
+
+    A readable response of no known form (POLL_PROTOCOL_TRIES) ends sooner than a server that does not answer
+    (POLL_TRIES), because it rarely changes by itself.
     """
     generation.failure_count += 1
     is_readable = status == 200 and not isinstance(error, CookieExpiredError)
@@ -361,12 +319,18 @@ def _count_failure(error: ServiceError, status: int, generation: Generation) -> 
     if generation.failure_count < tries:
         pause = min(2.0 ** (generation.failure_count - 1), settings.POLL_BACKOFF_SECONDS)
         seconds = max(pause * random.uniform(0.9, 1.1), min(error.retry_after or 0.0, 300.0))
-        return Later(seconds, f"{error.code}: {error.detail or error.message}")
+        return Pending(seconds, f"{error.code}: {error.detail or error.message}")
     if is_readable or isinstance(error, CookieExpiredError):
-        return GivenUp(error)
-    return GivenUp(UnexpectedResponseError(code="upstream_interrupted", detail=error.detail or error.message))
+        return _failed(error, generation)
+    interrupted = UnexpectedResponseError(code="upstream_interrupted", detail=error.detail or error.message)
+    return _failed(interrupted, generation)
 
 
 def uncertain_until(claim: Claim) -> datetime:
-    """When the grace of an unknown outcome ends."""
-    return claim.submit_at + timedelta(seconds=settings.UPSTREAM_TIMEOUT_SECONDS + 10)
+    """Return until when an uncertain task waits for a late answer."""
+    return claim.submit_at + timedelta(seconds=uncertain_seconds())
+
+
+def uncertain_seconds() -> float:
+    """Return how long an uncertain task waits for a late answer: the request's own time-out and a margin."""
+    return float(settings.UPSTREAM_TIMEOUT_SECONDS) + 10

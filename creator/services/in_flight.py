@@ -1,4 +1,4 @@
-"""How much accounts are doing at Bing: what an operator sees beside what they are allowed."""
+"""Count the requests that accounts have at Bing, which operators see beside the accounts' limits."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from creator.models import AT_BING, FINISHED, Task
 
 
 def count_in_flight(account_ids: Collection[int], now: datetime) -> Counter[tuple[int, str]]:
-    """How many requests of each kind may be running at Bing, by account and kind, in one query.
+    """Return the number of requests that may be running at Bing, by account id and kind, in one query.
 
-    Two halves, each with an index of its own: what is running, and what ended here but may still run there.
+    The query is a union of two, so that each uses its own index: running tasks, and tasks that ended here but may still
+    run there.
     """
     running = Task.objects.filter(account__in=account_ids, state__in=AT_BING)
     lingering = Task.objects.filter(account__in=account_ids, slot_until__gt=now, state__in=FINISHED)

@@ -1,4 +1,4 @@
-"""The pictures themselves, fetched from Bing's media host for callers who want bytes instead of addresses."""
+"""Fetch pictures from Bing's media host, for callers who want bytes instead of URLs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import httpx
 
 from accounts.models import Account
-from bingproject.errors import ServiceError, UnopenedError, UpstreamUnavailableError
-from bingproject.upstream import Door
+from bingproject.errors import DecryptionError, ServiceError, UpstreamUnavailableError
+from bingproject.upstream.http_client import ConnectionPool
 from creator.client import fetch_picture
 from creator.models import Task
 
@@ -21,34 +21,42 @@ AGAIN_SECONDS = 0.5
 
 
 async def fetch_images(found: Sequence[tuple[Task, str]]) -> list[bytes | None]:
-    """Each picture's bytes, None for one that could not be had; no cookie travels with the question.
+    """Fetch pictures without cookies, each through the egress of the account that made it.
 
-    Each goes the way of the account that made it: its owner chose the way out, and a picture is worth no other.
-    Shape: `found` pairs tasks and addresses.
-    Raises: UpstreamUnavailableError when none could be had.
+    The operator chose that egress for the account, so there is no fallback to another one.
+
+    Args:
+        found: Pairs of a task and the URL of one of its pictures.
+
+    Returns:
+        The bytes of each picture, None for one that could not be fetched.
+
+    Raises:
+        UpstreamUnavailableError: No picture could be fetched.
     """
     accounts = await Account.objects.ain_bulk({task.account_id for task, _ in found if task.account_id is not None})
-    async with Door() as door:
-        contents = await asyncio.gather(*(_fetch_as(accounts.get(task.account_id), door, url) for task, url in found))
+    async with ConnectionPool() as pool:
+        contents = await asyncio.gather(*(_fetch_as(accounts.get(task.account_id), pool, url) for task, url in found))
     if found and not any(contents):
         raise UpstreamUnavailableError(
-            "The picture was made, but Bing's file server did not hand it out. Ask again, or with response_format url.",
+            "The picture was made, but Bing's file server did not send it. Try again, or request response_format url.",
             code="upstream_unreachable",
         )
     return list(contents)
 
 
-async def _fetch_as(account: Account | None, door: Door, url: str) -> bytes | None:
-    """None also when nobody knows its way any more."""
+async def _fetch_as(account: Account | None, pool: ConnectionPool, url: str) -> bytes | None:
+    """Return the bytes; None also if the account's egress is unknown."""
     if account is None:
         logger.warning("a picture could not be fetched: the account that made it was removed")
         return None
     try:
         proxy = account.proxy
-    except UnopenedError as error:
+    except DecryptionError as error:
+        # Never around the proxy: the way out is the operator's choice (decision 70).
         logger.warning("a picture of account %s could not be fetched: %s", account.name, error.message)
         return None
-    async with door.media_client(proxy=proxy) as client:
+    async with pool.media_client(proxy=proxy) as client:
         return await _fetch(client, url)
 
 

@@ -1,7 +1,7 @@
-"""The looks at one generation's result: counted, and which of them are worth a line of the task's story.
+"""Count the polls of one generation and choose the few that deserve a step in the task's timeline.
 
-A thousand generations are looked at some hundred times a second, so "not yet" is no news. News is a look that failed
-after one that did not, the first that did not after one that failed, and, ever more rarely, that it is still going on.
+Several hundred polls a second find nothing, so "not yet" deserves none. A step is written for a poll that fails after
+one that did not, for the first that succeeds after a failed one, and, at growing intervals, for one still pending.
 """
 
 from __future__ import annotations
@@ -11,31 +11,34 @@ from dataclasses import dataclass
 from creator.models import EventKind
 
 FIRST_REPORT_SECONDS = 60.0
-MOST_CHANGES = 10  # a Bing that comes and goes for hours does not fill the table
+MOST_CHANGES = 10  # an unstable Bing must not fill the table
 
 
 @dataclass(slots=True)
-class Looks:
-    """What was seen of one generation so far, by this runner."""
+class PollLog:
+    """The polls of one generation so far, by this runner."""
 
     count: int = 0
     failed_count: int = 0
-    trouble: str = ""
+    failure: str = ""
     _change_count: int = 0
     _report_at: float = FIRST_REPORT_SECONDS
 
-    def note(self, trouble: str, age_seconds: float) -> tuple[EventKind, str] | None:
-        """Count a look without a result, `trouble` saying why it failed if it did; its line when it deserves one.
+    def note(self, failure: str, age_seconds: float) -> tuple[EventKind, str] | None:
+        """Count a poll without a result; return its step of the timeline if it deserves one.
 
-        Units: `age_seconds` since Bing took the task.
+        Args:
+            failure: Why the poll failed, "" if it did not.
+            age_seconds: Seconds since Bing accepted the task.
         """
         self.count += 1
-        self.failed_count += bool(trouble)
-        is_change = bool(trouble) != bool(self.trouble)
-        self.trouble = trouble
+        self.failed_count += bool(failure)
+        is_change = bool(failure) != bool(self.failure)
+        self.failure = failure
         if is_change and self._change_count < MOST_CHANGES:
             self._change_count += 1
-            return (EventKind.TROUBLE, trouble) if trouble else (EventKind.WAITING, f"Bing answers again; {self}.")
+            return (EventKind.TROUBLE, failure) if failure else (EventKind.WAITING, f"Bing answers again; {self}.")
+        # After one, two, four … minutes: a thousand generations in flight must not write a row per poll.
         if age_seconds >= self._report_at:
             self._report_at = age_seconds * 2
             return EventKind.WAITING, f"Still under way; {self}."
@@ -43,4 +46,4 @@ class Looks:
 
     def __str__(self) -> str:
         failed = f", {self.failed_count} of them failed" if self.failed_count else ""
-        return f"{self.count} look{'' if self.count == 1 else 's'}{failed}"
+        return f"{self.count} poll{'' if self.count == 1 else 's'}{failed}"

@@ -1,4 +1,4 @@
-"""Trying an ended task again: a new task with the same wish, for the same key-holder, at an operator's word."""
+"""Retry an ended task on behalf of an operator: a new task with the same request, for the same caller."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from django.db import connection, transaction
 
 from bingproject.errors import ConflictError
 from creator.models import OPEN, EventKind, Task
-from creator.services.events import Step, tell
-from creator.services.intake import find_task
+from creator.services.events import Step, log_steps
+from creator.services.task_creation import find_task
 
 RETRY_ROUTE = "admin"
 
 
 def retry_task(task_id: str, now: datetime) -> Task:
-    """The new task. It counts against nobody's quota, and no repeat of a request joins it.
+    """Create the new task. It counts against no quota, and no repeat of a request joins it.
 
-    Raises: NotFoundError; ConflictError while the task runs, or while another try of it does.
+    Raises:
+        NotFoundError: There is no such task.
+        ConflictError: The task has not ended, or an earlier retry of it has not.
     """
     with transaction.atomic():
         old = find_task(task_id, None)
-        _lock(old)  # two operators at once must not try it twice
+        _lock(old)  # two operators must not retry it at the same time
         if not old.is_finished:
             raise ConflictError(f"The task has not ended: it is {old.state}.")
         if Task.objects.filter(retry_of=old.pk, state__in=OPEN).exists():
@@ -34,7 +36,8 @@ def retry_task(task_id: str, now: datetime) -> Task:
             model=old.model,
             aspect=old.aspect,
             speed=old.speed,
-            holder=old.holder,
+            caller_id=old.caller_id,
+            # Without a body hash, so that no client's repeat joins the new task (decision 43).
             route=RETRY_ROUTE,
             batch=uuid.uuid4(),
             retry_of=old.pk,
@@ -42,14 +45,14 @@ def retry_task(task_id: str, now: datetime) -> Task:
             deadline_at=now + timedelta(seconds=settings.QUEUE_DEADLINE_SECONDS),
             created_at=now,
         )
-        tell(
+        log_steps(
             Step(old.pk, EventKind.RETRIED, now, f"by an operator, as {new.pk}"),
-            Step(new.pk, EventKind.ACCEPTED, now, f"by an operator, who had {old.pk} tried again"),
+            Step(new.pk, EventKind.ACCEPTED, now, f"by an operator, as another try of {old.pk}"),
         )
     return new
 
 
 def _lock(task: Task) -> None:
-    """Hold the row until the end of the transaction; SQLite's has the only write lock anyway."""
+    """Lock the row until the transaction ends; on SQLite the transaction has the only write lock anyway."""
     if connection.vendor == "postgresql":
         Task.objects.select_for_update().filter(pk=task.pk).values_list("pk").first()

@@ -1,4 +1,4 @@
-"""Finding a few of a million tasks by a word: an id, Bing's request id, how the prompt begins, who asked."""
+"""Search among millions of tasks: by id, Bing's request id, words of the prompt, or caller."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ import uuid
 from django.db.models import CharField, Q, Value
 from django.db.models.functions import Left, Lower
 
+from bingproject.database.word_search import WordIndex, read_terms
 from creator.models import Task, TaskQuerySet
 
-INDEXED_CHARACTERS = 40  # as much of a prompt as the index of migration 0031 has
+TASK_WORDS = WordIndex("creator_task", "prompt", "uuid")
+INDEXED_CHARACTERS = 40  # length of the prompt's beginning in the index `task_prompt_begins`
 
 
 def search_tasks(rows: TaskQuerySet, text: str) -> TaskQuerySet:
-    """Those that the text means; all for a blank one. Letters of the prompt may be large or small."""
+    """Return the rows that match the text; all rows for a blank one.
+
+    Each word must begin a word of the prompt, in any order: "fox sno" finds "A red fox in snow". Words in quotes must
+    be adjacent. A text without a letter or digit must be the beginning of the prompt.
+    """
     text = text.strip()
     if not text:
         return rows
@@ -21,15 +27,19 @@ def search_tasks(rows: TaskQuerySet, text: str) -> TaskQuerySet:
         return rows.filter(pk=uuid.UUID(text))
     except ValueError:
         pass
-    beginning = Lower(Left("prompt", INDEXED_CHARACTERS), output_field=CharField())
-    found = rows.alias(beginning=beginning)
-    begins = Q(beginning__startswith=Lower(Value(text[:INDEXED_CHARACTERS])))
-    if len(text) > INDEXED_CHARACTERS:
-        begins &= Q(prompt__istartswith=text)
-    return found.filter(begins | Q(request_id=text) | Q(holder__in=(text, f"user:{text}")))
+    terms = read_terms(text)
+    if not terms:
+        beginning = Lower(Left("prompt", INDEXED_CHARACTERS), output_field=CharField())
+        return rows.alias(beginning=beginning).filter(beginning__startswith=Lower(Value(text[:INDEXED_CHARACTERS])))
+    caller_id = text if text.startswith(("user:", "operator:")) else f"user:{text}"
+    named = Q(request_id=text) | Q(caller_id=caller_id)
+    # A query of its own first, because PostgreSQL cannot combine the indexes of an OR: a word of every prompt would
+    # take seconds.
+    is_named = " " not in text and Task.objects.filter(named).exists()
+    return rows.filter(TASK_WORDS.matching(terms) | named if is_named else TASK_WORDS.matching(terms))
 
 
 def retries_of(task: Task) -> list[uuid.UUID]:
-    """The tasks that operators had this one tried again with, the newest first."""
+    """Return the ids of the tasks that retry this one, newest first."""
     rows = Task.objects.filter(retry_of=task.pk).order_by("-created_at", "-id")
     return list(rows.values_list("pk", flat=True))

@@ -1,4 +1,4 @@
-"""What operators want to know at a glance: how pictures and videos go, what waits, what failed last, who asks most."""
+"""Statistics for the dashboard: courses of pictures and videos, queues, newest failures, busiest callers, runners."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from datetime import UTC, datetime, time, timedelta
 from django.conf import settings
 from django.db.models import Count, Min, Q
 
+from bingproject.database.statistics import Course, StatisticsSource, read_courses
 from bingproject.errors import OWNER, PromptRejectedError
-from bingproject.rates import Course, Source, read_courses
 from creator.models import Kind, Runner, State, Task
 
-# Prompts that Bing turned away: the server did its part.
+# Codes of prompts that Bing refused: these are no failures of the server.
 REFUSALS = tuple(code for code, owner in OWNER.items() if owner is PromptRejectedError)
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """What of one kind waits for an account and what is at Bing; `oldest_at` is when the first of the waiting came."""
+    """Numbers of tasks of one kind that wait and that are at Bing, and the time of the oldest waiting one."""
 
     kind: str
     waiting: int
@@ -28,19 +28,20 @@ class Queue:
 
 
 def read_work(now: datetime) -> dict[str, Course]:
-    """How each kind went within the last day."""
+    """Return the course of the last day, by kind."""
     refusals = ", ".join(f"'{code}'" for code in REFUSALS)
     outcome = (
         "CASE WHEN state = 'completed' THEN 'made' WHEN state = 'cancelled' THEN '' "
         f"WHEN error_code IN ({refusals}) THEN 'refused' ELSE 'failed' END"
     )
+    # No task lasts longer than the deadlines of queue and result together, so older rows are not read.
     result_seconds = max(settings.VIDEO_DEADLINE_SECONDS, settings.IMAGE_DEADLINE_SECONDS)
     longest = timedelta(seconds=settings.QUEUE_DEADLINE_SECONDS + result_seconds)
-    return read_courses(Source("creator_task", "kind", outcome, "created_at", "finished_at", longest), now)
+    return read_courses(StatisticsSource("creator_task", "kind", outcome, "created_at", "finished_at", longest), now)
 
 
 def read_queues() -> list[Queue]:
-    """Each kind's queue, as it is now."""
+    """Return the present queue of each kind."""
     is_waiting = Q(state=State.QUEUED)
     rows = Task.objects.unfinished().order_by().values_list("kind")
     found = rows.annotate(
@@ -51,19 +52,19 @@ def read_queues() -> list[Queue]:
 
 
 def newest_failures(count: int) -> Sequence[Task]:
-    """What failed or expired last, refused prompts aside."""
+    """Return the newest failed or expired tasks, without refused prompts."""
     rows = Task.objects.filter(state__in=(State.FAILED, State.EXPIRED)).exclude(error_code__in=REFUSALS)
     return list(rows.select_related("account").order_by("-created_at", "-id")[:count])
 
 
-def busiest_holders(now: datetime, count: int) -> list[tuple[str, int, int]]:
-    """Who has asked for most since midnight, UTC: key-holder, images, videos."""
+def busiest_callers(now: datetime, count: int) -> list[tuple[str, int, int]]:
+    """Return the callers with the most tasks since midnight UTC: (caller id, images, videos)."""
     today = Task.objects.filter(created_at__gte=datetime.combine(now.astimezone(UTC).date(), time.min, UTC))
     images, videos = (Count("pk", filter=Q(kind=kind)) for kind in (Kind.IMAGE, Kind.VIDEO))
-    rows = today.order_by().values_list("holder").annotate(images=images, videos=videos, total=Count("pk"))
-    return [(holder, made, filmed) for holder, made, filmed, _ in rows.order_by("-total", "holder")[:count]]
+    rows = today.order_by().values_list("caller_id").annotate(images=images, videos=videos, total=Count("pk"))
+    return [(caller_id, made, filmed) for caller_id, made, filmed, _ in rows.order_by("-total", "caller_id")[:count]]
 
 
 def live_runners(now: datetime) -> list[tuple[str, int]]:
-    """Machines that carry tasks right now, and how many each."""
+    """Return the machines with a live runner and its number of tasks."""
     return list(Runner.objects.filter(lease_until__gt=now).order_by("machine").values_list("machine", "task_count"))

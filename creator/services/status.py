@@ -1,4 +1,4 @@
-"""Whether pictures can be made now: what `GET /health` and the home page say."""
+"""Readiness of the creator, as `GET /health` and the home page show it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,15 @@ from creator.services.claims import has_live_runner
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
-    """What a picture needs: an account that is switched on, one that is signed in and not resting, a worker."""
+class CreatorStatus:
+    """What a picture needs.
+
+    Attributes:
+        has_account: An account is enabled and has cookies.
+        has_session: An account is signed in and not in a cooldown.
+        has_worker: A runner is alive, on any machine.
+        unfinished_count: Tasks that are queued or at Bing.
+    """
 
     has_account: bool
     has_session: bool
@@ -21,14 +28,14 @@ class Condition:
 
     @property
     def is_ready(self) -> bool:
-        """Whether a picture would be made at once; an account that was never looked at yet counts."""
+        """True if a picture can be made now; an account that was never checked counts."""
         return self.has_account and self.has_worker
 
 
-def read_condition(now: datetime) -> Condition:
-    """The condition as the rows tell it; Bing is not asked."""
-    return Condition(
-        has_account=Account.objects.filter(is_enabled=True).exclude(sealed_cookies="").exists(),
+def read_status(now: datetime) -> CreatorStatus:
+    """Read the status from the database; Bing is not asked."""
+    return CreatorStatus(
+        has_account=Account.objects.filter(is_enabled=True).exclude(encrypted_cookies="").exists(),
         has_session=any(
             AccountCapability.objects.usable(kind, now).filter(account__state=AccountState.OK).exists()
             for kind in Kind.values

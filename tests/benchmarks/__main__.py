@@ -18,7 +18,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import answer, carry, chat, chat_streams, console, lifecycle, read, recover, submit
+from tests.benchmarks import (
+    answer,
+    carry,
+    chat,
+    chat_streams,
+    console,
+    edge,
+    lifecycle,
+    pastes,
+    read,
+    recover,
+    submit,
+    uploads,
+)
 from tests.benchmarks.figures import DATABASES, Figure, as_markdown, summarise
 from tests.rig.documents import put_block
 from tests.rig.parts import clean_up_when_ended
@@ -40,15 +53,22 @@ BENCHMARKS: dict[str, tuple[Callable[..., list[Figure]], int]] = {
     "chat-streams-copilot": (partial(chat_streams.run, kind="copilot"), 1),
     "chat-streams-m365": (partial(chat_streams.run, kind="m365"), 1),
     "console": (console.run, 1),
+    "edge": (edge.run, 1),
+    "pastes": (pastes.run, 1),
+    "uploads": (uploads.run, 1),
 }
 
 CHATS = tuple(name for name in BENCHMARKS if name.startswith("chat"))
 # The tables of docs/performance.md.
 CONSOLE = ("console",)
+EDGE = ("edge",)
+PASTES = ("pastes", "uploads")
 BLOCKS = {
-    "figures": [name for name in BENCHMARKS if name not in (*CHATS, *CONSOLE)],
+    "figures": [name for name in BENCHMARKS if name not in (*CHATS, *CONSOLE, *EDGE, *PASTES)],
     "chat figures": CHATS,
     "console figures": CONSOLE,
+    "edge figures": EDGE,
+    "paste figures": PASTES,
 }
 
 

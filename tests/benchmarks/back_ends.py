@@ -16,13 +16,13 @@ from typing import Any, Protocol
 import aiohttp
 import msgspec
 
-from bingproject.sandbox.tokens import LIFE_SECONDS, TENANT, make_token, object_id
+from bingproject.sandbox.core.tokens import LIFE_SECONDS, TENANT, make_token, object_id
 from chat.protocol import copilot, m365, signalr, sydney
 from chat.protocol.catalogue import MODELS
-from chat.protocol.copilot.turn import REPORT_CONSENTS, SET_OPTIONS, build_send
+from chat.protocol.copilot.question import REPORT_CONSENTS, SET_OPTIONS, build_send
 from chat.protocol.events import Dialect, Prompt
 from chat.protocol.m365.invocation import build_question
-from chat.protocol.requests import HttpRequest
+from chat.protocol.requests import SessionRequest
 from chat.protocol.sydney.invocation import build_invocation
 
 Session = list[str]  # what a conversation is spoken to with; in a request's JSON too
@@ -52,7 +52,7 @@ class BackEnd(Protocol):
         """Where its socket is, and the headers to open it with."""
 
     @abstractmethod
-    def reply(self, session: Session, prompt: Prompt) -> Dialect:
+    def new_dialect(self, session: Session, prompt: Prompt) -> Dialect:
         """The dialect of ours, for the client that speaks to the sandbox itself."""
 
     @abstractmethod
@@ -95,13 +95,15 @@ class _Sydney(_Hub):
 
     def address(self, sandbox_url: str, session: Session) -> tuple[str, dict[str, str]]:
         base_url = sandbox_url.replace("http", "ws", 1) + "/sydney/ChatHub"
-        return sydney.build_socket_url(base_url, sydney.Credentials(*session)), sydney.SOCKET_HEADERS | _COOKIE
+        return sydney.build_socket_url(base_url, sydney.SydneyCredentials(*session)), sydney.SOCKET_HEADERS | _COOKIE
 
-    def reply(self, session: Session, prompt: Prompt) -> Dialect:
-        return sydney.Reply(sydney.Credentials(*session), prompt, MODELS[self.model], turn=0, **_ids())
+    def new_dialect(self, session: Session, prompt: Prompt) -> Dialect:
+        return sydney.SydneyTurn(sydney.SydneyCredentials(*session), prompt, MODELS[self.model], turn=0, **_ids())
 
     async def ask(self, socket: Any, session: Session, prompt: Prompt) -> None:
-        asked = build_invocation(sydney.Credentials(*session), prompt, MODELS[self.model], turn=0, image=None, **_ids())
+        asked = build_invocation(
+            sydney.SydneyCredentials(*session), prompt, MODELS[self.model], turn=0, image=None, **_ids()
+        )
         await _shake_hands(socket)
         await socket.send(signalr.PING)
         await socket.send(signalr.encode(asked))
@@ -120,12 +122,12 @@ class _M365(_Hub):
 
     def address(self, sandbox_url: str, session: Session) -> tuple[str, dict[str, str]]:
         *thread, account = session
-        credentials = m365.Credentials(_token(self.kind, account), object_id(account), TENANT, "individual")
+        credentials = m365.M365Credentials(_token(self.kind, account), object_id(account), TENANT, "individual")
         base_url = sandbox_url.replace("http", "ws", 1) + "/m365Copilot/Chathub"
         return m365.build_socket_url(base_url, credentials, m365.Thread(*thread)), m365.SOCKET_HEADERS
 
-    def reply(self, session: Session, prompt: Prompt) -> Dialect:
-        return m365.Reply(m365.Thread(*session[:3]), prompt, "Magic", turn=0, **_ids())
+    def new_dialect(self, session: Session, prompt: Prompt) -> Dialect:
+        return m365.M365Turn(m365.Thread(*session[:3]), prompt, "Magic", turn=0, **_ids())
 
     async def ask(self, socket: Any, session: Session, prompt: Prompt) -> None:
         thread = m365.Thread(*session[:3])
@@ -153,8 +155,8 @@ class _Copilot(BackEnd):
         identity = copilot.Identity(_token(self.kind, session[1]))
         return copilot.build_socket_url(sandbox_url, identity, str(uuid.uuid4())), copilot.build_socket_headers({})
 
-    def reply(self, session: Session, prompt: Prompt) -> Dialect:
-        return copilot.Reply(session[0], prompt, "chat", turn=0, image_urls=(), wants_suggestions=False)
+    def new_dialect(self, session: Session, prompt: Prompt) -> Dialect:
+        return copilot.CopilotTurn(session[0], prompt, "chat", turn=0, image_urls=(), wants_suggestions=False)
 
     async def ask(self, socket: Any, session: Session, prompt: Prompt) -> None:
         await socket.recv()
@@ -189,7 +191,7 @@ def _token(service: str, account: str) -> str:
 
 
 async def _call(
-    http: aiohttp.ClientSession, base_url: str, request: HttpRequest, cookies: dict[str, str]
+    http: aiohttp.ClientSession, base_url: str, request: SessionRequest, cookies: dict[str, str]
 ) -> tuple[int, dict[str, str], str]:
     headers = request.headers | cookies
     asked = http.request(request.method, base_url + request.path, headers=headers, data=request.body)

@@ -120,18 +120,18 @@ async def ask_directly(back_end: BackEnd, sandbox_url: str, http: aiohttp.Client
     """The same turn held with the sandbox itself: conversation, socket, answer."""
     call = Call(prompt, time.time())
     session = await back_end.open(http, sandbox_url)
-    reply = back_end.reply(session, Prompt("", (), prompt))
+    dialect = back_end.new_dialect(session, Prompt("", (), prompt))
     url, headers = back_end.address(sandbox_url, session)
     async with connect(url, additional_headers=headers, compression=None) as socket:
-        for frame in reply.start():
+        for frame in dialect.start():
             await socket.send(frame)
-        while not reply.finished:
-            for event in reply.receive(await socket.recv(decode=False)):
+        while not dialect.finished:
+            for event in dialect.receive(await socket.recv(decode=False)):
                 if isinstance(event, TextDelta) and not call.first_at:
                     call.first_at = time.time()
                 elif isinstance(event, Finished):
                     call.ended_at = time.time()
-            for frame in reply.to_send():
+            for frame in dialect.to_send():
                 await socket.send(frame)
     return call
 

@@ -19,7 +19,8 @@ SANDBOX_NAMES = {"bing": "chat", "copilot": "copilot", "m365": "m365"}
 def chat_plan(database: str, back_end: BackEnd, *, accounts: int = 0, gap: float = GAP_SECONDS) -> Plan:
     """A system for streams; with keys, since looking one up is part of the cost."""
     sandbox = ("--chat-gap", f"{gap:g}", "--chat-open-seconds", "60")
-    settings = (("ACCESS", "keys"), ("LOG_LEVEL", "ERROR"))
+    # One caller asks for all the streams at once.
+    settings = (("ACCESS", "keys"), ("LOG_LEVEL", "ERROR"), ("CHAT_TURNS_PER_USER", "0"))
     count = accounts or back_end.accounts
     return Plan(
         database, sandbox=sandbox, accounts=count, account_kind=back_end.kind, account_limit=back_end.limit,
@@ -44,7 +45,7 @@ class ChatSystem(System):
 
     def _parts(self) -> list[Part]:
         self._ports = {f"server-{number}": free_port() for number in range(self._server_count)}
-        ours = ("--http", "bingproject.heads:GuardedHttpProtocol", "--lifespan", "on")
+        ours = ("--http", "bingproject.edge.http_protocol:GuardedHttpProtocol", "--lifespan", "on")
         parts = [self._web(name, "bingproject.asgi", port, *ours) for name, port in self._ports.items()]
         self.bare_port = free_port()
         bare = self._web("bare", "tests.benchmarks.bare_relay", self.bare_port, "--lifespan", "off")

@@ -15,7 +15,8 @@ TITLES = {"sqlite": "SQLite", "postgres": "PostgreSQL + Redis"}
 class Figure:
     """One value of one run. `goal` is in the figure's own unit and means "at most", unless `is_floor`.
 
-    Shape: `of` is what the same figure is taken of besides, side by side, "" where there is nothing else.
+    Shape: `of` is what the same figure is taken of besides, side by side, "" where there is nothing else; `is_least`
+    where the measurement was ended at this value.
     """
 
     group: str
@@ -26,6 +27,7 @@ class Figure:
     goal: float | None = None
     is_floor: bool = False
     of: str = ""
+    is_least: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Summary:
     is_floor: bool
     of: str
     values: tuple[float, ...]
+    is_least: bool
 
     @property
     def median(self) -> float:
@@ -62,7 +65,7 @@ def summarise(figures: Iterable[Figure]) -> list[Summary]:
     return [
         Summary(
             group, name, database, found[0].unit, found[0].goal, found[0].is_floor, of,
-            tuple(one.value for one in found),
+            tuple(one.value for one in found), any(one.is_least for one in found),
         )
         for (group, name, of, database), found in runs.items()
     ]  # fmt: skip
@@ -108,7 +111,7 @@ def _goal(summary: Summary) -> str:
 def _cell(summary: Summary | None) -> str:
     if summary is None:
         return "-"
-    text = f"{_number(summary.median)} {summary.unit}".strip()
+    text = f"{'> ' if summary.is_least else ''}{_number(summary.median)} {summary.unit}".strip()
     if len(summary.values) > 1:
         text += f" ({_number(min(summary.values))}-{_number(max(summary.values))})"
     return text if summary.is_met is not False else f"**{text} - missed**"

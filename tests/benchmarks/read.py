@@ -24,7 +24,7 @@ def run(database: str, *, is_quick: bool) -> list[Figure]:
         systems = [(count, stack.enter_context(System(Plan(database, accounts=1, keys=1)))) for count in (FEW, many)]
         paths = []
         for count, system in systems:
-            task_id = system.seed(f"--finished={count}", "--holder=user:rig-000")
+            task_id = system.seed(f"--finished={count}", "--caller-id=user:rig-000")
             system.start()
             paths.append(f"/task/{task_id}")
         for _ in range(RUNS):

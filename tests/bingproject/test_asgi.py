@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bingproject.asgi import application
-from bingproject.gate import Gate
+from bingproject.edge.application import EdgeApplication
 from tests.rig.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_is_the_gate() -> None:
     """What servers import stands before Django."""
-    assert isinstance(application, Gate)
+    assert isinstance(application, EdgeApplication)
 
 
 def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:
@@ -31,11 +33,12 @@ def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:
     assert ended.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_uvicorn_logs_as_the_project_does(tmp_path: Path) -> None:
     """Started by uvicorn's own command: its lines are masked JSON too, from the first to the refusal at the end."""
     command = [
         sys.executable, "-m", "uvicorn", "bingproject.asgi:application", "--port", str(free_port()),
-        "--http", "bingproject.heads:GuardedHttpProtocol", "--lifespan", "on", "--no-access-log",
+        "--http", "bingproject.edge.http_protocol:GuardedHttpProtocol", "--lifespan", "on", "--no-access-log",
     ]  # fmt: skip
     environment = {**os.environ, "DATA_DIR": str(tmp_path), "LOG_FORMAT": "json"}
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
@@ -46,6 +49,7 @@ def test_uvicorn_logs_as_the_project_does(tmp_path: Path) -> None:
     assert ended.stdout == ""
 
 
+@pytest.mark.slow
 def test_uvicorn_keeps_no_log_of_requests(tmp_path: Path) -> None:
     """It would as soon as any handler could have it, asked for or not; addresses may hold prompts."""
     code = (

@@ -55,6 +55,7 @@ def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
@@ -81,6 +82,33 @@ def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
         ({"ALERT_WEBHOOK_URL": "https://h.example"}, ["ALERT_WEBHOOK_SECRET="]),
         ({"ALERT_WEBHOOK_SECRET": "mark"}, ["ALERT_WEBHOOK_URL"]),
         ({"ALERT_QUEUE_MINUTES": "0"}, ["ALERT_QUEUE_MINUTES", "from 1"]),
+        ({"PUBLIC_URL": "https://nas.example/bing"}, ["PUBLIC_URL", "without a path"]),
+        ({"PUBLIC_URL": "https://a.example,https://b.example"}, ["PUBLIC_URL", "one address"]),
+        ({"PUBLIC_URL": "https://u:mark@nas.example"}, ["PUBLIC_URL", "user"]),
+        ({"ALLOWED_HOSTS": "https://nas.example"}, ["ALLOWED_HOSTS", "scheme"]),
+        ({"ALLOWED_HOSTS": "nas.example:8443"}, ["ALLOWED_HOSTS", "port"]),
+        ({"ALLOWED_HOSTS": '"nas.example"'}, ["ALLOWED_HOSTS", "quotes"]),
+        ({"ALLOWED_HOSTS": '["nas.example"]'}, ["ALLOWED_HOSTS", "quotes"]),
+        ({"ALLOWED_HOSTS": "a b"}, ["ALLOWED_HOSTS"]),
+        ({"ALLOWED_HOSTS": "*.nas.example"}, ["ALLOWED_HOSTS", ".example.org for all below a domain"]),
+        ({"CORS_ALLOWED_ORIGINS": "https://bücher.example"}, ["CORS_ALLOWED_ORIGINS", "xn--"]),
+        ({"CORS_ALLOWED_ORIGINS": "https://app.example?x=1"}, ["CORS_ALLOWED_ORIGINS", "without a path"]),
+        ({"CORS_ALLOWED_ORIGINS": "*"}, ["CORS_ALLOWED_ORIGINS", "app://obsidian.md"]),
+        ({"HOST": '"127.0.0.1"'}, ["HOST", "without quotes"]),
+        ({"HOST": "127.0.0.1:8000"}, ["HOST", "port"]),
+        ({"BING_URL": "https://www.bing.com/?x=1"}, ["BING_URL", "https://"]),
+        ({"BING_MEDIA_URL": "https://th.bing.com; x"}, ["BING_MEDIA_URL", "https://"]),
+        ({"SYDNEY_URL": "wss://a,b/x"}, ["SYDNEY_URL", "wss://"]),
+        ({"TASK_RETENTION_DAYS": "99999999"}, ["TASK_RETENTION_DAYS", "36500"]),
+        ({"CHAT_RETENTION_DAYS": "99999999"}, ["CHAT_RETENTION_DAYS", "36500"]),
+        ({"MACHINE_ID": "m" * 81}, ["MACHINE_ID", "at most 80"]),
+        ({"SEAL_KEYS": ","}, ["SEAL_KEYS", "at least one"]),
+        ({"DATABASE_URL": "sqlite://:memory:"}, ["DATABASE_URL", "name a file"]),
+        ({"DATABASE_URL": "postgres://u@db"}, ["DATABASE_URL", "name a database"]),
+        ({"DATABASE_URL": "postgres://u@db/x?colour=mark"}, ["DATABASE_URL", "does not know"]),
+        ({"REDIS_URL": "redis://cache:port/0"}, ["REDIS_URL", "redis://"]),
+        ({"REDIS_URL": "redis://cache/0?colour=mark"}, ["REDIS_URL", "redis://"]),
+        ({"REDIS_URL": "http://cache"}, ["REDIS_URL", "redis://"]),
     ],
 )
 def test_a_wrong_value_stops_the_start_with_one_line(
@@ -165,3 +193,33 @@ def test_each_machine_has_its_own_queue(tmp_path: Path) -> None:
 
 def _seal_key() -> str:
     return "A" * 43 + "="
+
+
+def test_addresses_are_taken_in_the_form_that_is_sent(tmp_path: Path) -> None:
+    """What differs only in its writing works: capitals, a scheme's own port, brackets, a dot at the end."""
+    names = (
+        "PUBLIC_URL",
+        "SESSION_COOKIE_SECURE",
+        "CSRF_TRUSTED_ORIGINS",
+        "ALLOWED_HOSTS",
+        "CORS_ALLOWED_ORIGINS",
+        "HOST",
+    )
+    found = read(
+        tmp_path, *names, PUBLIC_URL="Https://Nas.example:443/", ALLOWED_HOSTS="NAS.lan., ::1,.example.org",
+        CORS_ALLOWED_ORIGINS="https://App.example:443,app://obsidian.md,null", HOST="[::1]",
+    )  # fmt: skip
+    assert found == {
+        "PUBLIC_URL": "https://nas.example",
+        "SESSION_COOKIE_SECURE": True,
+        "CSRF_TRUSTED_ORIGINS": ["https://nas.example"],
+        "ALLOWED_HOSTS": ["127.0.0.1", "localhost", "[::1]", "nas.lan", "[::1]", ".example.org", "nas.example"],
+        "CORS_ALLOWED_ORIGINS": ["https://app.example", "app://obsidian.md", "null"],
+        "HOST": "::1",
+    }
+
+
+def test_an_ipv6_site_is_answered_to(tmp_path: Path) -> None:
+    """Its address stands in Host with brackets."""
+    found = read(tmp_path, "ALLOWED_HOSTS", PUBLIC_URL="https://[2001:db8::7]")
+    assert "[2001:db8::7]" in str(found["ALLOWED_HOSTS"])

@@ -9,7 +9,7 @@ import pytest
 from django.test import RequestFactory
 
 from bingproject import urls
-from bingproject.gate import EXPOSED
+from bingproject.edge.application import EXPOSED
 
 
 @pytest.mark.parametrize("path", ["/api/schema", "/api/schema/", "/api/docs", "/api/docs/"])

@@ -21,7 +21,6 @@ from tests.browser.tab import ARGUMENTS, Tab
 from tests.rig.parts import Part, inherited_environment
 from tests.rig.servers import free_port, is_listening, wait_for
 
-PORT_TRIES = 50
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
@@ -46,15 +45,6 @@ class Site:
         self.http.post(f"{self.sandbox_url}/_sandbox/{what}", json=wish).raise_for_status()
 
 
-def two_free_ports() -> int:
-    """A port that is free with the next one, which is the sandbox's."""
-    for _ in range(PORT_TRIES):
-        port = free_port()
-        if port < 65535 and not is_listening(port + 1):
-            return port
-    raise RuntimeError("no two free ports in a row")
-
-
 def find_chromium() -> str:
     """The browser's program: `CHROMIUM`, else one of the usual names; empty where there is none."""
     named = os.environ.get("CHROMIUM", "")
@@ -64,7 +54,7 @@ def find_chromium() -> str:
 @contextmanager
 def running_site(folder: Path) -> Iterator[Site]:
     """`manage.py serve` at its first start, in sandbox mode, with files and rows of its own; results come at once."""
-    port = two_free_ports()
+    port = free_port()
     environment = inherited_environment() | {
         "SANDBOX": "1",
         "PORT": str(port),

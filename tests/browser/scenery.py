@@ -45,7 +45,7 @@ def set_the_scene(now: datetime) -> None:
     dice = random.Random(7)
     accounts = [add_account(name, state, reason, now) for name, state, reason in ACCOUNTS]
     resting = accounts[1].capabilities.get(capability=Capability.IMAGE)
-    resting.cool_down(now + timedelta(minutes=40), "throttled: Bing asked to slow down.")
+    resting.cool_down(now + timedelta(minutes=40), "throttled: Bing asked to slow down.", now)
     WhitelistedUser.objects.bulk_create(
         WhitelistedUser(user_id=f"{name}@example.org", name=name.capitalize(), daily_images=50) for name in PEOPLE
     )
@@ -75,7 +75,7 @@ def make_task(number: int, now: datetime, dice: random.Random, accounts: list[Ac
         id=uuid.UUID(int=dice.getrandbits(128), version=4),
         kind=Kind.VIDEO if is_video else Kind.IMAGE,
         prompt=PROMPTS[number % len(PROMPTS)],
-        holder=f"user:{PEOPLE[min(int(dice.expovariate(0.8)), len(PEOPLE) - 1)]}@example.org",
+        caller_id=f"user:{PEOPLE[min(int(dice.expovariate(0.8)), len(PEOPLE) - 1)]}@example.org",
         route="video" if is_video else "image",
         account=accounts[number % 2 * 4],
         lane="fast",
@@ -96,7 +96,7 @@ def make_waiting(number: int, now: datetime) -> Task:
     """A task in the queue, of another world than the running worker's: it is due tomorrow."""
     created = now - timedelta(seconds=20 + 35 * number)
     return Task(
-        prompt=PROMPTS[number], holder=f"user:{PEOPLE[number]}@example.org", route="image", created_at=created,
+        prompt=PROMPTS[number], caller_id=f"user:{PEOPLE[number]}@example.org", route="image", created_at=created,
         next_at=now + timedelta(days=1), deadline_at=now + timedelta(days=2),
     )  # fmt: skip
 
@@ -105,7 +105,7 @@ def add_chat(account: Account, now: datetime) -> None:
     """A conversation with sources, and one turn that was cut."""
     began = now - timedelta(minutes=4)
     chat = Conversation.objects.create(
-        holder="user:anna@example.org", user_id="anna@example.org", origin=Origin.COMPLETION, model="balanced",
+        caller_id="user:anna@example.org", user_id="anna@example.org", origin=Origin.COMPLETION, model="balanced",
         account=account, turn_count=2, created_at=began, used_at=now, opened_at=began, upstream_turn_count=2,
     )  # fmt: skip
     sources = [

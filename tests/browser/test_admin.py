@@ -104,7 +104,7 @@ def test_check_disable_and_enable(operator: Tab, server: Site) -> None:
 
 
 def test_tasks_are_found_looked_at_and_cancelled(operator: Tab, server: Site) -> None:
-    """Filters narrow the list, the page shows the story and its pictures, the action cancels what runs."""
+    """Filters narrow the list, the page shows the timeline and its pictures, the action cancels what runs."""
     word = secrets.token_hex(4)
     done = server.ask("POST", "/create/image", json={"query": f"{word} done"})
     hanging = {"query": f"{word} sandbox:never-ready"}
@@ -130,7 +130,7 @@ def test_an_ended_task_is_tried_again_from_its_page(operator: Tab, server: Site)
     """The button asks first; a yes leads to the new task, which tells whose second try it is."""
     task_id = server.ask("POST", "/create/image", json={"query": "a fox to be tried again"})["taskId"]
     operator.open(f"{server.url}/admin/creator/task/{task_id}/change/")
-    assert "TAKEN BY BING" in operator.text.upper()
+    assert "ACCEPTED BY BING" in operator.text.upper()
     operator.page.locator("a[href$='/retry/']").click()
     operator.follow(operator.page.locator("#dialog form button[type=submit]"))
     assert "This is the new task." in operator.text and task_id in operator.text
@@ -185,3 +185,14 @@ def test_on_a_phone(operator: Tab, server: Site) -> None:
     assert not operator.has_sideways_scroll
     open_row(operator, server, "creator/task", "")
     assert not operator.has_sideways_scroll
+
+
+def test_deleting_asks_first_without_a_fault(operator: Tab, server: Site) -> None:
+    """The page that asks, for one row and for ticked ones, loads what the scripts of the list's filters need."""
+    server.ask("POST", "/create/image", json={"query": "a fox to be deleted"})
+    open_row(operator, server, "creator/task", "deleted")
+    operator.follow(operator.page.locator("a[href$='/delete/']").first)
+    assert "Are you sure" in operator.text
+    act(operator, server, "creator/task", "deleted", "Delete selected tasks")
+    assert "Are you sure" in operator.text
+    assert operator.faults == []

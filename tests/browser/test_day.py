@@ -28,7 +28,7 @@ def day(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def test_an_operators_day(tab: Tab, day: Site, tmp_path: Path) -> None:
-    """Log in, paste, check, make a picture, read its story, whitelist, issue, use, revoke, find what is challenged."""
+    """Log in, paste, check, make a picture, read the timeline, whitelist, issue, use, revoke, find a challenge."""
     log_in(tab, day)
     cookie = f"cookie-{secrets.token_hex(16)}"
     paste_and_check(tab, day, cookie)
@@ -52,7 +52,7 @@ def paste_and_check(tab: Tab, site: Site, cookie: str) -> None:
 
 
 def see_a_picture_arrive(tab: Tab, site: Site) -> None:
-    """A task is there while it runs and is done soon after; its page tells the story and shows the pictures."""
+    """A task is there while it runs and is done soon after; its page shows the timeline and the pictures."""
     site.arrange("options", image_seconds=3)
     wish = {"query": PROMPT}
     task_id = site.ask("POST", "/create/image", json=wish, headers={"Prefer": "respond-async"})["taskId"]
@@ -62,28 +62,28 @@ def see_a_picture_arrive(tab: Tab, site: Site) -> None:
     site.arrange("options", image_seconds=0)
     open_row(tab, site, "creator/task", task_id)
     assert PROMPT in tab.page.locator("h1").inner_text().lower()
-    story = tab.page.locator("#task_form ol li")
-    expect(story).to_contain_text(["Asked for", "Given to an account", "Taken by Bing", "Completed"])
-    expect(story.nth(2)).to_contain_text(re.compile("first.*request id", re.DOTALL))
+    timeline = tab.page.locator("#task_form ol li")
+    expect(timeline).to_contain_text(["Requested", "Given to an account", "Accepted by Bing", "Completed"])
+    expect(timeline.nth(2)).to_contain_text(re.compile("first.*request id", re.DOTALL))
     expect(tab.page.locator("img[src*=ImgGn]").first).to_be_visible()
 
 
 def whitelist_by_file(tab: Tab, site: Site, folder: Path) -> None:
-    """Two users by CSV: a preview first, then the word; a wrong file changes nothing and says why."""
+    """Import two users by CSV after a preview; a wrong file changes nothing and says why."""
     path = folder / "users.csv"
     open_list(tab, site, "accounts/whitelisteduser")
     tab.follow(tab.page.get_by_role("link", name="Import"))
     for text, words in (
-        ("user_id,daily_images\nanna,-5\n", "daily_images: Give a whole number"),
-        ("user_id,name,daily_images\nanna,Anna,20\nbert,Bert,\n", "nothing has been changed yet"),
+        ("user_id,daily_images\nanna,-5\n", "daily_images:\nGive a whole number"),
+        ("user_id,name,daily_images\nanna,Anna,20\nbert,Bert,\n", "Nothing has been changed yet"),
     ):
         path.write_text(text)
         tab.page.get_by_label("File to import").set_input_files(path)
         expect(tab.page.get_by_label("Format")).to_have_value("0")  # by the file's ending
         tab.follow(tab.page.get_by_role("button", name="Submit"))
         assert words in tab.text
-    tab.follow(tab.page.get_by_role("button", name="Import", exact=True))
-    assert "2 new, 0 changed, 0 unchanged." in tab.text
+    tab.follow(tab.page.get_by_role("button", name="Confirm import"))
+    assert "2 new, 0 updated" in tab.text
     expect(row(tab, "anna")).to_have_count(1)
 
 

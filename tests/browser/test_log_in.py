@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser
 
-from tests.bingproject.authenticators import code_of
+from tests.bingproject.security.authenticators import code_of
 from tests.browser.conftest import Site
 from tests.browser.operating import act, fill, open_list, save
 from tests.browser.tab import PHONE, Tab
@@ -67,18 +67,29 @@ def test_too_many_wrong_passwords(tab: Tab, operator: Tab, server: Site, colleag
     assert all("429" in fault for fault in tab.faults)
 
 
+def assert_not_shown_again(tab: Tab, codes: list[str]) -> None:
+    """Neither by reloading, which sends no form again, nor by going away and back, or back and forward."""
+    ways: tuple[Callable[[], object], ...] = (tab.page.reload, tab.page.go_back, tab.page.go_forward)
+    for go in ways:
+        go()
+        assert "second factor" in tab.text.lower()
+        assert not any(code in tab.page.content() for code in codes)
+    assert tab.page.locator("[data-recovery]").count() == 0
+
+
 def test_a_second_factor(tab: Tab, browser: Browser, server: Site, colleague: str) -> None:
     """Set up from the account's page, asked for by the next log-in, and removed with a recovery code."""
     log_in(tab, server, colleague)
     tab.open(f"{server.url}{FACTOR}")
     tab.follow(tab.page.locator("button[name=step]"))
-    assert "Have your authenticator" in tab.text, tab.text
+    assert "Scan this with your authenticator" in tab.text, tab.text
     drawn = tab.page.locator("[data-picture] svg").bounding_box()
     assert drawn is not None and drawn["width"] > 100
     fill(tab, code=code_of(tab.page.locator("[data-key]").inner_text()))
     tab.follow(tab.page.locator("#content form button[type=submit]:not([name])"))
     codes = tab.page.locator("[data-recovery]").inner_text().split()
     assert len(codes) == 10 and tab.faults == []
+    assert_not_shown_again(tab, codes)
     with other_tab(browser) as other:
         log_in(other, server, colleague)
         assert "code that your authenticator shows" in other.text and "Alerts" not in other.text

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from tests.accounts.pastes import OBJECT_ID, TENANT_ID
+from tests.accounts.microsoft.pastes import OBJECT_ID, TENANT_ID
 from tests.browser.conftest import Site, log_in
 from tests.browser.operating import fill, open_list, row, save
 from tests.browser.tab import Tab

@@ -1,4 +1,4 @@
-"""A server of one turn and the simplest of dialects, for tests of the loop around every dialect's socket."""
+"""A server for one turn and a minimal dialect, for tests of the loop that drives every dialect's socket."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SHORT = client.Timers(opening=2.0, handshake=0.3, waiting=0.3, answering=0.3, tu
 
 
 @dataclass
-class Lines:
-    """The simplest of dialects: each frame is a delta, but `ping` is none, `go` is answered and `end` ends."""
+class LineDialect:
+    """A minimal dialect: each frame is a delta, but `ping` is none, `go` asks for the question, `end` ends."""
 
     finished: bool = False
     phase: Phase = "handshake"
@@ -32,20 +32,20 @@ class Lines:
     _outbox: list[str] = field(default_factory=list)
 
     def start(self) -> list[str]:
-        """A greeting."""
+        """Return a greeting."""
         return ["hello"]
 
     def to_send(self) -> list[str]:
-        """What is to be sent."""
+        """Return the frames to send now."""
         sent, self._outbox = self._outbox, []
         return sent
 
     def keepalive(self) -> list[str]:
-        """A ping."""
+        """Return a ping."""
         return ["ping"]
 
     def receive(self, frame: str | bytes) -> list[Event]:
-        """A line."""
+        """Read one frame."""
         line = frame if isinstance(frame, str) else frame.decode()
         if line == "ping":
             return []
@@ -62,17 +62,17 @@ class Lines:
         return [TextDelta(line)]
 
     def closed(self, code: int) -> list[Event]:
-        """Gone too early."""
+        """Raise: the socket closed too early."""
         self.codes.append(code)
         raise UnexpectedResponseError(detail=f"closed {code} while {self.phase}")
 
     def timed_out(self) -> list[Event]:
-        """Too quiet."""
+        """Raise: the server was silent for too long."""
         raise UpstreamTimeoutError(detail=f"silent while {self.phase}")
 
 
 class Peer:
-    """A server that does what a test says, and knows how its sockets ended."""
+    """A server that runs a test's function for each socket, and notes how the socket ended."""
 
     def __init__(self, play: Callable[[ServerConnection], Awaitable[None]]) -> None:
         self._play = play
@@ -82,7 +82,7 @@ class Peer:
         self.url = ""
 
     async def handle(self, socket: ServerConnection) -> None:
-        """One socket."""
+        """Run the test's part of one socket, and note how it ended."""
         self.open += 1
         self.headers = (
             {name.lower(): value for name, value in socket.request.headers.raw_items()} if socket.request else {}
@@ -99,7 +99,7 @@ class Peer:
 
 @asynccontextmanager
 async def peer(play: Callable[[ServerConnection], Awaitable[None]], **options: Any) -> AsyncIterator[Peer]:
-    """The server on a free port."""
+    """Run the server on a free port."""
     one = Peer(play)
     async with serve(one.handle, "127.0.0.1", 0, **options) as server:
         one.url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}/"
@@ -107,7 +107,7 @@ async def peer(play: Callable[[ServerConnection], Awaitable[None]], **options: A
 
 
 async def answer(socket: ServerConnection) -> None:
-    """Greets, waits for the question, answers in two pieces."""
+    """Greet, wait for the question, and answer in two pieces."""
     assert await socket.recv() == "hello"
     await socket.send("go")
     assert await socket.recv() == "question"
@@ -115,7 +115,7 @@ async def answer(socket: ServerConnection) -> None:
         await socket.send(line)
 
 
-async def hold(url: str, dialect: Lines, timers: client.Timers = SHORT, **fields: Any) -> list[Event]:
-    """A whole turn."""
+async def run_turn(url: str, dialect: LineDialect, timers: client.Timers = SHORT, **fields: Any) -> list[Event]:
+    """Run a whole turn and return its events."""
     address = client.Address(url, fields.pop("headers", {}), **fields)
     return [event async for event in client.stream(address, dialect, timers)]

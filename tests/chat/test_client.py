@@ -1,4 +1,4 @@
-"""The one loop around every dialect's socket: its timers, its ways of ending, and that no socket is left."""
+"""The loop that drives every dialect's socket: its timers, the ways a turn ends, and that no socket stays open."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from bingproject.errors import UnexpectedResponseError, UpstreamTimeoutError
 from chat import client
 from chat.protocol import copilot
 from chat.protocol.events import Finished, Prompt, TextDelta
-from tests.chat.peers import SHORT, Lines, answer, hold, peer
+from tests.chat.peers import SHORT, LineDialect, answer, peer, run_turn
 
 
-def test_each_phase_has_its_timer() -> None:
-    """What may still come behind a complete answer is waited for a second, unless said otherwise."""
+def test_each_phase_has_a_timer() -> None:
+    """Suggestions after a complete answer are waited for one second by default."""
     timers = client.Timers(1.0, 2.0, 3.0, 4.0, turn=5.0)
     phases = ("handshake", "waiting", "answering", "lingering", "finished")
     assert [timers.of(phase) for phase in phases] == [2.0, 3.0, 4.0, 1.0, 4.0]
 
 
 async def test_a_turn_from_opening_to_closing() -> None:
-    """Events in order; the socket is closed when they have ended, and headers were sent as given."""
+    """Events come in order; the socket closes after the last one; headers are sent as given."""
     async with peer(answer) as server:
-        events = await hold(server.url, Lines(), headers={"Origin": "https://a.example"}, user_agent="Mine/1.0")
+        events = await run_turn(
+            server.url, LineDialect(), headers={"Origin": "https://a.example"}, user_agent="Mine/1.0"
+        )
         assert events == [TextDelta("one "), TextDelta("two"), Finished("one two", "one two", False)]
         await asyncio.wait_for(server.closed.wait(), 2)
         assert (server.headers["origin"], server.headers["user-agent"]) == ("https://a.example", "Mine/1.0")
@@ -33,7 +35,7 @@ async def test_a_turn_from_opening_to_closing() -> None:
 
 @pytest.mark.parametrize("lines", [[], ["go"], ["go", "text"]], ids=["handshake", "waiting", "answering"])
 async def test_pings_are_no_progress(lines: list[str]) -> None:
-    """However many come, the phase's timer runs out; then the socket is closed."""
+    """However many arrive, the phase's timer runs out; then the socket is closed."""
 
     async def play(socket: ServerConnection) -> None:
         for line in lines:
@@ -43,15 +45,15 @@ async def test_pings_are_no_progress(lines: list[str]) -> None:
             await asyncio.sleep(0.02)
 
     async with peer(play) as server:
-        dialect = Lines()
+        dialect = LineDialect()
         with pytest.raises(UpstreamTimeoutError) as failure:
-            await hold(server.url, dialect)
+            await run_turn(server.url, dialect)
         assert failure.value.detail == f"silent while {dialect.phase}"
         await asyncio.wait_for(server.closed.wait(), 2)
 
 
-async def test_progress_starts_the_timer_anew() -> None:
-    """Three pieces, each well within the gap, together far beyond it."""
+async def test_progress_restarts_the_timer() -> None:
+    """Three pieces, each well within the limit, take much longer than it."""
 
     async def play(socket: ServerConnection) -> None:
         for line in ("go", "a", "b", "c", "end"):
@@ -59,11 +61,11 @@ async def test_progress_starts_the_timer_anew() -> None:
             await socket.send(line)
 
     async with peer(play) as server:
-        assert (await hold(server.url, Lines()))[-1] == Finished("abc", "abc", False)
+        assert (await run_turn(server.url, LineDialect()))[-1] == Finished("abc", "abc", False)
 
 
-async def test_an_answer_that_is_complete_lingers_for_what_is_still_wanted() -> None:
-    """What comes behind it does not make the wait longer, and nothing at all is no failure."""
+async def test_a_complete_answer_waits_for_suggestions() -> None:
+    """Other events do not extend the wait, and silence is no failure."""
 
     async def play(socket: ServerConnection) -> None:
         await socket.send('{"event":"connected"}')
@@ -76,15 +78,15 @@ async def test_an_answer_that_is_complete_lingers_for_what_is_still_wanted() -> 
             await asyncio.sleep(0.02)
 
     async with peer(play) as server:
-        reply = copilot.Reply("c1", Prompt("", (), "hi"), "chat", turn=0)
+        dialect = copilot.CopilotTurn("c1", Prompt("", (), "hi"), "chat", turn=0)
         timers = client.Timers(2.0, 2.0, 2.0, 2.0, turn=5.0, lingering=0.2)
-        events = [event async for event in client.stream(client.Address(server.url, {}), reply, timers)]
+        events = [event async for event in client.stream(client.Address(server.url, {}), dialect, timers)]
         assert events == [TextDelta("Hello"), Finished("Hello", "Hello", False)]
         await asyncio.wait_for(server.closed.wait(), 2)
 
 
-async def test_the_whole_turn_has_its_end_whatever_comes() -> None:
-    """A server that talks for ever is cut off."""
+async def test_a_whole_turn_has_a_time_limit() -> None:
+    """A server that never stops sending is interrupted."""
 
     async def play(socket: ServerConnection) -> None:
         await socket.send("go")
@@ -94,23 +96,23 @@ async def test_the_whole_turn_has_its_end_whatever_comes() -> None:
 
     async with peer(play) as server:
         with pytest.raises(UpstreamTimeoutError):
-            await hold(server.url, Lines(), client.Timers(2.0, 1.0, 1.0, 1.0, turn=0.4))
+            await run_turn(server.url, LineDialect(), client.Timers(2.0, 1.0, 1.0, 1.0, turn=0.4))
         await asyncio.wait_for(server.closed.wait(), 2)
 
 
 async def test_a_caller_who_reads_slowly_loses_nothing() -> None:
-    """What has come meanwhile is not taken for silence."""
+    """Frames that have arrived meanwhile do not count as silence."""
     async with peer(answer) as server:
         events = []
-        async for event in client.stream(client.Address(server.url, {}), Lines(), SHORT):
+        async for event in client.stream(client.Address(server.url, {}), LineDialect(), SHORT):
             events.append(event)
             await asyncio.sleep(0.5)
         assert len(events) == 3
 
 
 @pytest.mark.parametrize(("code", "seen"), [(1000, 1000), (1011, 1011), (0, 1006)])
-async def test_how_the_server_closed_is_the_dialects_to_judge(code: int, seen: int) -> None:
-    """Its code, 1006 for a line that was cut."""
+async def test_the_dialect_gets_the_close_code(code: int, seen: int) -> None:
+    """1006 stands for a connection without a close frame."""
 
     async def play(socket: ServerConnection) -> None:
         await socket.send("go")
@@ -120,14 +122,14 @@ async def test_how_the_server_closed_is_the_dialects_to_judge(code: int, seen: i
         socket.transport.abort()
 
     async with peer(play) as server:
-        dialect = Lines()
+        dialect = LineDialect()
         with pytest.raises(UnexpectedResponseError):
-            await hold(server.url, dialect)
+            await run_turn(server.url, dialect)
         assert dialect.codes == [seen]
 
 
-async def test_frames_of_megabytes_come_through() -> None:
-    """A final record with search results is far above the library's usual limit; one beyond ours ends the turn."""
+async def test_frames_of_megabytes_are_read() -> None:
+    """A final record exceeds the library's default limit; one above this project's limit ends the turn."""
 
     async def play(socket: ServerConnection) -> None:
         await socket.send("go")
@@ -135,15 +137,15 @@ async def test_frames_of_megabytes_come_through() -> None:
         await socket.send("x" * (client.MAX_FRAME_BYTES + 1))
 
     async with peer(play) as server:
-        dialect = Lines()
+        dialect = LineDialect()
         patient = client.Timers(opening=10.0, handshake=10.0, waiting=10.0, answering=10.0, turn=30.0)
         with pytest.raises(UnexpectedResponseError):
-            await hold(server.url, dialect, patient)
+            await run_turn(server.url, dialect, patient)
         assert len(dialect.text) == 6_000_000
 
 
-async def test_a_message_in_pieces_is_one() -> None:
-    """However the server cuts it, an empty piece among them; what comes after it is the next."""
+async def test_a_fragmented_frame_is_one_frame() -> None:
+    """However the server splits it, with an empty fragment, too."""
 
     async def play(socket: ServerConnection) -> None:
         await socket.send("go")
@@ -152,15 +154,15 @@ async def test_a_message_in_pieces_is_one() -> None:
         await socket.send(["e", "nd"])
 
     async with peer(play) as server:
-        assert await hold(server.url, Lines()) == [
+        assert await run_turn(server.url, LineDialect()) == [
             TextDelta("one "),
             TextDelta("two"),
             Finished("one two", "one two", False),
         ]
 
 
-async def test_who_does_not_read_is_not_sent_to() -> None:
-    """Frames beyond a few wait at the server, and go on in their order when they are read."""
+async def test_a_slow_reader_slows_the_server() -> None:
+    """Frames beyond a few wait at the server, and arrive in order when they are read."""
     sent = 0
 
     async def play(socket: ServerConnection) -> None:
@@ -173,7 +175,9 @@ async def test_who_does_not_read_is_not_sent_to() -> None:
 
     async with peer(play) as server:
         numbers: list[str] = []
-        async for event in client.stream(client.Address(server.url, {}), Lines(), SHORT):
+        # The pause of a busy machine between two frames is no subject of this test.
+        patient = client.Timers(opening=10.0, handshake=10.0, waiting=10.0, answering=10.0, turn=60.0)
+        async for event in client.stream(client.Address(server.url, {}), LineDialect(), patient):
             if not numbers:
                 await asyncio.sleep(0.3)
                 assert sent < 200
@@ -181,10 +185,10 @@ async def test_who_does_not_read_is_not_sent_to() -> None:
         assert numbers == [*map(str, range(200)), "end"]
 
 
-async def test_a_failure_behind_a_text_comes_after_it() -> None:
-    """Both stand in one frame: the caller gets the text first."""
+async def test_a_deferred_failure_comes_after_its_text() -> None:
+    """Both are in one frame: the caller gets the text first."""
 
-    class Failing(Lines):
+    class Failing(LineDialect):
         def to_send(self) -> list[str]:
             if self.text:
                 raise UnexpectedResponseError(detail="behind the text")

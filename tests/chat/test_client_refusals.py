@@ -1,4 +1,4 @@
-"""What becomes of a socket that is refused, out of reach, or given up: nothing of it is left."""
+"""A socket that is refused, unreachable or abandoned leaves nothing open."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
-from bingproject.upstream import NotSentError
+from bingproject.upstream.http_client import NotSentError
 from chat import client
 from chat.protocol.events import Finished, TextDelta
-from tests.chat.peers import SHORT, Lines, answer, hold, peer
+from tests.chat.peers import SHORT, LineDialect, answer, peer, run_turn
 from tests.loopback import closed_port, forwarding, listening
 
 
 def refuse(status: HTTPStatus, **headers: str) -> Callable[[ServerConnection, Request], Response]:
-    """A server that answers the upgrade with a plain answer."""
+    """Return a handler that answers the upgrade with an HTTP response."""
 
     def respond(socket: ServerConnection, request: Request) -> Response:
         response = socket.respond(status, "no")
@@ -30,41 +30,41 @@ def refuse(status: HTTPStatus, **headers: str) -> Callable[[ServerConnection, Re
 
 
 @pytest.mark.parametrize("status", [HTTPStatus.OK, HTTPStatus.FORBIDDEN, HTTPStatus.BAD_GATEWAY])
-async def test_a_refused_upgrade_says_how(status: HTTPStatus) -> None:
-    """Status, headers with names in small letters, and what stands in the body."""
+async def test_a_refused_upgrade_has_the_response(status: HTTPStatus) -> None:
+    """Its status, headers in lower case, and body."""
     async with peer(answer, process_request=refuse(status, Retry_After="7")) as server:
         with pytest.raises(client.UpgradeRefusedError) as refusal:
-            await hold(server.url, Lines())
+            await run_turn(server.url, LineDialect())
         assert (refusal.value.status, refusal.value.headers["retry-after"]) == (status, "7")
         assert refusal.value.body == "no"
 
 
 async def test_no_redirect_is_followed() -> None:
-    """Where an account's cookies go is not for an answer to say."""
+    """A response must not decide where an account's cookies are sent."""
     async with (
         peer(answer) as other,
         peer(answer, process_request=refuse(HTTPStatus.FOUND, Location=other.url)) as server,
     ):
         with pytest.raises(client.UpgradeRefusedError) as refusal:
-            await hold(server.url, Lines(), headers={"Cookie": "_U=secret"})
+            await run_turn(server.url, LineDialect(), headers={"Cookie": "_U=secret"})
         assert refusal.value.status == 302
         assert other.headers == {}
 
 
 @pytest.mark.parametrize("kind", ["closed", "name", "address", "proxy", "proxy-form"])
-async def test_what_cannot_be_reached_was_not_sent(kind: str) -> None:
-    """Port, name, address or proxy: the failure names neither of them."""
+async def test_an_unreachable_server_was_sent_nothing(kind: str) -> None:
+    """The error names neither port, name, address nor proxy."""
     port = await closed_port()
     url = {"name": "ws://nowhere.invalid/", "address": "http://127.0.0.1/"}.get(kind, f"ws://127.0.0.1:{port}/")
     proxy = {"proxy": f"http://user:secret@127.0.0.1:{port}", "proxy-form": "ftp://127.0.0.1"}.get(kind, "")
     with pytest.raises(NotSentError) as failure:
-        await hold(url, Lines(), proxy=proxy)
+        await run_turn(url, LineDialect(), proxy=proxy)
     assert "127.0.0.1" not in failure.value.detail
     assert "secret" not in failure.value.detail
 
 
-async def test_an_upgrade_that_never_comes_is_given_up() -> None:
-    """After the time for opening; nothing stays open."""
+async def test_an_upgrade_has_a_time_limit() -> None:
+    """Nothing stays open after it."""
     gone = asyncio.Event()
 
     async def ignore(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
@@ -74,35 +74,35 @@ async def test_an_upgrade_that_never_comes_is_given_up() -> None:
 
     async with listening(ignore) as port:
         with pytest.raises(NotSentError):
-            await hold(f"ws://127.0.0.1:{port}/", Lines(), client.Timers(0.2, 1.0, 1.0, 1.0, 5.0))
+            await run_turn(f"ws://127.0.0.1:{port}/", LineDialect(), client.Timers(0.2, 1.0, 1.0, 1.0, 5.0))
         await asyncio.wait_for(gone.wait(), 2)
 
 
-async def test_the_proxy_of_the_account_is_the_way_out() -> None:
-    """The socket goes through its tunnel, with its name and password, and nowhere else."""
+async def test_the_accounts_proxy_is_used() -> None:
+    """The socket uses its tunnel with name and password, and no other way."""
     async with peer(answer) as server, forwarding("anna") as (proxy, taken):
-        events = await hold(server.url, Lines(), proxy=proxy)
+        events = await run_turn(server.url, LineDialect(), proxy=proxy)
         assert events[-1] == Finished("one two", "one two", False)
         assert taken == [f"CONNECT {server.url[5:-1]}"]
     async with peer(answer) as server, forwarding("anna") as (proxy, taken):
         with pytest.raises(NotSentError):
-            await hold(server.url, Lines(), proxy=proxy.replace("anna", "bert"))
+            await run_turn(server.url, LineDialect(), proxy=proxy.replace("anna", "bert"))
         assert (taken, server.headers) == ([], {})
 
 
-async def test_whoever_stops_reading_closes_the_socket_at_once() -> None:
-    """In the middle of an answer; within two seconds also when the server does not answer the closing."""
+async def test_closing_the_generator_closes_the_socket() -> None:
+    """In the middle of an answer, within two seconds even if the server does not answer the close frame."""
 
     async def play(socket: ServerConnection) -> None:
         await socket.send("go")
         await socket.send("text")
-        socket.transport.pause_reading()  # it will never see that it is asked to close
+        socket.transport.pause_reading()  # it will never see the close frame
         await asyncio.sleep(0.1)
         stopped.set()
 
     stopped = asyncio.Event()
-    async with peer(play) as server:
-        events = client.stream(client.Address(server.url, {}), Lines(), SHORT)
+    async with peer(play, close_timeout=0.2) as server:
+        events = client.stream(client.Address(server.url, {}), LineDialect(), SHORT)
         assert await anext(events) == TextDelta("text")
         await stopped.wait()
         async with asyncio.timeout(2):
@@ -111,7 +111,7 @@ async def test_whoever_stops_reading_closes_the_socket_at_once() -> None:
 
 @pytest.mark.parametrize("step", range(0, 120, 6))
 async def test_a_cancelled_turn_leaves_no_socket(step: int) -> None:
-    """Whenever it is cancelled: while it opens, greets, waits, reads or closes."""
+    """At any moment: while it opens, greets, waits, reads or closes."""
 
     async def play(socket: ServerConnection) -> None:
         await socket.recv()
@@ -122,7 +122,7 @@ async def test_a_cancelled_turn_leaves_no_socket(step: int) -> None:
             await socket.send(line)
 
     async with peer(play) as server:
-        turn = asyncio.create_task(hold(server.url, Lines()))
+        turn = asyncio.create_task(run_turn(server.url, LineDialect()))
         await asyncio.sleep(step / 1000)
         turn.cancel()
         await asyncio.wait({turn}, timeout=2)

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from chat.models import CLAIM_MARGIN_SECONDS, Conversation, KeptAnswer, Origin, Turn, claim_end
+from chat.models import CLAIM_MARGIN_SECONDS, Conversation, IdempotentAnswer, Origin, Turn, claim_end
 from tests.chat.turns import make_conversation, make_turn
 
 pytestmark = pytest.mark.django_db
@@ -98,14 +98,14 @@ def test_without_an_upstream_end_there_are_no_credentials() -> None:
     """Losing it takes the count of its turns along."""
     row = make_conversation(credentials={"token": "x"}, upstream_turn_count=7)
     row.set_credentials({}, None)
-    assert (row.credentials, row.sealed_credentials, row.opened_at, row.upstream_turn_count) == ({}, "", None, 0)
+    assert (row.credentials, row.encrypted_credentials, row.opened_at, row.upstream_turn_count) == ({}, "", None, 0)
 
 
 def test_names_in_lists() -> None:
     """What an operator or a log reads."""
     row = make_conversation(origin=Origin.TWO_CALL)
     assert str(make_turn(row, index=3)) == f"{row.pk} 3"
-    assert str(KeptAnswer(route="chatgpt", key="abc")) == "chatgpt abc"
+    assert str(IdempotentAnswer(route="chatgpt", key="abc")) == "chatgpt abc"
 
 
 def test_turns_go_with_their_conversation_in_order() -> None:
@@ -121,14 +121,14 @@ def test_one_answer_for_a_key_of_a_holder_and_route() -> None:
     """Another holder or route may use the same key."""
     now = timezone.now()
     columns = {"key": "k", "body_hash": "", "alive_until": now, "created_at": now}
-    for holder, route in (("a", "x"), ("a", "y"), ("b", "x")):
-        KeptAnswer.objects.create(holder=holder, route=route, **columns)
+    for caller_id, route in (("a", "x"), ("a", "y"), ("b", "x")):
+        IdempotentAnswer.objects.create(caller_id=caller_id, route=route, **columns)
     with pytest.raises(IntegrityError), transaction.atomic():
-        KeptAnswer.objects.create(holder="a", route="x", **columns)
+        IdempotentAnswer.objects.create(caller_id="a", route="x", **columns)
 
 
-@pytest.mark.parametrize(("holder", "name"), [("user:anna", "anna"), ("open", "no key")])
-def test_a_conversation_is_named_by_who_and_when(holder: str, name: str) -> None:
+@pytest.mark.parametrize(("caller_id", "name"), [("user:anna", "anna"), ("open", "no key")])
+def test_a_conversation_is_named_by_who_and_when(caller_id: str, name: str) -> None:
     """And by nothing that was said."""
     made = datetime(2026, 3, 2, 12, 30, tzinfo=UTC)
-    assert str(Conversation(holder=holder, created_at=made)) == f"{name}, 2026-03-02 12:30"
+    assert str(Conversation(caller_id=caller_id, created_at=made)) == f"{name}, 2026-03-02 12:30"

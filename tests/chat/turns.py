@@ -10,27 +10,27 @@ import httpx
 from django.utils import timezone
 
 from bingproject.sandbox.server import SandboxServer
-from bingproject.seals import seal
+from bingproject.security.encryption import encrypt
 from chat import services
 from chat.models import Conversation, Turn, TurnState
 from chat.protocol.catalogue import find_model
-from chat.protocol.events import Event, Finished, Prompt, Said
+from chat.protocol.events import Event, Finished, Message, Prompt
 
 
 def ask(
-    newest: str, history: Sequence[Said] = (), system: str = "", model: str = "balanced", **fields: Any
+    newest: str, history: Sequence[Message] = (), system: str = "", model: str = "balanced", **fields: Any
 ) -> list[Event]:
     """One turn to its end: all its events. Raises what the turn raises."""
     return asyncio.run(ask_async(newest, history, system, model, **fields))
 
 
 async def ask_async(
-    newest: str, history: Sequence[Said] = (), system: str = "", model: str = "balanced", **fields: Any
+    newest: str, history: Sequence[Message] = (), system: str = "", model: str = "balanced", **fields: Any
 ) -> list[Event]:
     """The same within a loop."""
-    holder = fields.pop("holder", "open")
-    request = services.TurnRequest(holder, find_model(model), Prompt(system, tuple(history), newest), **fields)
-    return [event async for event in services.stream_reply(request)]
+    caller_id = fields.pop("caller_id", "open")
+    request = services.TurnRequest(caller_id, find_model(model), Prompt(system, tuple(history), newest), **fields)
+    return [event async for event in services.stream_turn(request)]
 
 
 def answer_of(events: Sequence[Event]) -> str:
@@ -40,9 +40,9 @@ def answer_of(events: Sequence[Event]) -> str:
     return end.text
 
 
-def said(*pairs: tuple[str, str]) -> list[Said]:
+def said(*pairs: tuple[str, str]) -> list[Message]:
     """A history of questions and answers."""
-    return [turn for question, answer in pairs for turn in (Said("user", question), Said("assistant", answer))]
+    return [turn for question, answer in pairs for turn in (Message("user", question), Message("assistant", answer))]
 
 
 def seen(hub: SandboxServer) -> dict[str, Any]:
@@ -65,8 +65,8 @@ def play(hub: SandboxServer, scenario: str, **rule: Any) -> None:
 def make_conversation(*, system: str = "", credentials: dict[str, str] | None = None, **columns: Any) -> Conversation:
     """A conversation of the open caller, not being held."""
     now = timezone.now()
-    row = Conversation(**({"holder": "open", "model": "balanced", "created_at": now, "used_at": now} | columns))
-    row.sealed_system = seal(system) if system else ""
+    row = Conversation(**({"caller_id": "open", "model": "balanced", "created_at": now, "used_at": now} | columns))
+    row.encrypted_system = encrypt(system) if system else ""
     count = row.upstream_turn_count
     if credentials:
         row.set_credentials(credentials, columns.get("opened_at", now))

@@ -1,4 +1,4 @@
-"""Fixtures of the creator's tests: a sandbox of their own on a free port, settings that keep waits short."""
+"""Fixtures of the creator's tests: a sandbox on a free port, and settings that shorten waits."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from bingproject.sandbox.server import SandboxServer
 
 
 @pytest.fixture
-def bing(settings: Settings) -> Iterator[SandboxServer]:
+def bing(settings: Settings, short_pauses: None, forgotten_claims: None) -> Iterator[SandboxServer]:
     """A sandbox that finishes pictures in 0.3 s, with all upstream addresses pointing at it."""
     with SandboxServer(image_seconds=0.3, video_seconds=0.3) as server:
         settings.BING_URL = settings.BING_MEDIA_URL = server.url

@@ -1,4 +1,4 @@
-"""The creator's client: bytes to and from the sandbox, every answer handed on as it came."""
+"""The creator's client against the sandbox: it returns every response unread."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import asyncio
 
 import pytest
 
-from bingproject.sandbox.control import describe
+from bingproject.sandbox.core.control import describe
 from bingproject.sandbox.server import SandboxServer
-from bingproject.upstream import Answer, Door
+from bingproject.upstream.http_client import ConnectionPool, UpstreamResponse
 from creator.client import ImageCreatorClient, fetch_picture
-from creator.protocol import Accepted, Order, VideoCard, parse_create_response
+from creator.protocol import JobReference, Order, VideoCard, parse_create_response
 
 ORDER = Order("image", "a 🦊 & <b>bold</b> שלום", "DALLE", "SQUARE", "fast")
 
 
 def test_a_prompt_arrives_byte_exact_and_the_id_comes_back(bing: SandboxServer) -> None:
-    """submit, visit and poll each make one exchange under the account's cookie."""
+    """submit, visit and poll each make one exchange with the account's cookie."""
 
-    async def run() -> list[Answer]:
-        async with Door() as door:
-            client = ImageCreatorClient(door.client({"_U": "alice"}), bing.url)
-            taken = await client.submit(ORDER, "")
-            accepted = parse_create_response(taken.status, taken.headers, taken.text)
-            assert isinstance(accepted, Accepted)
+    async def run() -> list[UpstreamResponse]:
+        async with ConnectionPool() as pool:
+            client = ImageCreatorClient(pool.client({"_U": "alice"}), bing.url)
+            submitted = await client.submit(ORDER, "")
+            accepted = parse_create_response(submitted.status, submitted.headers, submitted.text)
+            assert isinstance(accepted, JobReference)
             visited = await client.visit(accepted.location)
-            return [taken, visited, await client.poll(ORDER, accepted.request_id, "")]
+            return [submitted, visited, await client.poll(ORDER, accepted.request_id, "")]
 
     assert [answer.status for answer in asyncio.run(run())] == [302, 200, 200]
     seen = describe(bing.state)
@@ -35,23 +35,23 @@ def test_a_prompt_arrives_byte_exact_and_the_id_comes_back(bing: SandboxServer) 
 
 
 @pytest.mark.parametrize("prompt", ["sandbox:http-500", "sandbox:http-429", "sandbox:block", "sandbox:signin"])
-def test_every_status_is_handed_on(bing: SandboxServer, prompt: str) -> None:
-    """The client judges nothing: a fault of Bing's is an answer like any other."""
+def test_every_status_is_returned(bing: SandboxServer, prompt: str) -> None:
+    """The client does not judge: an error status is a response like any other."""
 
-    async def run() -> Answer:
-        async with Door() as door:
-            client = ImageCreatorClient(door.client({"_U": "alice"}), bing.url)
+    async def run() -> UpstreamResponse:
+        async with ConnectionPool() as pool:
+            client = ImageCreatorClient(pool.client({"_U": "alice"}), bing.url)
             return await client.submit(Order("image", prompt, "DALLE", "SQUARE", "fast"), "")
 
     assert asyncio.run(run()).status in (200, 302, 429, 500)
 
 
-def test_a_videos_detail_is_asked_for_by_its_card(bing: SandboxServer) -> None:
-    """An unknown job's detail is an answer too."""
+def test_a_videos_detail_is_fetched_by_its_card(bing: SandboxServer) -> None:
+    """The detail of an unknown job has a response, too."""
 
-    async def run() -> Answer:
-        async with Door() as door:
-            client = ImageCreatorClient(door.client({"_U": "alice"}), bing.url)
+    async def run() -> UpstreamResponse:
+        async with ConnectionPool() as pool:
+            client = ImageCreatorClient(pool.client({"_U": "alice"}), bing.url)
             return await client.fetch_video_detail("4-" + "0" * 32, VideoCard("image", "skey", "Strict"))
 
     assert asyncio.run(run()).status >= 200
@@ -61,7 +61,7 @@ def test_a_picture_is_fetched_without_cookies(bing: SandboxServer) -> None:
     """The media client knows no account; an unknown picture is a 404, not an exception."""
 
     async def run() -> int:
-        async with Door() as door, door.media_client() as client:
+        async with ConnectionPool() as pool, pool.media_client() as client:
             return (await fetch_picture(client, f"{bing.url}/th/id/OIG1.none?pid=ImgGn")).status
 
     assert asyncio.run(run()) == 404

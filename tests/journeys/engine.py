@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import connections
 
-from bingproject import stopping
-from bingproject.upstream import Door
+from bingproject.cluster import stop_flag
+from bingproject.upstream.http_client import ConnectionPool
+from creator.engine.runner import RunnerSlice
 from creator.models import Runner as RunnerRow
 from creator.models import Task
-from creator.runner import Runner
 
 STOP_SECONDS = 20
 
@@ -32,9 +32,9 @@ class WorkingRunner(threading.Thread):
 
     async def _run(self) -> str:
         # A database thread of its own, as in a process of its own: SQLite tells no connection of its own changes.
-        async with ThreadSensitiveContext(), Door() as door:
+        async with ThreadSensitiveContext(), ConnectionPool() as door:
             try:
-                return await Runner(door).run(300)
+                return await RunnerSlice(door).run(300)
             finally:
                 await sync_to_async(connections.close_all)()
 
@@ -45,15 +45,15 @@ def runner_at_work(*, leaves_tasks: bool = False) -> Iterator[WorkingRunner]:
 
     `leaves_tasks`: tasks under way stay for the next runner.
     """
-    stopping.prepare()
+    stop_flag.prepare()
     runner = WorkingRunner()
     runner.start()
     try:
         yield runner
     finally:
-        stopping.request_stop()
+        stop_flag.request_stop()
         runner.join(STOP_SECONDS)
-        stopping.prepare()
+        stop_flag.prepare()
     assert not runner.is_alive()
     assert runner.ending == "handed over"
     assert not RunnerRow.objects.exists()

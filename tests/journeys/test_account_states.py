@@ -51,7 +51,7 @@ def test_no_account_that_may_work(scene: Scene, route: Route) -> None:
     """Switched off, without a cookie, or allowed nothing: 503 `no_account`."""
     Account.objects.update(is_enabled=False)
     _check_refused_at_once(scene, route, NO_ACCOUNT)
-    Account.objects.update(is_enabled=True, sealed_cookies="")
+    Account.objects.update(is_enabled=True, encrypted_cookies="")
     _check_refused_at_once(scene, route, NO_ACCOUNT)
     make_account("carol")
     AccountCapability.objects.update(limit=0)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Account, AccountState
-from bingproject.sandbox.tokens import make_token
+from bingproject.sandbox.core.tokens import make_token
 from chat.models import Conversation, Turn
 from tests.chat.turns import play
 from tests.factories import make_account, make_token_account, make_user, set_capability
@@ -75,7 +75,8 @@ def test_a_long_chat_loses_its_oldest_turns_and_keeps_the_system_prompt(living: 
     assert int(answer.headers["x-bing-history-dropped"]) > 0
     text = said(living)[0]["text"]
     assert "Be kind." in text
-    assert "question 0 " not in text
+    assert "question 0 " in text
+    assert "question 1 " not in text
     assert "question 9 " in text
     assert text.endswith("newest")
     assert len(text) <= {"copilot": 10_240, "m365": 32_000}[kind]
@@ -202,6 +203,18 @@ def test_another_back_end_takes_over_before_the_first_text(living: Chats, stream
     assert [turn["tone"] for turn in said(living)][-1] == "Creative"
     assert Turn.objects.get().state == "finished"
     at_rest(living)
+
+
+@pytest.mark.parametrize("model", ["balanced", "copilot", "m365"])
+def test_an_answer_proves_the_account(living: Chats, model: str) -> None:
+    """Whatever the back end: it is no longer unchecked, and its capability works."""
+    state = AccountState.UNCHECKED
+    account = make_account(state=state) if model == "balanced" else make_token_account(model, state=state)
+    assert living.ask("hello", model=model).status_code == 200
+    at_rest(living)
+    account.refresh_from_db()
+    row = account.capabilities.get(capability="chat" if model == "balanced" else model)
+    assert (account.state, row.check_state, row.check_note) == ("ok", "ok", "A question was answered.")
 
 
 def test_nobody_takes_over_after_the_first_text(living: Chats) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bingproject.sandbox import copilot, m365
+from bingproject.sandbox.copilot import site as copilot
+from bingproject.sandbox.m365 import site as m365
 from chat.models import Turn
 from tests.factories import make_token_account, set_capability
 from tests.journeys import test_copilot_refusals as at_copilot
@@ -43,7 +44,7 @@ ELSEWHERE = {
     "copilot": {"image", "image-empty", "image-failed", "late-followups", "suggestions", "think"},
     "m365": {"image", "suggestions", "think", "disengaged-only"},
 }
-EVERYWHERE = {"delay", "gap", "recall", "search", "words"}
+EVERYWHERE = {"delay", "gap", "nul", "recall", "search", "words"}
 
 
 def test_each_word_of_the_sandbox_is_played() -> None:

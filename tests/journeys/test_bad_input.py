@@ -97,7 +97,7 @@ OPENAI = [
             prompt="a fox"),
     *values("response_format", "Use url or b64_json.", "", "png", 1, {"type": "url"}, prompt="a fox"),
     *values("stream", "Leave it out.", True, 1, "true", prompt="a fox", code="unsupported_parameter"),
-    *values("partial_images", "Leave it out.", 1, 0, prompt="a fox", code="unsupported_parameter"),
+    *values("partial_images", "Leave it out.", 1, "0", prompt="a fox", code="unsupported_parameter"),
     Bad(b"prompt=a+fox", status=415, code="unsupported_media_type", type=FORM),
 ]  # fmt: skip
 TABLES = [

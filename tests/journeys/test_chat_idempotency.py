@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 from django.utils import timezone
 
-from chat.models import KeptAnswer, Turn, TurnState
+from chat.models import IdempotentAnswer, Turn, TurnState
 from tests.factories import make_key
 from tests.journeys.chats import PATH, PATIENCE_SECONDS, Chats, question, text_of
 
@@ -62,7 +62,7 @@ def test_a_failure_is_not_kept(chats: Chats) -> None:
     """The next request with the key tries again."""
     words = "hello sandbox:captcha=1"
     assert ask(chats, words).status_code == 503
-    assert not KeptAnswer.objects.exists()
+    assert not IdempotentAnswer.objects.exists()
     chats.wait_for_rest()
 
 
@@ -77,9 +77,9 @@ def test_a_refusal_is_kept(chats: Chats) -> None:
 def test_the_answer_is_sealed_and_lives_a_day(chats: Chats) -> None:
     """Nobody reads it in the database; after 24 h the key is as good as new."""
     ask(chats)
-    row = KeptAnswer.objects.get()
-    assert "hello" not in row.sealed_answer
-    KeptAnswer.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    row = IdempotentAnswer.objects.get()
+    assert "hello" not in row.encrypted_answer
+    IdempotentAnswer.objects.update(created_at=timezone.now() - timedelta(hours=25))
     assert "idempotent-replayed" not in ask(chats).headers
     assert len(chats.turns()) == 2
 
@@ -87,7 +87,7 @@ def test_the_answer_is_sealed_and_lives_a_day(chats: Chats) -> None:
 def test_a_server_that_died_is_owned_up_to(chats: Chats) -> None:
     """Nobody knows what became of that turn, so nothing is sent again: 502."""
     ask(chats)
-    KeptAnswer.objects.update(status=None, alive_until=timezone.now() - timedelta(seconds=1))
+    IdempotentAnswer.objects.update(status=None, alive_until=timezone.now() - timedelta(seconds=1))
     answer = ask(chats)
     assert (answer.status_code, answer.json()["error"]["code"]) == (502, "submit_outcome_unknown")
     assert answer.headers["x-should-retry"] == "false"

@@ -34,7 +34,8 @@ from tests.journeys.chat_refusals import (
     check_failure,
     wait_until,
 )
-from tests.journeys.refusals import COOKIE, free_port
+from tests.journeys.refusals import COOKIE
+from tests.rig.servers import free_port
 
 # Opening the conversation.
 CREATE = [

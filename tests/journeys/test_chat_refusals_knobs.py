@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bingproject.sandbox import copilot_scenarios, m365_scenarios
-from bingproject.sandbox.catalogue import CATALOGUE, Stage
+from bingproject.sandbox.copilot import scenarios as copilot_scenarios
+from bingproject.sandbox.core.catalogue import CATALOGUE, Stage
+from bingproject.sandbox.m365 import scenarios as m365_scenarios
 from chat.models import Conversation, Turn
 from tests.journeys.chat_refusals import Asked, ChatScene, Row
 from tests.journeys.test_chat_refusals import (
@@ -37,7 +38,7 @@ REWRITTEN = ["shrink", "id-change"]
 # What no prompt can ask for, since it comes before any.
 BEFORE = ["handshake-ping", "create-anonymous", "create-new-cookie"]
 # Lengths and speeds, and what the model is told, which other journeys are about.
-ELSEWHERE = {"words", "gap", "recall", "search"}
+ELSEWHERE = {"words", "gap", "recall", "search", "nul"}
 FAILURES = [*CREATE, *SOCKET, *STALLS, *SILENCE, *TURN, *ACCOUNT, *UPLOAD]
 
 

@@ -60,6 +60,17 @@ def test_an_answer_cut_at_the_callers_limit(chats: Chats, limit: dict[str, Any],
     chats.wait_for_rest()
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_search_as_text_names_its_query(chats: Chats, settings: Settings, stream: bool) -> None:
+    """The query, then the numbered sources; never the JSON of what was found."""
+    settings.CHAT_INLINE_EXTRAS = True
+    answer = chats.ask("tides sandbox:search", stream=stream)
+    assert answer.status_code == 200
+    assert "Searching: [**tides**]" in answer.text
+    assert "web_search_results" not in answer.text
+    assert "1. [" in answer.text
+
+
 def test_a_cut_answer_with_its_search_as_text(chats: Chats) -> None:
     """The list of what was found is none of the answer's words: the chat is known by these."""
     text = text_of(chats.ask("tides sandbox:search", stop="That", inline_extras=True))
@@ -120,6 +131,7 @@ def said_in(answer: httpx.Response) -> str:
 # --- clients that read line by line -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_oldest_documented_client_reads_an_answer_with_gaps(chats: Chats, settings: Settings) -> None:
     """It takes every line that is not empty for JSON, or the end, and looks into the first choice of each."""
     settings.CHAT_HOLD_SECONDS = settings.CHAT_QUIET_SECONDS = 0.1

@@ -24,7 +24,7 @@ from tests.journeys.chat_refusals import (
     Row,
     check_failure,
 )
-from tests.journeys.refusals import free_port
+from tests.rig.servers import free_port
 
 CHALLENGED = "challenge_required"
 
@@ -138,4 +138,4 @@ def test_a_copilot_that_cannot_be_reached(copilot_scene: ChatScene, settings: Se
     asked = copilot_scene.ask("hello", stream=False)
     check_failure(Row("1", "", UNREACHABLE), asked, stream=False)
     copilot_scene.check_rest(asked)
-    assert not Conversation.objects.get().sealed_credentials
+    assert not Conversation.objects.get().encrypted_credentials

@@ -1,5 +1,6 @@
-"""Chat against the very server that `make demo` starts: each snippet of the README as it stands there, the admin, and a
-Bing that dies in the middle. One server for all of it; only the address is another.
+"""Chat against the server that `make demo` starts: each snippet of docs/chat.md, the admin, and a dying Bing.
+
+One server serves all tests; the snippets are run as they stand, except for the address.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.bingproject.clusters import SECONDS
-from tests.bingproject.serving import START_SECONDS, ServeRun
+from tests.bingproject.cluster.clusters import SECONDS
+from tests.bingproject.edge.serving import START_SECONDS, ServeRun
 from tests.journeys.chats import PATH, question
 from tests.rig.processes import send
 from tests.rig.servers import wait_for
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are found in /proc")
 ROOT = Path(__file__).parents[2]
-SECTION = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Chat\n")[2].partition("\n## ")[0]
-SNIPPETS: list[tuple[str, str]] = re.findall(r"^```(\w+)\n(.*?)^```", SECTION, re.MULTILINE | re.DOTALL)
+PAGE = (ROOT / "docs/chat.md").read_text(encoding="utf-8")
+SNIPPETS: list[tuple[str, str]] = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 # What each shows, by a word of its own.
 CURL, OPENAI, NODE, LANGCHAIN, LLM = "curl -N", "import OpenAI\n\n", "new OpenAI(", "ChatOpenAI", "llm -m"
 SAID = "You wrote: “{}” That was turn {}. The sandbox answers, not Bing."
@@ -49,7 +50,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServeRun]:
 @pytest.fixture(scope="module")
 def operator(demo: ServeRun) -> Iterator[httpx.Client]:
     """A browser that has logged in with the password of the first start."""
-    (password,) = re.findall(r"user: admin +password: (\S+)", demo.text())
+    # Printed when the operator is made, and once more in the greeting.
+    (password,) = set(re.findall(r"user: admin +password: (\S+)", demo.text()))
     with httpx.Client(base_url=f"http://127.0.0.1:{demo.port}", trust_env=False, timeout=SECONDS) as client:
         client.get("/admin/login/")
         form = {"username": "admin", "password": password, "csrfmiddlewaretoken": client.cookies["csrftoken"]}
@@ -77,7 +79,7 @@ def run(command: list[str], folder: Path, **environment: str) -> str:
 
 
 def snippet(word: str, demo: ServeRun) -> str:
-    """The README's only snippet with this word, for the server of this run."""
+    """The page's only snippet with this word, for the server of this run."""
     (text,) = [text for _, text in SNIPPETS if word in text]
     assert "localhost:7860" in text
     return text.replace("localhost:7860", f"127.0.0.1:{demo.port}")
@@ -118,17 +120,19 @@ def text_of_stream(shown: str) -> str:
 
 
 def test_each_snippet_is_run_here() -> None:
-    """A snippet that is added to the README needs a test below."""
+    """A snippet that is added to docs/chat.md needs a test below."""
     words = (CURL, OPENAI, NODE, LANGCHAIN, LLM)
     assert [sum(word in text for word in words) for _, text in SNIPPETS] == [1] * len(words)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 def test_curl(demo: ServeRun, tmp_path: Path) -> None:
     """Lines of data as they come; the last one says that it is done."""
     assert text_of_stream(run(["sh", "-c", snippet(CURL, demo)], tmp_path)) == WHY
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 def test_the_chats_that_the_demo_says_to_try(demo: ServeRun, tmp_path: Path) -> None:
     """The printed commands, pasted into a terminal: one for each back end, all answered."""
@@ -139,6 +143,7 @@ def test_the_chats_that_the_demo_says_to_try(demo: ServeRun, tmp_path: Path) -> 
         assert "News about the tides?" in text_of_stream(run(["sh", "-c", command], tmp_path))
 
 
+@pytest.mark.slow
 def test_openai_for_python(demo: ServeRun, operator: httpx.Client, tmp_path: Path) -> None:
     """A streamed answer with its sources, then a whole one: the admin shows one conversation, two turns."""
     before, creates = conversations(operator), chat_of(demo)["creates"]
@@ -155,6 +160,7 @@ def test_openai_for_python(demo: ServeRun, operator: httpx.Client, tmp_path: Pat
     assert page.count("· took ") == 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("npm") is None, reason="needs Node and npm")
 def test_openai_for_node(demo: ServeRun, tmp_path: Path) -> None:
     """A stream, printed as it comes."""
@@ -178,6 +184,7 @@ def test_llm(demo: ServeRun, foreign_python: Path, tmp_path: Path) -> None:
     assert shown.strip() == WHY
 
 
+@pytest.mark.slow
 def test_bing_is_killed_in_the_middle(demo: ServeRun, operator: httpx.Client) -> None:
     """kill -9: an error line and no [DONE], 502 to who waits for the whole; a new Bing goes on with the chat."""
     before = conversations(operator)
@@ -198,6 +205,7 @@ def test_bing_is_killed_in_the_middle(demo: ServeRun, operator: httpx.Client) ->
     wait_for(demo.is_whole, "a new sandbox", SECONDS)
 
 
+@pytest.mark.slow
 def test_a_chat_outlives_bing(demo: ServeRun, operator: httpx.Client) -> None:
     """The next one knows nothing of the conversation: it is told, the caller notices nothing, the row stays one."""
     before = conversations(operator)

@@ -17,7 +17,7 @@ from PIL import Image
 from pytest_django import Settings
 
 from accounts.models import Account
-from creator import watcher as watching
+from creator.engine import task_waiter as watching
 from creator.models import State, Task
 from tests.factories import make_history, set_capability
 from tests.journeys.engine import runner_at_work
@@ -138,6 +138,7 @@ def test_a_caller_who_waits_a_little_gets_what_there_is_then(scene: Scene) -> No
     assert (slow.status_code, slow.headers["preference-applied"]) == (202, "wait=1, respond-async")
 
 
+@pytest.mark.slow
 def test_a_wait_that_is_too_long_ends_as_a_timeout(scene: Scene, settings: Settings) -> None:
     """504 names the task in the message and in the error; the task goes on, and another caller's wait ends with it."""
     settings.IMAGE_WAIT_SECONDS = 0.5
@@ -154,6 +155,7 @@ def test_a_wait_that_is_too_long_ends_as_a_timeout(scene: Scene, settings: Setti
     assert scene.submits("a slow fox sandbox:seconds=2") == [1]
 
 
+@pytest.mark.slow
 def test_a_caller_who_leaves_costs_nothing_and_loses_nothing(scene: Scene) -> None:
     """Nobody waits any more soon after; the task goes on to its pictures."""
     body = b'{"query": "a fox nobody waits for sandbox:seconds=3"}'
@@ -162,8 +164,8 @@ def test_a_caller_who_leaves_costs_nothing_and_loses_nothing(scene: Scene) -> No
     with runner_at_work():
         with socket.create_connection((base.host, base.port), timeout=10) as line:
             line.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-            scene.wait_until(lambda: watching.watcher._waiting)
-        scene.wait_until(lambda: not watching.watcher._waiting)
+            scene.wait_until(lambda: watching.task_waiter._waiting)
+        scene.wait_until(lambda: not watching.task_waiter._waiting)
         assert Task.objects.unfinished().exists()
         scene.wait_until(lambda: not Task.objects.unfinished().exists())
     task = Task.objects.get(prompt__contains="nobody waits")

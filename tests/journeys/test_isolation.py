@@ -36,7 +36,7 @@ def test_tasks_are_their_holders(http: httpx.Client, stranger: dict[str, str]) -
     """Not fetched, not waited for, not cancelled, not listed, whatever their state."""
     anna = key_of("anna")
     for state in (State.QUEUED, State.POLLING, State.COMPLETED):
-        task = make_task(holder="user:anna", state=state, prompt="of anna")
+        task = make_task(caller_id="user:anna", state=state, prompt="of anna")
         for headers in (stranger, stranger | {"Prefer": "wait=1"}):
             check_missing(http.get(f"/task/{task.pk}", headers=headers))
         check_missing(http.delete(f"/task/{task.pk}", headers=stranger))
@@ -49,7 +49,7 @@ def test_tasks_are_their_holders(http: httpx.Client, stranger: dict[str, str]) -
 def test_another_users_page_of_tasks_opens_nothing(http: httpx.Client, stranger: dict[str, str]) -> None:
     """A cursor is a place in a list and no key to it."""
     for _ in range(3):
-        make_task(holder="user:anna", prompt="of anna")
+        make_task(caller_id="user:anna", prompt="of anna")
     cursor = http.get("/tasks?limit=1", headers=key_of("anna")).json()["data"]["next"]
     answer = http.get("/tasks", params={"cursor": cursor}, headers=stranger)
     assert answer.json()["data"] == {"tasks": [], "next": None}
@@ -74,7 +74,7 @@ def test_histories_are_their_holders(chats: Chats, stranger: dict[str, str]) -> 
     for headers, creates in ((stranger, 2), (anna, 2)):
         assert chats.http.post(PATH, json=question("again", past), headers=headers).status_code == 200
         assert chats.counts()["creates"] == creates
-    assert Turn.objects.filter(conversation__holder="user:anna").count() == 2
+    assert Turn.objects.filter(conversation__caller_id="user:anna").count() == 2
 
 
 def test_two_call_conversations_are_their_users(chats: Chats, settings: Settings) -> None:

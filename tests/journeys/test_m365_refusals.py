@@ -24,7 +24,7 @@ from tests.journeys.chat_refusals import (
     Row,
     check_failure,
 )
-from tests.journeys.refusals import free_port
+from tests.rig.servers import free_port
 
 TURN = [
     *HUB_TURN,
@@ -61,6 +61,7 @@ def test_a_picture_is_not_taken(m365_scene: ChatScene, subtests: pytest.Subtests
     m365_scene.check_by_rule(UPLOAD, subtests)
 
 
+@pytest.mark.slow
 def test_silence(m365_scene: ChatScene, settings: Settings, subtests: pytest.Subtests) -> None:
     """Row 20: with timers of tenths of a second; pings are no progress."""
     settings.CHAT_FIRST_RECORD_SECONDS = settings.CHAT_GAP_SECONDS = 0.5

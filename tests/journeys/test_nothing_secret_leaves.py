@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.accounts.pastes import AGENT, curl
+from tests.accounts.microsoft.pastes import AGENT, curl
 from tests.journeys.leaks import FORMATS, Leaks, Watched, marks, serving_watched
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are found in /proc")
@@ -111,6 +111,7 @@ def ask_the_others(server: Watched, key: str) -> None:
         server.run("probe", "--account", name)
 
 
+@pytest.mark.slow
 def test_no_secret_is_found_anywhere(server: Watched) -> None:
     """Every flow, every page, the log, the alerts and the files: nothing but what is meant to be shown once."""
     key = operate(server)

@@ -204,6 +204,7 @@ def test_a_retry_after_a_502_makes_no_second_picture(sdk: openai.OpenAI, scene: 
     assert Task.objects.filter(prompt__contains="error-message").count() == 1
 
 
+@pytest.mark.slow
 def test_an_unknown_outcome_is_not_asked_again(sdk: openai.OpenAI, scene: Scene, settings: Settings) -> None:
     """The answer got lost: 502 that tells the SDK to leave it; even a retry by hand joins the task."""
     prompt = "a fox sandbox:cut-accepted"

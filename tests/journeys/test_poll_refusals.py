@@ -71,6 +71,7 @@ VIDEOS = [
     Row("video-error", "upstream_protocol_error", TELL, keeps_slot=True),
     Row("video-unable", "upstream_protocol_error", TELL, keeps_slot=True),
     Row("video-a-flag", "upstream_protocol_error", TELL, keeps_slot=True),
+    Row("video-a-unknown", "upstream_protocol_error", TELL, keeps_slot=True),
     Row("error-message", "upstream_protocol_error", TELL, keeps_slot=True),
     Row("poll-block", "blocked", CHANGE),
     Row("poll-block-icon", "blocked", CHANGE),
@@ -135,6 +136,7 @@ def test_a_caller_who_waited_long_enough_can_come_back(scene: Scene, settings: S
     assert scene.submits(prompt) == [1]
 
 
+@pytest.mark.slow
 def test_a_cookie_that_dies_while_bing_works(scene: Scene, subtests: pytest.Subtests) -> None:
     """The account is expired and the caller told so; on OpenAI's route as 503."""
     scene.check_in_turn(IMAGE, EXPIRED, subtests)
@@ -182,6 +184,7 @@ def _videos(scene: Scene, rows: list[Row]) -> list[tuple[Row, httpx.Response]]:
         return [(row, scene.http.get(f"/task/{task}", headers={"Prefer": "wait=20"})) for row, task in found]
 
 
+@pytest.mark.slow
 def test_a_video_that_fails_later_fails_as_its_task(scene: Scene, subtests: pytest.Subtests) -> None:
     """`GET /task/:id` is HTTP 200 and says what became of it; no account is blamed."""
     for row, answer in _videos(scene, VIDEOS):

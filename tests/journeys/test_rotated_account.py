@@ -16,19 +16,19 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from accounts import services
+from accounts.microsoft import services
 from accounts.models import Account, AccountState
-from bingproject.environment import new_seal_key
-from bingproject.sandbox.control import describe
+from bingproject.conf.environment import new_seal_key
+from bingproject.sandbox.core.control import describe
 from bingproject.sandbox.server import SandboxServer
-from bingproject.seal_rotation import KeyRing, SealedColumn, reseal_column
+from bingproject.security.key_rotation import EncryptedColumn, KeyRing, reencrypt_column
 from chat.models import Conversation, TurnState
 from chat.protocol.catalogue import find_model
 from chat.protocol.events import Prompt, TextDelta
-from chat.services import TurnRequest, rows, stream_reply
+from chat.services import TurnRequest, stream_turn, turn_store
 from creator.models import State, Task
 from tests.chat.turns import make_conversation
-from tests.creator.engine import all_finished, reload, run_until
+from tests.creator.engine.running import all_finished, reload, run_until
 from tests.factories import make_account, make_task
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,6 +63,7 @@ def is_in(state: State) -> Callable[[], bool]:
     return lambda: Task.objects.filter(state=state).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", [State.SUBMITTING, State.POLLING])
 @pytest.mark.parametrize("kind", ["image", "video"])
 @pytest.mark.parametrize("is_same", [True, False], ids=["fresh cookies of the account", "cookies of another account"])
@@ -84,6 +85,7 @@ def test_a_generation_goes_on_over_a_rotation(bing: SandboxServer, state: State,
     assert account.cookies == {"_U": "after"} and account.state in (AccountState.UNCHECKED, AccountState.OK)
 
 
+@pytest.mark.slow
 def test_the_old_cookies_expire_while_a_generation_runs(bing: SandboxServer) -> None:
     """Why cookies are rotated at all: looks that fail with the old ones are mended by the new ones."""
     account = make_account("before")
@@ -149,7 +151,7 @@ def test_a_chat_goes_on_over_a_rotation(hub: SandboxServer) -> None:
 
     async def turn(text: str, *, rotates: bool) -> str:
         words = []
-        async with aclosing(stream_reply(request(text))) as events:
+        async with aclosing(stream_turn(request(text))) as events:
             async for event in events:
                 if isinstance(event, TextDelta):
                     words.append(event.text)
@@ -183,13 +185,13 @@ def test_a_turn_under_way_does_not_bring_an_old_seal_back(settings: Settings, hu
     request = TurnRequest("open", model, Prompt("", (), "hello"), conversation=row, routes=model.routes)
 
     async def hold_and_end() -> None:
-        held = await rows.begin_turn(request)
+        held = await turn_store.begin_turn(request)
         settings.SEAL_KEYS = [new_seal_key(), old]
-        column = SealedColumn(Conversation, "sealed_credentials")
-        assert await sync_to_async(reseal_column)(column) == 1
-        await sync_to_async(rows.end_turn)(held, timezone.now())
+        column = EncryptedColumn(Conversation, "encrypted_credentials")
+        assert await sync_to_async(reencrypt_column)(column) == 1
+        await sync_to_async(turn_store.end_turn)(held, timezone.now())
 
     asyncio.run(hold_and_end())
     row.refresh_from_db()
     ring = KeyRing(settings.SEAL_KEYS)
-    assert ring.opener(row.sealed_credentials) == ring.newest
+    assert ring.opener(row.encrypted_credentials) == ring.newest

@@ -27,8 +27,8 @@ from tests.journeys.refusals import (
     Scene,
     check_answer,
     check_rest,
-    free_port,
 )
+from tests.rig.servers import free_port
 
 TRIES = 4  # the first and three more
 CHANGE, LATER, OPERATOR = "Change the prompt", "Try again later.", "The operator must look at it."

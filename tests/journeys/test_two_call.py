@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
+from cryptography.fernet import Fernet
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -17,8 +19,8 @@ from chat import services
 from chat.models import Conversation
 from tests.chat.turns import play
 from tests.factories import make_account, make_user, set_capability
-from tests.journeys.chats import Chats
-from tests.journeys.refusals import free_port
+from tests.journeys.chats import PATH, Chats
+from tests.rig.servers import free_port
 
 
 @pytest.fixture
@@ -215,3 +217,66 @@ def test_a_caller_who_leaves_frees_the_conversation(chats: Chats, user: Whitelis
         chats.wait_until(lambda: chats.counts()["turns"])
     chats.wait_for_rest()
     assert "second" in asked(chats, conversation, "second").json()["message"]
+
+
+@pytest.fixture
+def new_key(chats: Chats, settings: Settings) -> Callable[[], None]:
+    """Lose the seal key: another one is set, and the accounts are given anew."""
+
+    def lose() -> None:
+        settings.SEAL_KEYS = [Fernet.generate_key().decode()]
+        Account.objects.all().delete()
+        make_account("bob")
+
+    return lose
+
+
+def test_a_lost_seal_key_ends_no_conversation_whose_texts_are_kept(
+    chats: Chats, user: WhitelistedUser, new_key: Callable[[], None]
+) -> None:
+    """What Bing's end was spoken to with is lost; another one is told what was said."""
+    conversation = opened(chats)
+    assert asked(chats, conversation, "hello").status_code == 200
+    new_key()
+    answer = asked(chats, conversation, "and? sandbox:recall")
+    assert answer.status_code == 200, answer.text
+    assert "hello" in answer.json()["message"]
+
+
+def test_a_lost_seal_key_is_one_clear_error(
+    chats: Chats, user: WhitelistedUser, new_key: Callable[[], None], settings: Settings
+) -> None:
+    """Where something is lost that must be told: 409 that says what to do, never 500; nothing is asked."""
+    opened_by_name = chats.http.post("/v1/create", json={"model": "balanced"}).json()
+    name = {"conversation_id": opened_by_name["conversation_id"]}
+    system, hello = {"role": "system", "content": "Be kind."}, {"role": "user", "content": "hello"}
+    body = {"model": "balanced", "messages": [system, hello], **name}
+    assert chats.http.post(PATH, json=body).status_code == 200
+    silent = begun_without_texts(chats, settings)
+    new_key()
+    count = len(chats.turns())
+    for answer in (
+        chats.http.post(PATH, json=body | {"messages": [hello]}),
+        chats.http.post(PATH, json=body | {"messages": [hello], "stream": True}),
+        asked(chats, silent, "and?"),
+    ):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict"), answer.text
+        assert "Start a new one" in answer.json()["error"]["message"]
+    assert len(chats.turns()) == count
+    assert chats.http.post(PATH, json=body).status_code == 200
+
+
+@pytest.mark.slow
+def test_one_user_has_no_more_turns_than_it_may(chats: Chats, user: WhitelistedUser, settings: Settings) -> None:
+    """One more is told to come again, and costs nothing; another user is not affected."""
+    settings.CHAT_TURNS_PER_USER = 2
+    make_user("u2")
+    mine, other = [opened(chats) for _ in range(3)], opened(chats, "u2")
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda talk: asked(chats, talk, "hello sandbox:delay=3"), [*mine, other]))
+    assert sorted(answer.status_code for answer in answers[:3]) == [200, 200, 429]
+    assert answers[3].status_code == 200
+    (told,) = (answer for answer in answers if answer.status_code == 429)
+    assert (told.json()["error"]["code"], told.headers["retry-after"]) == ("rate_limit_exceeded", "10")
+    assert asked(chats, mine[0], "hello").status_code == 200
+    assert len(chats.turns()) == 4

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from accounts.models import AccountCapability
-from creator import views
+from creator.api import views
 from creator.models import State, Task
 from tests.journeys.engine import runner_at_work
 from tests.journeys.refusals import Scene

@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import Model
 
 from accounts.models import Account, WhitelistedUser
-from bingproject.seals import seal
+from bingproject.security.encryption import encrypt
 from chat.models import Conversation, Turn
 from creator.models import Result, Task, TaskEvent
 
@@ -70,7 +70,7 @@ def _fill_tasks(count: int, account: str) -> None:
         prompt=f"'A ' || {_NOUN}[1 + n % 8] || ' ' || n || ', painted in the evening light, with a '"
                f" || {_NOUN}[1 + n / 8 % 8] || ' behind it'",
         model=f"CASE WHEN {is_video} OR n % 10 < 7 THEN 'DALLE' WHEN n % 10 < 9 THEN 'GPT4O' ELSE 'MAI1' END",
-        holder=_HOLDER, route="'create/image'", batch="md5('batch ' || n)::uuid", state=_STATE, error_code=_CODE,
+        caller_id=_HOLDER, route="'create/image'", batch="md5('batch ' || n)::uuid", state=_STATE, error_code=_CODE,
         error_message="'As Bing put it.'", lane="'fast'", attempt_count="1",
         account_id=f"CASE WHEN ({_STATE}) = 'queued' THEN NULL ELSE {account} END",
         request_id=f"CASE WHEN ({_STATE}) = 'queued' THEN '' ELSE '1-' || md5(n::text) END",
@@ -87,13 +87,13 @@ def _fill_tasks(count: int, account: str) -> None:
 
 def _fill_chats(count: int, account: str) -> None:
     at = f"now() - interval '{CHAT_DAYS} days' * n / {count}"
-    is_open, sealed = "n % 4 = 0", seal("x" * 600)
+    is_open, encrypted = "n % 4 = 0", encrypt("x" * 600)
     _insert(
         Conversation, f"generate_series(0, {count - 1}) n",
-        id=_CHAT_ID, holder=_HOLDER, origin="(ARRAY['completion','created','two_call'])[1 + n % 3]",
+        id=_CHAT_ID, caller_id=_HOLDER, origin="(ARRAY['completion','created','two_call'])[1 + n % 3]",
         model="(ARRAY['balanced','creative','precise'])[1 + n % 3]", history_key="md5(n::text) || md5(n::text)",
         account_id=f"CASE WHEN {is_open} THEN {account} END",
-        sealed_credentials=f"CASE WHEN {is_open} THEN '{sealed}' ELSE '' END", turn_count=str(TURNS),
+        encrypted_credentials=f"CASE WHEN {is_open} THEN '{encrypted}' ELSE '' END", turn_count=str(TURNS),
         last_error="CASE WHEN n % 50 = 0 THEN 'throttled' ELSE '' END", created_at=at, used_at=at,
     )  # fmt: skip
     last = f"CASE WHEN n = 0 THEN {LONG_CHAT_TURNS} ELSE {TURNS} END - 1"

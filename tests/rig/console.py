@@ -23,7 +23,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 
-from bingproject.pages import NewestPaginator
+from bingproject.operators.base_admin import NewestPaginator
 from chat.models import Conversation
 from creator.models import Task
 from tests.rig.archive import fill

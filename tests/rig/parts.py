@@ -21,7 +21,15 @@ STOP_SECONDS = 30.0
 class Part:
     """One command in a session of its own; everything it forks carries its mark."""
 
-    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path, run: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        run: str,
+        root: Path = ROOT,
+    ) -> None:
         self.name = name
         self.mark = f"{run}/{name}."
         self.is_wanted = False
@@ -29,6 +37,7 @@ class Part:
         self._command = list(command)
         self._environment = {**environment, MARK: self.mark}
         self._log = log
+        self._root = root
         self._process: subprocess.Popen[bytes] | None = None
         # The keeper must not find a part wanted and without a process while it is just being started, or stopped.
         self._deciding = threading.Lock()
@@ -64,7 +73,7 @@ class Part:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                start_new_session=True, env=self._environment, cwd=ROOT,
+                start_new_session=True, env=self._environment, cwd=self._root,
             )  # fmt: skip
 
     def stop(self, number: int = signal.SIGTERM) -> float:

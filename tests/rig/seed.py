@@ -12,10 +12,11 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from accounts import services as accounts
+from accounts.callers import services as caller_services
+from accounts.microsoft import services as accounts
 from accounts.models import Account, AccountCapability, AccountKind, WhitelistedUser
 from creator.models import Result, State, Task
-from creator.services import Origin, Wish, create_task
+from creator.services import GenerationRequest, TaskOrigin, create_task
 from tests.factories import make_token_account
 
 CHUNK = 2000
@@ -38,24 +39,24 @@ def add_keys(count: int) -> list[str]:
     keys = []
     for number in range(count):
         user = WhitelistedUser.objects.create(user_id=f"rig-{number:03}")
-        keys.append(accounts.issue_api_key(user.user_id)[1])
+        keys.append(caller_services.issue_api_key(user.user_id)[1])
     return keys
 
 
-def queue_tasks(count: int, prefix: str, holders: int) -> int:
+def queue_tasks(count: int, prefix: str, caller_ids: int) -> int:
     """Waiting tasks of as many callers as needed, made as a request would; how many."""
     now = timezone.now()
     for number in range(count):
-        wish = Wish(kind="image", prompt=f"{prefix} {number}")
-        create_task(wish, Origin(f"user:rig-{number % holders:03}", "image"), now, 300)
+        request = GenerationRequest(kind="image", prompt=f"{prefix} {number}")
+        create_task(request, TaskOrigin(f"user:rig-{number % caller_ids:03}", "image"), now, 300)
     return count
 
 
-def store_finished(count: int, holder: str) -> str:
+def store_finished(count: int, caller_id: str) -> str:
     """Finished tasks of one caller with four pictures each; the newest one's id."""
     task_id = ""
     for start in range(0, count, CHUNK):
-        tasks = [_finished(number, holder) for number in range(start, min(start + CHUNK, count))]
+        tasks = [_finished(number, caller_id) for number in range(start, min(start + CHUNK, count))]
         Task.objects.bulk_create(tasks)
         Result.objects.bulk_create(
             Result(task=task, index=index, url=f"https://th.example.org/th/id/OIG1.{task.pk.hex[:20]}{index}?pid=ImgGn")
@@ -66,11 +67,12 @@ def store_finished(count: int, holder: str) -> str:
     return task_id
 
 
-def _finished(number: int, holder: str) -> Task:
+def _finished(number: int, caller_id: str) -> Task:
     at = timezone.now() - timedelta(seconds=number % 80_000)
     return Task(
-        prompt=f"stored {number}", holder=holder, route="image", state=State.COMPLETED, request_id=f"1-{number:032x}",
-        lane="fast", next_at=at, deadline_at=at, created_at=at, submit_at=at, accepted_at=at, finished_at=at,
+        prompt=f"stored {number}", caller_id=caller_id, route="image", state=State.COMPLETED,
+        request_id=f"1-{number:032x}", lane="fast", next_at=at, deadline_at=at, created_at=at, submit_at=at,
+        accepted_at=at, finished_at=at,
     )  # fmt: skip
 
 
@@ -83,20 +85,20 @@ def cancel_open() -> int:
 def main() -> None:
     """Make what is asked for."""
     parser = argparse.ArgumentParser()
-    for name in ("accounts", "limit", "keys", "queue", "holders", "finished", "cancel"):
+    for name in ("accounts", "limit", "keys", "queue", "caller_ids", "finished", "cancel"):
         parser.add_argument(f"--{name}", type=int, default=0)
     parser.add_argument("--kind", choices=AccountKind.values, default=AccountKind.BING)
     parser.add_argument("--prefix", default="rig")
-    parser.add_argument("--holder", default="open")
+    parser.add_argument("--caller-id", default="open")
     wanted = parser.parse_args()
     made: object = None
     if wanted.accounts:
         add_accounts(wanted.accounts, wanted.limit or 3, wanted.kind)
         made = add_keys(wanted.keys)
     if wanted.queue:
-        made = queue_tasks(wanted.queue, wanted.prefix, wanted.holders or 1)
+        made = queue_tasks(wanted.queue, wanted.prefix, wanted.caller_ids or 1)
     if wanted.finished:
-        made = store_finished(wanted.finished, wanted.holder)
+        made = store_finished(wanted.finished, wanted.caller_id)
     if wanted.cancel:
         made = cancel_open()
     json.dump(made, sys.stdout)

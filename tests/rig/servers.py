@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -19,6 +20,7 @@ from typing import Any
 from tests.rig.processes import descendants, send
 
 START_SECONDS = 30.0
+PORTS, PORT_TRIES = range(20_000, 32_000), 100
 
 
 class MissingServerError(Exception):
@@ -26,10 +28,21 @@ class MissingServerError(Exception):
 
 
 def free_port() -> int:
-    """A port that nothing listens on right now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """Return a port that can be listened on together with the next one, where `serve` puts its sandbox.
+
+    Below the range from which systems number outgoing connections: one of those may take a port between this look and
+    the server's start.
+    """
+    for _ in range(PORT_TRIES):
+        port = secrets.choice(PORTS)
+        with socket.socket() as first, socket.socket() as second:
+            try:
+                first.bind(("127.0.0.1", port))
+                second.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no two free ports in a row")
 
 
 def is_listening(port: int) -> bool:
@@ -109,6 +122,14 @@ class OwnServer:
         send(pids, signal.SIGCONT)
         if self._process is not None:
             self._process.wait()
+
+    def freeze(self) -> None:
+        """Have it answer nothing while its connections stay, as a server that hangs."""
+        send(self.pids, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on after `freeze`."""
+        send(self.pids, signal.SIGCONT)
 
     def stop(self) -> None:
         """End it for good."""

@@ -27,7 +27,10 @@ SEED = "import django; django.setup(set_prefix=False); from tests.rig.seed impor
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to build. `is_apart`: web and two clusters as separate commands, else one `manage.py serve`."""
+    """What to build. `is_apart`: web and two clusters as separate commands, else one `manage.py serve`.
+
+    Shape: `root` and `python` are the code that runs and its packages, these here by default.
+    """
 
     database: str
     is_apart: bool = False
@@ -38,6 +41,8 @@ class Plan:
     account_limit: int = 3
     keys: int = 1
     settings: tuple[tuple[str, str], ...] = ()
+    root: Path = ROOT
+    python: str = sys.executable
 
 
 class System:
@@ -85,15 +90,16 @@ class System:
         return settings | dict(self.plan.settings)
 
     def _part(self, name: str, command: list[str], **extra: str) -> Part:
-        return Part(name, [sys.executable, *command], self.environment | extra, self.folder / f"{name}.log", self.run)
+        log = self.folder / f"{name}.log"
+        return Part(name, [self.plan.python, *command], self.environment | extra, log, self.run, self.plan.root)
 
     def _parts(self) -> list[Part]:
         if not self.plan.is_apart:
             return [self._part("serve", ["manage.py", "serve"])]
         web = [
             "-m", "uvicorn", "bingproject.asgi:application", "--port", str(self.port), "--no-proxy-headers",
-            "--http", "bingproject.heads:GuardedHttpProtocol", "--lifespan", "on", "--no-access-log", "--ws", "none",
-            "--log-level", "warning", "--timeout-graceful-shutdown", "2",
+            "--http", "bingproject.edge.http_protocol:GuardedHttpProtocol", "--lifespan", "on", "--no-access-log",
+            "--ws", "none", "--log-level", "warning", "--timeout-graceful-shutdown", "2",
         ]  # fmt: skip
         clusters = [self._part(f"cluster-{name}", ["manage.py", "cluster"], MACHINE_ID=name) for name in MACHINES]
         return [self._part("web", web), *clusters]
@@ -103,11 +109,16 @@ class System:
         command = ["-m", "bingproject.sandbox", "--port", str(self.sandbox_port), "--journal", journal]
         return self._part("sandbox", [*command, *self.plan.sandbox])
 
+    def manage(self, *arguments: str, **extra: str) -> None:
+        """Run a command of manage.py, with settings beside the system's own."""
+        command = [self.plan.python, "manage.py", *arguments]
+        subprocess.run(command, env=self.environment | extra, cwd=self.plan.root, check=True)
+
     def seed(self, *arguments: str) -> Any:
         """Run tests.rig.seed against the system's database; what it printed, decoded."""
-        command = [sys.executable, "-c", SEED, *arguments]
+        command = [self.plan.python, "-c", SEED, *arguments]
         environment = self.environment | {"DJANGO_SETTINGS_MODULE": "bingproject.settings"}
-        done = subprocess.run(command, env=environment, cwd=ROOT, check=True, stdout=subprocess.PIPE)
+        done = subprocess.run(command, env=environment, cwd=self.plan.root, check=True, stdout=subprocess.PIPE)
         return json.loads(done.stdout)
 
     # --- running ---
@@ -121,8 +132,7 @@ class System:
         return self
 
     def _begin(self) -> None:
-        command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-        subprocess.run(command, env=self.environment, cwd=ROOT, check=True)
+        self.manage("migrate", "--verbosity", "0")
         plan = self.plan
         kind, limit = f"--kind={plan.account_kind}", f"--limit={plan.account_limit}"
         self.keys = self.seed(f"--accounts={plan.accounts}", kind, limit, f"--keys={plan.keys}")

@@ -1,8 +1,8 @@
-"""How much callers may ask for: daily quotas of whitelisted users, requests a minute of keys; exact whoever asks."""
+"""Limits of callers: daily quotas of users, and requests per minute of keys; exact under concurrency."""
 
-from accounts.limits.counters import prune_counters
-from accounts.limits.quotas import Allowance, give_back, require_quota, take_quota, used_today
-from accounts.limits.rates import Rate, count_request
+from accounts.callers.limits.counters import prune_counters
+from accounts.callers.limits.quotas import Allowance, give_back, require_quota, take_quota, used_today
+from accounts.callers.limits.rate_limits import Rate, count_request
 
 __all__ = [
     "Allowance",

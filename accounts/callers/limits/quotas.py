@@ -1,4 +1,4 @@
-"""Daily quotas of whitelisted users: taken in the transaction that creates the work, given back when Bing never had it.
+"""Daily quotas of users: taken in the transaction that creates the work, returned if the work never reached Bing.
 
 Days are UTC. Users without a limit are counted too, so that operators see today's use.
 """
@@ -12,7 +12,7 @@ from functools import partial
 
 from django.db import transaction
 
-from accounts.limits import counters
+from accounts.callers.limits import counters
 from accounts.models import Capability, WhitelistedUser
 from bingproject.errors import RateLimitError
 
@@ -20,49 +20,46 @@ NOUNS = {Capability.IMAGE: "images", Capability.VIDEO: "videos", Capability.CHAT
 
 
 def take_quota(user: WhitelistedUser, kind: str, number: int, now: datetime) -> date:
-    """Count work that is about to begin, all of it or none; the day that it counts against.
+    """Count `number` pieces of new work, all or none; return the day they count against.
 
     Raises: RateLimitError (`quota_exceeded`).
     """
     day = now.astimezone(UTC).date()
     limit = _limit(user, kind)
-    if counters.take(user.holder, kind, _window(day), number, limit) is None:
+    if counters.take(user.caller_id, kind, _window(day), number, limit) is None:
         raise _used_up(limit or 0, kind, number, now)
     return day
 
 
 def require_quota(user: WhitelistedUser, kind: str, now: datetime) -> None:
-    """See that there is room for one more, without taking it.
+    """Check that the quota has room for one more, without taking it.
 
     Raises: RateLimitError (`quota_exceeded`).
     """
     limit = _limit(user, kind)
-    if limit is not None and counters.read(user.holder, kind, _window(now.astimezone(UTC).date())) >= limit:
+    if limit is not None and counters.read(user.caller_id, kind, _window(now.astimezone(UTC).date())) >= limit:
         raise _used_up(limit, kind, 1, now)
 
 
-def give_back(holder: str, kind: str, day: date, number: int) -> None:
-    """Count work no longer that Bing never had; in the transaction that ends it, so that it happens once."""
-    counters.release(holder, kind, _window(day), number)
+def give_back(caller_id: str, kind: str, day: date, number: int) -> None:
+    """Return quota for work that never reached Bing. Call it in the transaction that ends the work: once."""
+    counters.release(caller_id, kind, _window(day), number)
 
 
 def used_today(users: Collection[WhitelistedUser], now: datetime) -> dict[str, dict[str, int]]:
-    """Today's use of many users in one query.
-
-    Shape: user id → kind → count; who has used nothing is not in it.
-    """
-    names = {user.holder: user.user_id for user in users}
+    """Return today's use of many users by user id and kind, from one query; users without any are missing."""
+    names = {user.caller_id: user.user_id for user in users}
     found: dict[str, dict[str, int]] = {}
-    for holder, kind, count in counters.read_many(names, _window(now.astimezone(UTC).date())):
-        found.setdefault(names[holder], {})[kind] = count
+    for caller_id, kind, count in counters.read_many(names, _window(now.astimezone(UTC).date())):
+        found.setdefault(names[caller_id], {})[kind] = count
     return found
 
 
 @dataclass(slots=True)
 class Allowance:
-    """What one request may take of its user's day: `number` pieces of work, one after the other, counted all at once.
+    """The quota of one request that does `number` pieces of work one after the other; the first takes it all.
 
-    It knows only what has been committed: work whose beginning was rolled back has taken nothing.
+    Its fields change on commit only, so work whose start was rolled back has taken nothing.
     """
 
     user: WhitelistedUser
@@ -73,11 +70,14 @@ class Allowance:
     is_open: bool = False
 
     def check(self, now: datetime) -> None:
-        """See that one could begin. Raises: RateLimitError (`quota_exceeded`)."""
+        """Check that the quota has room for one piece of work.
+
+        Raises: RateLimitError (`quota_exceeded`).
+        """
         require_quota(self.user, self.kind, now)
 
     def begin(self, now: datetime) -> None:
-        """Count one, in the transaction that creates it; the first takes what all will need.
+        """Start one piece of work, in the transaction that creates it; the first takes the quota of all.
 
         Raises: RateLimitError (`quota_exceeded`).
         """
@@ -88,13 +88,13 @@ class Allowance:
             transaction.on_commit(partial(self._note, day, self.number - 1))
 
     def end(self, *, is_counted: bool) -> None:
-        """It has ended; given back unless it counts, in the transaction that records the end."""
+        """End the current piece of work, in the transaction that records it; return its quota if it does not count."""
         if self.is_open and not is_counted:
             self._give_back(1)
         self.is_open = False
 
     def give_back_spare(self) -> None:
-        """The request has ended: what it took and did not begin."""
+        """Return the quota of work that the request did not start."""
         if self.spare:
             self._give_back(self.spare)
         self.spare = 0
@@ -104,7 +104,7 @@ class Allowance:
 
     def _give_back(self, number: int) -> None:
         if self.day is not None:
-            give_back(self.user.holder, self.kind, self.day, number)
+            give_back(self.user.caller_id, self.kind, self.day, number)
 
 
 def _limit(user: WhitelistedUser, kind: str) -> int | None:
@@ -122,7 +122,9 @@ def _used_up(limit: int, kind: str, number: int, now: datetime) -> RateLimitErro
     seconds = (tomorrow - now).total_seconds()
     noun = NOUNS[Capability(kind)]
     if number > 1:
-        message = f"This asks for {number} of your daily quota of {limit} {noun}, and less is left. Ask for fewer."
+        message = (
+            f"This request asks for {number} of your daily quota of {limit} {noun}, and fewer are left. Ask for fewer."
+        )
     else:
-        message = f"Your daily quota of {limit} {noun} is used up. The next day begins at 00:00 UTC."
+        message = f"Your daily quota of {limit} {noun} is used up. The next day starts at 00:00 UTC."
     return RateLimitError(message, code="quota_exceeded", retry_after=seconds)

@@ -1,11 +1,10 @@
-"""Requests a minute of a key: counted in Redis where there is one, else in a row; exact in both.
+"""Requests per minute of a key, counted exactly: in Redis if configured, otherwise in a row.
 
-Minutes are those of the clock, so that all processes mean the same one.
+Windows are minutes of the clock, so that all processes count in the same one.
 """
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -13,19 +12,14 @@ from typing import Any
 
 import redis
 from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
 
-from accounts.limits import counters
+from accounts.callers.limits import counters
 from accounts.models import ApiKey
-
-logger = logging.getLogger(__name__)
+from bingproject.database.redis_cache import connection_options, patience_with
 
 MINUTE_SECONDS = 60
-REDIS_SECONDS = 0.5
 
-# Redis runs a script as one step, and by its own clock, which all machines share.
+# Redis runs a script atomically, and by its own clock, which all machines share.
 _COUNT = """
 local now = tonumber(redis.call('TIME')[1])
 local left = 60 - now % 60
@@ -40,7 +34,7 @@ return {1, used, left}
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Where a key stands in its minute, this request counted if it was let through."""
+    """A key's use of the current minute, including this request if it is allowed."""
 
     limit: int
     used: int
@@ -49,7 +43,7 @@ class Rate:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The three headers of OpenAI's API; the last a duration such as `12s` or `1m0s`."""
+        """Return the three headers of OpenAI's API; the last one is a duration such as `12s` or `1m0s`."""
         minutes, seconds = divmod(self.reset_seconds, MINUTE_SECONDS)
         return {
             "x-ratelimit-limit-requests": str(self.limit),
@@ -59,15 +53,15 @@ class Rate:
 
 
 def count_request(key: ApiKey, now: datetime) -> Rate | None:
-    """Count one request of this key; None when the key has no limit, which costs nothing."""
+    """Count one request of this key; return None without a query if the key has no limit."""
     if key.per_minute is None:
         return None
-    if settings.REDIS_URL:
-        try:
-            return _count_in_redis(key.key_hash, key.per_minute)
-        except (RedisError, OSError) as error:
-            logger.warning("Redis did not count a request, a row does: %s", type(error).__name__)
-    return _count_in_row(key.pk, key.per_minute, now)
+    key_id, key_hash, limit = key.pk, key.key_hash, key.per_minute
+    if not settings.REDIS_URL:
+        return _count_in_row(key_id, limit, now)
+    return patience_with(settings.REDIS_URL).ask(
+        lambda: _count_in_redis(key_hash, limit), lambda: _count_in_row(key_id, limit, now)
+    )
 
 
 def _count_in_row(key_id: int, limit: int, now: datetime) -> Rate:
@@ -77,7 +71,7 @@ def _count_in_row(key_id: int, limit: int, now: datetime) -> Rate:
 
 
 def _count_in_redis(key_hash: str, limit: int) -> Rate:
-    # By the hash, which no other installation on the same Redis has too.
+    # Named by the hash: key ids repeat in other installations on the same Redis, hashes do not.
     name = f"bingproject:requests:{key_hash[:32]}"
     is_allowed, used, left = counting_script(settings.REDIS_URL)(keys=[name], args=[limit])
     return Rate(limit, used, left, bool(is_allowed))
@@ -85,8 +79,5 @@ def _count_in_redis(key_hash: str, limit: int) -> Rate:
 
 @cache
 def counting_script(url: str) -> Any:
-    """The script over connections of this process; a Redis that hangs or is gone costs a moment, not the request."""
-    client = redis.from_url(
-        url, socket_connect_timeout=REDIS_SECONDS, socket_timeout=REDIS_SECONDS, retry=Retry(NoBackoff(), 1)
-    )
-    return client.register_script(_COUNT)
+    """Return the script, bound to this process's connections; their time-outs bound what a dead Redis costs."""
+    return redis.from_url(url, **connection_options()).register_script(_COUNT)

@@ -1,56 +1,57 @@
-"""What an operator pasted for an account of consumer Copilot or Microsoft 365: token, cookies, and who the browser was.
+"""Read what an operator pasted for an account that signs in with a token: token, cookies and the browser's headers.
 
-Source: docs/wire/copilot.md, section 1; docs/wire/m365.md, sections 1 and 2.
+`accounts.microsoft.providers` defines what each service needs.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-
-from accounts.protocol.cookies import choose_cookies
-from accounts.protocol.pastes import BARE_VALUE
-from accounts.tokens import SERVICE_NAMES, Service, Token, describe_token, find_tokens, parse_token
+from accounts.microsoft.access_tokens import (
+    Token,
+    describe_token,
+    find_tokens,
+    parse_token,
+    read_token,
+)
+from accounts.microsoft.protocol.cookies import LeftOut, describe_left_out, pick_cookies
+from accounts.microsoft.protocol.paste_formats import BARE_VALUE, Paste, PastedRequest, read_paste
+from accounts.microsoft.providers import TOKEN_RULES
 from bingproject.errors import InvalidRequestError
 
 CLEARANCE_COOKIE = "cf_clearance"
-# Nothing says how long Cloudflare's clearance lasts; this is what was seen.
+# Undocumented: Cloudflare's clearance has been seen to last this long.
 CLEARANCE_MINUTES = 30
-# A Microsoft 365 account's licence, by the words that name it here; which of them it is the socket's address says.
-TIERS = {
-    "individual": "Personal, with a Microsoft 365 subscription",
-    "included": "Work, Copilot Chat that comes with it",
-    "edu": "School",
-    "enterprise": "Work, with a Microsoft 365 Copilot licence",
-}
-_TIER_BY_SCENARIO = {"officewebpaidconsumercopilot": "individual", "officewebincludedcopilot": "included",
-                     "officeweb": "enterprise"}  # fmt: skip
-
-# What is missing when there are cookies and no token: a page that was opened, and in which nobody has chatted.
-_COOKIES_ALONE = (
-    "Read {}: {}, but no access token, and cookies alone cannot chat. Send a message while the developer tools' "
-    "Network page is open, export the HAR after that and give that one. Or give this once more and after it, in the "
-    "same field, the address of the socket “chat?api-version=2…”, which has the token."
-)
-
-_HEADER = r"""(?:"name"\s*:\s*"{name}"\s*,\s*"value"\s*:\s*"((?:[^"\\]|\\.)+)"|{name}\s*:\s*([^'"\r\n^]+))"""
-_USER_AGENT = re.compile(_HEADER.format(name="user-agent"), re.IGNORECASE)
-_USER_AGENT_OPTION = re.compile(r"""\s(?:-A|--user-agent)\s+\^?(["'])(.+?)\^?\1""")
-_IDENTITY = re.compile(
-    r"""x-useridentitytype(?:=|"\s*,\s*"value"\s*:\s*"|"?\s*:\s*"?)([A-Za-z]{1,12})\b""", re.IGNORECASE
-)
-_PLACE = re.compile(r"/Chathub/([0-9A-Za-z-]{8,40})(?:@|%40)([0-9A-Za-z-]{8,40})", re.IGNORECASE)
-_SCENARIO = re.compile(r"[?&]scenario=([A-Za-z]+)", re.IGNORECASE)
-_IS_EDU = re.compile(r"[?&]isEdu=true", re.IGNORECASE)
+_TOKEN_ALONE = "an access token"
+_IDENTITY = re.compile(r"[?&]x-useridentitytype=([A-Za-z]{1,12})\b", re.IGNORECASE)
+_IDENTITY_NAME = re.compile(r"[A-Za-z]{1,12}")
+_LONGEST_AGENT = 300
+_LONGEST_TOKEN_ALONE = 64 * 1024
+# In a large file, tokens also appear in response bodies and in a page's storage. Only the text after these words is
+# searched, up to this length.
+_TOKEN_WORDS = (b"access_token", b"accessToken", b"Bearer ", b"bearer ", b'"secret', b'\\"secret')
+_WINDOW_BYTES = 16 * 1024
+_MOST_WINDOWS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class FoundCredentials:
-    """What a paste held for one of the two services; "" and empty where it held nothing.
+    """The credentials in a paste for one service; "" or empty where the paste has none.
 
-    Shape: `token_problem` says in plain words why no token in it can be used, "" when one can.
+    Attributes:
+        form: The paste's form, in words.
+        token: The token, if one is usable.
+        token_problem: A sentence on why no token is usable; "" if one is.
+        cookies: The service's cookies by name.
+        user_agent: The browser's User-Agent.
+        identity_type: The site's word for how the user signed in.
+        object_id: The account's id in a socket's address.
+        tenant_id: The account's tenant there.
+        tier: The account's licence.
+        left_out: The cookies that are not used.
+        host: The service's host.
     """
 
     form: str
@@ -62,94 +63,147 @@ class FoundCredentials:
     object_id: str
     tenant_id: str
     tier: str
+    left_out: tuple[LeftOut, ...] = ()
+    host: str = ""
 
     @property
     def has_clearance(self) -> bool:
-        """Whether Cloudflare's cookie is among the cookies."""
+        """True if the cookies include Cloudflare's clearance."""
         return CLEARANCE_COOKIE in self.cookies
 
 
-def find_credentials(text: str, service: Service, unix_seconds: float) -> FoundCredentials:
-    """Whatever an operator pasted, read for one service: a HAR, a request copied as cURL, headers, a token alone.
+def find_credentials(given: str | bytes, service: str, unix_seconds: float) -> FoundCredentials:
+    """Find one service's credentials in a paste or a file: a HAR, a copied request, headers, or a token alone.
 
-    Units: `unix_seconds`, the time at which what was pasted must still be valid.
+    A paste that cannot be read gives no token and no cookies, and `token_problem` says why.
+
+    Args:
+        given: The pasted text, or the bytes of a file.
+        service: An account kind with a token.
+        unix_seconds: When the credentials must still be valid.
     """
-    token, problem = _find_token(text, service, unix_seconds)
-    tokens = find_tokens(text)
-    is_alone = tokens == (text.strip(),)
-    form, cookies = ("an access token", {}) if is_alone else choose_cookies(text, _SITES[service], unix_seconds)
-    place = _PLACE.search(text)
-    identity = _IDENTITY.search(text) if service == "copilot" else None
-    is_m365 = service == "m365"
-    if is_m365 or form == BARE_VALUE:  # which would be Bing's cookie
-        cookies = {}
-    if cookies and not tokens:
-        problem = _COOKIES_ALONE.format(form, _count(cookies))
+    alone = _find_alone(given)
+    paste = Paste(_TOKEN_ALONE, notes=f"Bearer {alone}") if alone else read_paste(given)
+    if paste.problem:
+        return FoundCredentials(paste.form, None, paste.problem, {}, "", "", "", "", "")
+    rules = TOKEN_RULES[service]
+    own = [request for request in paste.requests if request.host in ("", rules.host)]
+    token, problem, has_token = _find_token(given, paste, own, service, unix_seconds)
+    cookies: dict[str, str] = {}
+    left_out: tuple[LeftOut, ...] = ()
+    if rules.cookies_alone and paste.form != BARE_VALUE:  # a bare value is read as Bing's cookie _U
+        cookies, left_out = pick_cookies(paste, rules.host, unix_seconds)
+    if cookies and not has_token:
+        problem = rules.cookies_alone.format(paste.form, _count(cookies, rules.host))
+    urls = [request.url for request in paste.requests]
+    ids = (rules.place and rules.place.find_ids(urls)) or ("", "")
     return FoundCredentials(
-        form=form,
+        form=paste.form,
         token=token,
         token_problem=problem,
         cookies=cookies,
-        user_agent=_find_user_agent(text),
-        identity_type=identity[1].lower() if identity else "",
-        object_id=(token and token.object_id) or (place[1] if place and is_m365 else ""),
-        tenant_id=(token and token.tenant_id) or (place[2] if place and is_m365 else ""),
-        tier=_find_tier(text, token) if is_m365 else "",
+        user_agent=_find_user_agent([*own, *paste.requests]),
+        identity_type=_find_identity(own) if rules.has_identity_type else "",
+        object_id=(token and token.object_id) or ids[0],
+        tenant_id=(token and token.tenant_id) or ids[1],
+        tier=rules.place.find_tier(urls, bool(token and token.is_personal)) if rules.place else "",
+        left_out=left_out,
+        host=rules.host,
     )
 
 
 def describe_credentials(found: FoundCredentials, unix_seconds: float) -> str:
-    """What a paste held, in plain words; never a value."""
+    """Describe the credentials of a paste to an operator, without any value."""
     words = [f"Read {found.form}."]
     if found.token is not None:
         words.append(describe_token(found.token, unix_seconds))
     if found.cookies:
         clearance = ", Cloudflare's clearance among them" if found.has_clearance else ", Cloudflare's clearance not"
-        words.append(f"{_count(found.cookies)}{clearance}.")
+        words.append(f"{_count(found.cookies, found.host)}{clearance}.")
     seen = [name for name, value in (
         ("the browser's User-Agent", found.user_agent), ("the object id and tenant id", found.object_id),
         ("the licence", found.tier), ("how the sign-in was done", found.identity_type),
     ) if value]  # fmt: skip
     if seen:
         words.append(f"Also taken from it: {', '.join(seen)}.")
-    return " ".join(words)
+    return " ".join([*words, *describe_left_out(found.left_out)])
 
 
-def _count(cookies: dict[str, str]) -> str:
-    return f"{len(cookies)} cookie{'' if len(cookies) == 1 else 's'} of copilot.microsoft.com"
+def _count(cookies: dict[str, str], host: str) -> str:
+    return f"{len(cookies)} cookie{'' if len(cookies) == 1 else 's'} of {host}"
 
 
-_SITES: dict[Service, str] = {"copilot": "copilot.microsoft.com", "m365": "substrate.office.com"}
+def _find_alone(given: str | bytes) -> str:
+    """Return the token if it is the whole paste, else ""."""
+    if len(given) > _LONGEST_TOKEN_ALONE:
+        return ""
+    text = given.decode("utf-8", "replace") if isinstance(given, bytes) else given
+    tokens = find_tokens(text)
+    whole = text.strip().removeprefix("\ufeff").strip().strip("\"'")
+    return tokens[0] if len(tokens) == 1 and whole.lower() in (tokens[0].lower(), f"bearer {tokens[0].lower()}") else ""
 
 
-def _find_token(text: str, service: Service, unix_seconds: float) -> tuple[Token | None, str]:
+def _find_token(
+    given: str | bytes, paste: Paste, own: Sequence[PastedRequest], service: str, unix_seconds: float
+) -> tuple[Token | None, str, bool]:
+    """Return the service's token, or what is wrong with those found, and True if any were found.
+
+    From requests to other sites only readable tokens count: an unreadable one may be for that site, and would be sent
+    to the wrong service.
+    """
+    texts = [*map(_token_text, own), paste.notes]
+    tokens = find_tokens("\n".join(filter(None, texts)))
+    if not tokens:
+        mine = ("", TOKEN_RULES[service].host)
+        others = "\n".join(_token_text(request) for request in paste.requests if request.host not in mine)
+        elsewhere = find_tokens(others) or find_tokens(_windows(given))
+        tokens = tuple(token for token in elsewhere if read_token(token).form == "jwt")
+    token, problem = _choose_token(tokens, service, unix_seconds)
+    return token, problem, bool(tokens)
+
+
+def _token_text(request: PastedRequest) -> str:
+    lines = (f"Bearer {value[7:]}" for value in request.values("authorization") if value[:7].lower() == "bearer ")
+    return "\n".join((request.url, *lines))
+
+
+def _windows(given: str | bytes) -> str:
+    """Return the text after each word that may precede a token."""
+    data = given.encode("utf-8", "replace") if isinstance(given, str) else given
+    parts: list[bytes] = []
+    for word in _TOKEN_WORDS:
+        at = data.find(word)
+        while at >= 0 and len(parts) < _MOST_WINDOWS:
+            parts.append(data[max(0, at - 2) : at + _WINDOW_BYTES])  # include the quote before the word
+            at = data.find(word, at + _WINDOW_BYTES)
+    return b"\n".join(parts).decode("utf-8", "replace")
+
+
+def _choose_token(tokens: Sequence[str], service: str, unix_seconds: float) -> tuple[Token | None, str]:
     try:
-        token = parse_token(text, service)
+        token = parse_token("\n".join(f"Bearer {token}" for token in tokens), service)
     except InvalidRequestError as error:
         return None, error.message
     if 0 < token.expires_unix_seconds <= unix_seconds:
         said = describe_token(token, unix_seconds)
-        return None, f"{said} Open {SERVICE_NAMES[service]} in the browser again and copy a new one."
+        return None, f"{said} Open {TOKEN_RULES[service].name} in the browser again and copy a new one."
     return token, ""
 
 
-def _find_user_agent(text: str) -> str:
-    found = _USER_AGENT.search(text)
-    if found is not None and found[1] is not None:
-        try:
-            named = msgspec.json.decode(f'"{found[1]}"', type=str)
-        except msgspec.DecodeError:
-            named = ""
-    else:
-        option = _USER_AGENT_OPTION.search(text)
-        named = found[2] if found is not None else option[2] if option is not None else ""
-    named = named.strip()
-    return named if named.isascii() and named.isprintable() and len(named) <= 300 else ""
+def _find_user_agent(requests: Iterable[PastedRequest]) -> str:
+    named = next((agent for request in requests for agent in request.values("user-agent")), "").strip()
+    return named if named.isascii() and named.isprintable() and len(named) <= _LONGEST_AGENT else ""
 
 
-def _find_tier(text: str, token: Token | None) -> str:
-    scenario = _SCENARIO.search(text)
-    tier = _TIER_BY_SCENARIO.get(scenario[1].lower(), "") if scenario else ""
-    if tier == "included" and _IS_EDU.search(text):
-        return "edu"
-    return tier or ("individual" if token is not None and token.is_personal else "")
+def _find_identity(requests: Sequence[PastedRequest]) -> str:
+    """Return the site's word for how the user signed in, from a header or the socket's address."""
+    for request in requests:
+        for value in request.values("x-useridentitytype"):
+            if _IDENTITY_NAME.fullmatch(value):
+                return value.lower()
+    found = _search(_IDENTITY, requests)
+    return found[1].lower() if found else ""
+
+
+def _search(pattern: re.Pattern[str], requests: Iterable[PastedRequest]) -> re.Match[str] | None:
+    return next((found for request in requests if (found := pattern.search(request.url))), None)

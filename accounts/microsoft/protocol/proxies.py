@@ -1,4 +1,4 @@
-"""A proxy's address as an operator types it: what of it may be shown, and what is wrong with it."""
+"""Check and describe a proxy's address as an operator types it, without repeating its password."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ _SCHEMES = ("http", "https")
 
 
 def mask_proxy(address: str) -> str:
-    """A proxy's address without its password.
-
-    Shape: `http://name:secret@host:3128` → `http://name:•••@host:3128`; what holds no password stays as it is.
-    """
+    """Replace the password in a proxy's address: `http://name:secret@host:3128` → `http://name:•••@host:3128`."""
     start = address.find("://") + 3 if "://" in address else 0
     credentials, at, host = address[start:].rpartition("@")
     name, colon, password = credentials.partition(":")
@@ -21,12 +18,12 @@ def mask_proxy(address: str) -> str:
 
 
 def find_proxy_fault(address: str) -> str:
-    """What is wrong with an address, in a sentence that repeats nothing of it; "" when it can be used."""
+    """Return a sentence on what is wrong with an address, without repeating it; "" if nothing is."""
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
     except ValueError:
-        return f"This is no address: its host or port cannot be read. {PROXY_FORM}"
+        return f"This is not an address: its host or port cannot be read. {PROXY_FORM}"
     if parts.scheme not in _SCHEMES or "://" not in address:
         return f"This does not begin with http:// or https://. {PROXY_FORM}"
     if not host:
@@ -35,12 +32,12 @@ def find_proxy_fault(address: str) -> str:
 
 
 def describe_proxy(address: str) -> str:
-    """What of a typed address may be said again: scheme, host and port, and whether a password stood in it.
+    """Describe a typed address by its host and port, and by the kind of its credentials.
 
-    Shape: `an address of proxy.example.org:3128 with a name and a password`; an address with a fault is not repeated.
+    Example: `an address of proxy.example.org:3128 with a name and a password`. No part of an invalid address is shown.
     """
     if find_proxy_fault(address):
-        return "something that is no proxy's address"
+        return "something that is not a proxy's address"
     parts = urlsplit(address)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     shown = f"an address of {host}" + (f":{parts.port}" if parts.port else "")
@@ -50,5 +47,5 @@ def describe_proxy(address: str) -> str:
 
 
 def holds_secret(address: str) -> bool:
-    """Whether a typed address must not be shown again: it has credentials, or cannot be told not to have any."""
+    """True if a typed address must not be shown again: it has credentials, or cannot be parsed and may have some."""
     return bool(address) and (bool(find_proxy_fault(address)) or "@" in address)

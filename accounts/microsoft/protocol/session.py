@@ -1,4 +1,4 @@
-"""The creator's start page, which proves an account alive.
+"""Read the creator's start page, which shows if an account is signed in.
 
 Source: docs/wire/image_creator.md, section 1.
 """
@@ -19,16 +19,17 @@ from bingproject.errors import (
     UpstreamRefusedError,
     UpstreamUnavailableError,
 )
-from bingproject.response_headers import find_header, parse_retry_after
+from bingproject.upstream.markup import is_readable
+from bingproject.upstream.response_headers import find_header, parse_retry_after
 
-# A clean path: with a creation's query, Bing takes the mere GET for a creation.
+# Without a query: Bing starts a creation for a GET with a creation's query.
 SESSION_PATH = "/images/create"
 
 _SIGN_IN_HOSTS = frozenset({"login.live.com", "login.microsoftonline.com", "login.microsoft.com"})
 _SIGN_IN_PATH = "/fd/auth/signin"
 _IG = re.compile(r"""\bIG\s*[:=]\s*["']([0-9A-Za-z]{10,64})["']""")
 _IG_FIELD = re.compile(r"[?&]IG=([0-9A-Fa-f]{32})(?![0-9A-Za-z])")
-# Goes into a cookie as it is, so only what a cookie can carry.
+# The salt goes into a cookie unencoded, so accept only characters that a cookie can hold.
 _SALT = re.compile(r"""\bSalt\s*[:=]\s*["']([0-9A-Za-z+/=_-]{1,200})["']""")
 _DETAIL_CHARACTERS = 500
 
@@ -52,7 +53,7 @@ _OVERLOADED = (
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What the creator's start page says about us; `ig` and `salt` are "" when it names none."""
+    """The session that the creator's start page shows; `ig` and `salt` are "" if it has none."""
 
     ig: str
     salt: str
@@ -60,18 +61,23 @@ class Session:
 
 
 def parse_session(status: int, headers: Mapping[str, str], text: str) -> Session:
-    """Read the answer to a plain GET of `SESSION_PATH`.
+    """Read the response to a plain GET of `SESSION_PATH`.
 
-    Shape: a redirect to a sign-in is a Session that is not signed in.
-    Raises: AccountThrottledError (429), UpstreamRefusedError (403, region, the "run into an issue" page),
-    UpstreamUnavailableError (5xx, outage); UnexpectedResponseError for a page that does not say whether anybody is
-    signed in, so that a page we cannot read never marks an account.
+    A redirect to a sign-in page gives a Session that is not signed in.
+
+    Raises:
+        AccountThrottledError: Status 429.
+        UpstreamRefusedError: Status 403, a refused region, or the "run into an issue" page.
+        UpstreamUnavailableError: Status 5xx, or the page of an outage.
+        UnexpectedResponseError: The page does not show if the account is signed in. It must not change the account.
     """
     _check_status(status, headers)
     if 300 <= status < 400:
         return _parse_redirect(status, headers)
     if status != 200:
         raise _unexpected(f"status {status}", text)
+    if not is_readable(text):
+        raise _unexpected("a page too long, or nested too deeply, to be read", text)
     tree = LexborHTMLParser(text.encode("utf-8", "replace"))
     _check_refused(tree)
     is_signed_in = _find_signed_in(tree)
@@ -83,9 +89,9 @@ def parse_session(status: int, headers: Mapping[str, str], text: str) -> Session
 
 
 def build_search_cookie(session: Session, unix_seconds: int) -> str:
-    """The raw value of the cookie `SRCHHPGUSR`, which asks for English pages.
+    """Return the value of the cookie `SRCHHPGUSR`, which requests English pages.
 
-    Shape: `SRCHLANG=en&HV=<unix seconds>&HVE=<salt>&IG=<ig>`, not percent-encoded, as browsers send it.
+    Example: `SRCHLANG=en&HV=<unix seconds>&HVE=<salt>&IG=<ig>`, not percent-encoded, as browsers send it.
     """
     return f"SRCHLANG=en&HV={unix_seconds}&HVE={session.salt}&IG={session.ig}"
 
@@ -114,14 +120,14 @@ def _parse_redirect(status: int, headers: Mapping[str, str]) -> Session:
 
 
 def _find_signed_in(tree: LexborHTMLParser) -> bool | None:
-    """Whether somebody is signed in: the header's sign-in link is hidden then. None when the page does not say."""
+    """True if the header's sign-in link is hidden, as for signed-in users; None if the page does not show it."""
     anchor = tree.css_first("#id_a")
     if anchor is not None:
         style = "".join((anchor.attributes.get("style") or "").split()).casefold()
         return "display:none" in style
     if tree.css_first(f'a[href*="{_SIGN_IN_PATH}"]') is not None:
         return False
-    # Older pages showed the balance of boosts to those who have one.
+    # Older pages show the balance of boosts, which only signed-in users have.
     return True if tree.css_first("#reward_c[data-tb]") is not None else None
 
 
@@ -137,7 +143,7 @@ def _find_ig(tree: LexborHTMLParser, scripts: str) -> str:
 
 
 def _check_refused(tree: LexborHTMLParser) -> None:
-    """Raise what the page says instead of being the start page; its hidden error template does not count."""
+    """Raise the error that the page shows, if it shows one; its hidden error template does not count."""
     visible = tree.clone()
     shown = [_fold(node.text()) for node in visible.css('#gil_err_d [role="heading"]')]
     for node in visible.css('#gil_err_d, [hidden], [style*="display:none"], [style*="display: none"]'):

@@ -1,20 +1,9 @@
-"""What is decided about accounts, callers and keys: what an answer of Bing's says of an account, who may call."""
+"""Decide about accounts: their checks, credentials and availability, and what a result means for an account."""
 
-from accounts.services.alerts import find_alert_causes
-from accounts.services.callers import (
-    Caller,
-    add_whitelisted_user,
-    expire_whitelisted_user,
-    find_api_key,
-    find_whitelisted_user,
-    issue_api_key,
-    limit_whitelisted_user,
-    list_whitelisted_users,
-    remove_whitelisted_user,
-    revoke_api_key,
-    revoke_api_keys,
-)
-from accounts.services.checks import (
+from accounts.microsoft.services.alerts import find_alert_causes
+from accounts.microsoft.services.boosts import note_boosts
+from accounts.microsoft.services.capability_checks import Finding, Look, read_loads
+from accounts.microsoft.services.checks import (
     check_account,
     check_all_accounts,
     check_wanted_accounts,
@@ -27,53 +16,32 @@ from accounts.services.checks import (
     request_checks,
     rotate_cookies,
 )
-from accounts.services.credentials import NoTokenError, fresh_token, renew_tokens
-from accounts.services.default_account import ensure_default_account
-from accounts.services.outcomes import (
-    clear_cooldowns,
-    mark_success,
-    settle,
-)
-from accounts.services.proofs import Finding, Look, read_loads
-from accounts.services.terms import check_expiry, check_limit, check_scopes, check_user_id, parse_moment
+from accounts.microsoft.services.credentials import NoTokenError, fresh_token, renew_tokens
+from accounts.microsoft.services.default_account import ensure_default_account
+from accounts.microsoft.services.outcomes import apply_error, clear_cooldowns, mark_success
 
 __all__ = [
-    "Caller",
     "Finding",
     "Look",
     "NoTokenError",
-    "add_whitelisted_user",
+    "apply_error",
     "check_account",
     "check_all_accounts",
-    "check_expiry",
-    "check_limit",
-    "check_scopes",
-    "check_user_id",
     "check_wanted_accounts",
     "clear_cooldowns",
     "count_unfinished_checks",
     "ensure_default_account",
-    "expire_whitelisted_user",
     "find_alert_causes",
-    "find_api_key",
-    "find_whitelisted_user",
     "fresh_token",
     "give_credentials",
-    "issue_api_key",
-    "limit_whitelisted_user",
-    "list_whitelisted_users",
     "mark_success",
     "needs_check",
-    "parse_moment",
+    "note_boosts",
     "read_loads",
     "recheck_expired",
-    "remove_whitelisted_user",
     "renew_session",
     "renew_tokens",
     "request_check",
     "request_checks",
-    "revoke_api_key",
-    "revoke_api_keys",
     "rotate_cookies",
-    "settle",
 ]

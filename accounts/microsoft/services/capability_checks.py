@@ -1,4 +1,7 @@
-"""What of each capability can be proved live without spending anything. Each app knows its own; settings name them."""
+"""Check each capability of an account without spending anything, and count what the account is doing.
+
+The apps have the checks and the counts; CAPABILITY_CHECKS and ACCOUNT_LOADS name them, since this app imports neither.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +16,20 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
-from accounts.leases import count_leases
+from accounts.microsoft.leases import count_leases
 from accounts.models import CAPABILITIES, Account, AccountCapability, AccountKind, CheckState
 from bingproject.errors import ServiceError, UpstreamError, UpstreamRefusedError
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a check of a capability is given.
+    """The arguments of a capability's check.
 
-    Shape: `client` has the account's cookies; `page` is Bing's start page, read a moment ago, with the account signed
-    in; `may_open`: the operator has ticked that a conversation may be opened.
+    Attributes:
+        account: The account to check.
+        client: An HTTP client with the account's cookies.
+        page: Bing's start page, just read with the account signed in; "" for an account that signs in with a token.
+        may_open: The operator has allowed the check to open a conversation.
     """
 
     account: Account
@@ -34,7 +40,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check came to, in words for the operator."""
+    """The result of a check; `note` is a sentence for the operator."""
 
     state: CheckState
     note: str
@@ -45,26 +51,26 @@ LoadQuestion = Callable[[Collection[int], datetime], Mapping[tuple[int, str], in
 
 
 async def prove_capabilities(look: Look) -> None:
-    """Ask each app for its capability, side by side, and record the answers."""
+    """Run the checks of all the account's capabilities at the same time, and store the findings."""
     checks: dict[str, Check] = {name: import_string(settings.CAPABILITY_CHECKS[name]) for name in _names(look.account)}
     findings = await asyncio.gather(*(_find(check, look) for check in checks.values()))
     await sync_to_async(_record)(look.account, dict(zip(checks, findings, strict=True)))
 
 
 async def note_for_all(account: Account, finding: Finding) -> None:
-    """What stands in the way of every capability."""
+    """Store one finding for every capability of the account."""
     await sync_to_async(_record)(account, dict.fromkeys(_names(account), finding))
 
 
 def judge_failure(error: ServiceError) -> Finding:
-    """A failure as a finding: an outage or a page that cannot be read tells nothing of the account."""
+    """Return the finding for a failed check: unknown for an outage or an unreadable page, else failed."""
     if isinstance(error, UpstreamError) and not isinstance(error, UpstreamRefusedError):
         return Finding(CheckState.UNKNOWN, f"Cannot tell now: {error.message}")
     return Finding(CheckState.FAILED, error.message)
 
 
 def read_loads(account_ids: Collection[int], now: datetime) -> dict[tuple[int, str], int]:
-    """How much each account is doing, by account and capability: one query for each app, however many accounts."""
+    """Count the work of each account, by account id and capability, with one query per app."""
     loads = dict(count_leases(account_ids, now))
     for dotted in settings.ACCOUNT_LOADS:
         question: LoadQuestion = import_string(dotted)

@@ -1,11 +1,12 @@
-"""An account's cookies, and looks at Bing's start page that prove it alive.
+"""Give accounts new credentials, and check accounts by reading Bing's start page.
 
-Never a page or a header. An outage, or a page that cannot be read, marks no account.
+Logs and notes never contain a page or a header. An outage or an unreadable page changes no account's state.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
@@ -18,41 +19,45 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
-from django_q.tasks import async_task
 
-from accounts.client import fetch_session
+from accounts.microsoft.client import fetch_session
+from accounts.microsoft.protocol import FoundCredentials, Session, build_search_cookie, parse_cookies, parse_session
+from accounts.microsoft.services.availability import accounts_in_service
+from accounts.microsoft.services.boosts import note_boosts
+from accounts.microsoft.services.capability_checks import Finding, Look, judge_failure, note_for_all, prove_capabilities
+from accounts.microsoft.services.credentials import end_of
+from accounts.microsoft.services.outcomes import mark_verdict
+from accounts.microsoft.services.token_checks import check_by_token
 from accounts.models import Account, AccountCapability, AccountKind, AccountState, CheckState
-from accounts.protocol import FoundCredentials, Session, build_search_cookie, parse_cookies, parse_session
-from accounts.services.credentials import end_of
-from accounts.services.outcomes import mark_verdict
-from accounts.services.proofs import Finding, Look, judge_failure, note_for_all, prove_capabilities
-from accounts.services.token_checks import check_by_token
+from bingproject.cluster.brokers import send_job
+from bingproject.cluster.process_registry import has_own_cluster
 from bingproject.errors import (
     AccountBlockedError,
     AccountThrottledError,
     ChallengeRequiredError,
     CookieExpiredError,
+    DecryptionError,
     NotFoundError,
-    UnopenedError,
     UpstreamError,
 )
-from bingproject.liveness import has_own_cluster
-from bingproject.upstream import Door, jar_cookies, put_cookie
+from bingproject.upstream.http_client import ConnectionPool, jar_cookies, put_cookie
 
+logger = logging.getLogger(__name__)
 SEARCH_COOKIE = "SRCHHPGUSR"
 RECHECK_SECONDS = 10
 RECHECKS_AT_ONCE = 8
 CHECKS_AT_ONCE = 4
-# A check that an operator asked for and that nobody has begun by now was lost with its machine's queue.
+# If no job has started a requested check by now, it was lost with its machine's queue.
 WANTED_CHECK_PATIENCE_SECONDS = 5
-# What the start page may change by itself: a challenge or a block is not over because a page opens.
+# The states that reading the start page may change: an account may be challenged or blocked although the page opens.
 RENEWABLE_STATES = (AccountState.UNCHECKED, AccountState.OK, AccountState.EXPIRED)
 
 
 def rotate_cookies(account: Account, cookies: str | dict[str, str], now: datetime) -> None:
-    """Give the account new cookies, and have them checked once this is committed.
+    """Give the account new cookies, and request a check once they are committed.
 
-    Raises: InvalidRequestError when the text holds no usable cookies.
+    Raises:
+        InvalidRequestError: The text holds no usable cookies.
     """
     parsed = parse_cookies(cookies, now.timestamp()) if isinstance(cookies, str) else cookies
     with transaction.atomic():
@@ -61,7 +66,7 @@ def rotate_cookies(account: Account, cookies: str | dict[str, str], now: datetim
 
 
 def give_credentials(account: Account, found: FoundCredentials, now: datetime) -> None:
-    """Give an account of one of the two Copilots what was pasted, and have it checked once this is committed."""
+    """Give a token account the pasted credentials, and request a check once they are committed."""
     token = found.token
     with transaction.atomic():
         account.rotate(
@@ -71,38 +76,43 @@ def give_credentials(account: Account, found: FoundCredentials, now: datetime) -
 
 
 def request_check(account: Account, now: datetime, *, opens_chat: bool = False) -> None:
-    """Have a worker look at the account soon."""
+    """Request a check of the account by a worker."""
     request_checks([account.pk], now, opens_chat=opens_chat)
 
 
 def request_checks(account_ids: Collection[int], now: datetime, *, opens_chat: bool = False) -> int:
-    """Have workers look at these accounts soon; how many. `opens_chat`: a conversation may be opened with each.
+    """Request checks of these accounts by workers; return how many accounts there are.
 
-    The rows remember the wish; the job is a nudge to this machine's own workers where it has any. Else, and when it is
-    lost, the watchdogs of all machines look after it (see `needs_check`).
+    The rows store the request. The job only wakes this machine's own workers, if it has any; without one, or when it is
+    lost, the watchdogs of all machines start the checks (see `needs_check`).
+
+    Args:
+        account_ids: The accounts to check.
+        now: The time of the request, which `count_unfinished_checks` takes.
+        opens_chat: Each check may open a conversation.
     """
     rows = Account.objects.filter(pk__in=account_ids)
     count = rows.update(check_wanted_at=now, check_asked_at=now, check_opens_chat=opens_chat)
     if count == 1:
         (account_id,) = account_ids
         name = f"check account {account_id}"
-        nudge = partial(async_task, "accounts.jobs.check_account", account_id, task_name=name)
+        nudge = partial(send_job, "accounts.jobs.check_account", account_id, name=name)
     else:
-        nudge = partial(async_task, "accounts.jobs.check_asked_accounts", task_name=f"check {count} accounts")
+        nudge = partial(send_job, "accounts.jobs.check_asked_accounts", name=f"check {count} accounts")
     if has_own_cluster(timezone.now()):
         transaction.on_commit(nudge, robust=True)
     return count
 
 
 def count_unfinished_checks(asked_at: datetime) -> int:
-    """How many of the accounts that were asked for together have no result yet."""
+    """Return how many of the accounts requested together at `asked_at` have a capability without a result."""
     unknown = AccountCapability.objects.filter(account__check_asked_at=asked_at)
     unknown = unknown.filter(Q(checked_at=None) | Q(checked_at__lt=asked_at))
     return unknown.values("account").distinct().count()
 
 
 def needs_check() -> bool:
-    """Whether a check that was asked for waits longer than a job takes: asked by the watchdog of every machine."""
+    """True if no job has started a requested check in time; every machine's watchdog asks."""
     return _wanted_checks(timezone.now(), WANTED_CHECK_PATIENCE_SECONDS).exists()
 
 
@@ -113,10 +123,12 @@ def _wanted_checks(now: datetime, patience_seconds: float) -> QuerySet[Account]:
 async def renew_session(
     account: Account, client: httpx.AsyncClient, *, replacing: tuple[str, ...] = RENEWABLE_STATES
 ) -> Session:
-    """Read Bing's start page with the account's own client; the row learns whether it is signed in.
+    """Read Bing's start page with the account's client, and store if the account is signed in.
 
-    The new session's id and cookies are kept on the row and in the client's jar.
-    Raises: UpstreamError or AccountError when the page says nothing about the sign-in; the row stays as it is then.
+    The new session's id and cookies are stored in the row and in the client's jar.
+
+    Raises:
+        UpstreamError, AccountError: The page does not show if the account is signed in; the row is unchanged.
     """
     return (await _read_start_page(account, client, replacing))[0]
 
@@ -136,38 +148,46 @@ async def _read_start_page(
     def save() -> None:
         account.mark(AccountState.OK, "", now, replacing=replacing)
         account.save_session(session.ig, jar_cookies(client) | {SEARCH_COOKIE: search}, now)
+        note_boosts(account, answer.text, now)
 
     await sync_to_async(save)()
     return session, answer.text
 
 
-async def check_account(account_id: int, door: Door | None = None, *, only_if_wanted: bool = False) -> Account:
-    """Look at Bing as this account and record what it says of account and capabilities; nothing is created.
+async def check_account(
+    account_id: int, pool: ConnectionPool | None = None, *, only_if_wanted: bool = False
+) -> Account:
+    """Check the account and its capabilities without creating anything, and store the results.
 
-    `only_if_wanted`: not when another job has begun the check that was asked for.
-    Raises: NotFoundError when the account is gone.
+    Args:
+        account_id: The account to check.
+        pool: The connection pool to use, by default one for this check alone.
+        only_if_wanted: Do nothing if another job has started the requested check.
+
+    Raises:
+        NotFoundError: The account has been deleted.
     """
     account = await Account.objects.filter(pk=account_id).afirst()
     if account is None:
         raise NotFoundError(message="There is no such account.")
-    # Whoever takes the wish away may do what it allows: of several jobs only one.
+    # Only the job that clears the request may do what it allows, such as opening a conversation.
     wish = Account.objects.filter(pk=account_id, check_wanted_at=account.check_wanted_at)
     is_ours = bool(await wish.aupdate(check_wanted_at=None, check_opens_chat=False)) and bool(account.check_wanted_at)
     if only_if_wanted and not is_ours:
         return account
-    if account.kind == AccountKind.BING and not account.sealed_cookies:
+    if account.kind == AccountKind.BING and not account.encrypted_cookies:
         await note_for_all(account, Finding(CheckState.FAILED, "It has no cookies."))
         return account
     try:
-        async with _own(door) as through, _client(account, through) as client:
+        async with _own(pool) as through, _client(account, through) as client:
             await _look_at_all(account, client, may_open=is_ours and account.check_opens_chat)
-    except UnopenedError as error:
+    except DecryptionError as error:
         await _set_aside(account, error)
     return account
 
 
 async def _look_at_all(account: Account, client: httpx.AsyncClient, *, may_open: bool) -> None:
-    """Account and capabilities, whatever the row says of them."""
+    """Check the account and its capabilities; the result may replace any state."""
     replacing = tuple(AccountState.values)
     if account.kind != AccountKind.BING:
         await check_by_token(Look(account, client, "", may_open), replacing, is_asked_for=True)
@@ -179,24 +199,25 @@ async def _look_at_all(account: Account, client: httpx.AsyncClient, *, may_open:
         await note_for_all(account, obstacle)
 
 
-async def _check_sign_in(account_id: int, door: Door, replacing: tuple[str, ...]) -> Account:
-    """Whether the account is signed in: Bing's by the start page only."""
+async def _check_sign_in(account_id: int, pool: ConnectionPool, replacing: tuple[str, ...]) -> Account:
+    """Check if the account is signed in; for a Bing account, read the start page only."""
     account = await Account.objects.filter(pk=account_id).afirst()
     if account is None:
         raise NotFoundError(message="There is no such account.")
     try:
-        async with _client(account, door) as client:
+        async with _client(account, pool) as client:
             if account.kind == AccountKind.BING:
                 await _look_at_start_page(account, client, replacing)
             else:
                 await check_by_token(Look(account, client, "", may_open=False), replacing, is_asked_for=False)
-    except UnopenedError as error:
+    except DecryptionError as error:
         await _set_aside(account, error)
     return account
 
 
-async def _set_aside(account: Account, error: UnopenedError) -> None:
-    """An account that no request can be made as: its row says what to give anew, the others are looked at."""
+async def _set_aside(account: Account, error: DecryptionError) -> None:
+    """Mark an account whose credentials cannot be decrypted, so that the checks of the others continue."""
+    _log_unproved(account, error.message)
     await sync_to_async(mark_verdict)(account, error, timezone.now())
     await note_for_all(account, judge_failure(error))
 
@@ -204,78 +225,86 @@ async def _set_aside(account: Account, error: UnopenedError) -> None:
 async def _look_at_start_page(
     account: Account, client: httpx.AsyncClient, replacing: tuple[str, ...]
 ) -> tuple[str, Finding | None]:
-    """The page, and what it says against every capability, if anything."""
+    """Return the start page, and the finding for all capabilities if the page shows that none can work."""
     try:
         session, page = await _read_start_page(account, client, replacing)
-        return page, None if session.signed_in else judge_failure(CookieExpiredError())
+        if session.signed_in:
+            return page, None
+        _log_unproved(account, CookieExpiredError().message)
+        return page, judge_failure(CookieExpiredError())
     except (ChallengeRequiredError, AccountBlockedError) as error:
+        _log_unproved(account, error.message)
         await sync_to_async(mark_verdict)(account, error, timezone.now())
         return "", judge_failure(error)
     except (UpstreamError, AccountThrottledError) as error:
         note = f"{error.message} ({error.detail})" if error.detail else error.message
+        _log_unproved(account, note)
         await sync_to_async(account.note_failed_check)(note, timezone.now())
         return "", judge_failure(error)
 
 
-def _client(account: Account, door: Door) -> httpx.AsyncClient:
-    return door.client(account.cookies | account.jar, proxy=account.proxy, user_agent=account.user_agent)
+def _log_unproved(account: Account, why: str) -> None:
+    """Log why a check failed: on a first start, operators watch the terminal and not the admin."""
+    logger.warning("the account %s failed its check: %s", account.name, why)
+
+
+def _client(account: Account, pool: ConnectionPool) -> httpx.AsyncClient:
+    return pool.client(account.cookies | account.jar, proxy=account.proxy, user_agent=account.user_agent)
 
 
 @asynccontextmanager
-async def _own(door: Door | None) -> AsyncIterator[Door]:
-    """The door that is given, or one for this look alone."""
-    if door is not None:
-        yield door
+async def _own(pool: ConnectionPool | None) -> AsyncIterator[ConnectionPool]:
+    """Yield the given pool, or a new one that closes after the check."""
+    if pool is not None:
+        yield pool
         return
-    async with Door() as own:
+    async with ConnectionPool() as own:
         yield own
 
 
-async def check_all_accounts(door: Door | None = None) -> Counter[str]:
-    """Check every enabled account that a page may change; how many are in which state afterwards."""
-    rows = Account.objects.filter(is_enabled=True, state__in=RENEWABLE_STATES)
-    rows = rows.exclude(sealed_cookies="", sealed_token="", token_command="")
+async def check_all_accounts(pool: ConnectionPool | None = None) -> Counter[str]:
+    """Check every enabled account in a renewable state; return how many are in which state afterwards."""
+    rows = accounts_in_service().filter(state__in=RENEWABLE_STATES)
     ids = [pk async for pk in rows.values_list("pk", flat=True)]
-    return await _check_many(ids, door)
+    return await _check_many(ids, pool)
 
 
 async def check_wanted_accounts(
-    door: Door | None = None, *, patience_seconds: float = WANTED_CHECK_PATIENCE_SECONDS
+    pool: ConnectionPool | None = None, *, patience_seconds: float = WANTED_CHECK_PATIENCE_SECONDS
 ) -> Counter[str]:
-    """Do the checks that operators asked for so long ago and that no job has begun."""
+    """Run the checks that were requested `patience_seconds` ago and that no job has started."""
     wanted = _wanted_checks(timezone.now(), patience_seconds).order_by("check_wanted_at", "pk")
     ids = [pk async for pk in wanted.values_list("pk", flat=True)]
-    return await _check_many(ids, door, is_asked_for=True)
+    return await _check_many(ids, pool, is_asked_for=True)
 
 
-async def recheck_expired(capability: str, now: datetime, door: Door | None = None) -> bool:
-    """Look again at accounts that Bing called signed out: cookies have been seen to come back.
+async def recheck_expired(capability: str, now: datetime, pool: ConnectionPool | None = None) -> bool:
+    """Check expired accounts again, because cookies have been seen to work again; True if one is usable now.
 
-    For when nothing else is usable. Each account at most every 10 s, whoever asks on whatever machine.
-    Returns whether one of them is usable again.
+    Callers do this when no other account is usable. All machines together check each account at most every 10 s.
     """
-    rested = Q(checked_at=None) | Q(checked_at__lte=now - timedelta(seconds=RECHECK_SECONDS))
+    cooled_down = Q(checked_at=None) | Q(checked_at__lte=now - timedelta(seconds=RECHECK_SECONDS))
     rows = AccountCapability.objects.of_enabled(capability).filter(account__state=AccountState.EXPIRED)
     ids = rows.order_by("account__checked_at").values_list("account_id", flat=True)
     claimed: list[int] = []
     async for pk in ids:
-        claim = Account.objects.filter(rested, pk=pk, state=AccountState.EXPIRED)
+        claim = Account.objects.filter(cooled_down, pk=pk, state=AccountState.EXPIRED)
         if await claim.aupdate(checked_at=now):
             claimed.append(pk)
         if len(claimed) == RECHECKS_AT_ONCE:
             break
-    return bool((await _check_many(claimed, door))[AccountState.OK]) if claimed else False
+    return bool((await _check_many(claimed, pool))[AccountState.OK]) if claimed else False
 
 
-async def _check_many(ids: list[int], door: Door | None, *, is_asked_for: bool = False) -> Counter[str]:
-    """Check a few at a time over one door; states counted. One account's trouble does not stop the others.
+async def _check_many(ids: list[int], pool: ConnectionPool | None, *, is_asked_for: bool = False) -> Counter[str]:
+    """Check a few accounts at a time over one pool; return how many are in which state.
 
-    A check that an operator asked for is of every capability, the others are of the sign-in alone.
+    A check that an operator requested covers every capability, the others only the sign-in.
     """
-    gate = asyncio.Semaphore(CHECKS_AT_ONCE)
+    slots = asyncio.Semaphore(CHECKS_AT_ONCE)
 
-    async def check(account_id: int, through: Door) -> str:
-        async with gate:
+    async def check(account_id: int, through: ConnectionPool) -> str:
+        async with slots:
             try:
                 if is_asked_for:
                     return (await check_account(account_id, through, only_if_wanted=True)).state
@@ -283,5 +312,5 @@ async def _check_many(ids: list[int], door: Door | None, *, is_asked_for: bool =
             except NotFoundError:
                 return "gone"
 
-    async with _own(door) as through:
+    async with _own(pool) as through:
         return Counter(await asyncio.gather(*(check(account_id, through) for account_id in ids)))

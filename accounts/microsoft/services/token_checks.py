@@ -1,4 +1,4 @@
-"""A look at an account of one of the two Copilots: its token, and what its app can tell without asking a question."""
+"""Check an account that signs in with a token: renew the token, then run the check of its one capability."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from accounts.microsoft.services.capability_checks import Check, Finding, Look, judge_failure, note_for_all
+from accounts.microsoft.services.credentials import fresh_token
+from accounts.microsoft.services.outcomes import mark_verdict
 from accounts.models import CAPABILITIES, Account, AccountKind, AccountState, CheckState
-from accounts.services.credentials import fresh_token
-from accounts.services.outcomes import mark_verdict
-from accounts.services.proofs import Check, Finding, Look, judge_failure, note_for_all
 from bingproject.errors import AccountBlockedError, ChallengeRequiredError, CookieExpiredError, ServiceError
 
 
 async def check_by_token(look: Look, replacing: tuple[str, ...], *, is_asked_for: bool) -> None:
-    """Record what can be told of the account and of its one capability.
+    """Check the account and its one capability, and store the result.
 
-    What nobody can tell changes the state only if an operator asked: else an account whose token was refused would be
-    given work again and again.
+    Args:
+        look: The account, and a client with its cookies.
+        replacing: The states that a success may replace.
+        is_asked_for: An operator asked for the check. Only then does an inconclusive check make an expired account
+            unchecked: otherwise an account whose token was refused would get work again and again.
     """
     account = look.account
     try:

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from bingproject.cluster import DrainCluster
-from bingproject.installation import verify_installation
+from bingproject.cluster._compat_django_q import DrainCluster
+from bingproject.cluster.database_identity import verify_installation
 
 
 class Command(BaseCommand):

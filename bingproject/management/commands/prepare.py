@@ -7,9 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from bingproject import preparation
-from bingproject.installation import verify_installation
+from bingproject.cluster.database_identity import verify_installation
 from bingproject.management.commands.serve import ensure_account
+from bingproject.server import bootstrap
 
 
 class Command(BaseCommand):
@@ -20,10 +20,10 @@ class Command(BaseCommand):
 
     def handle(self, *_arguments: Any, **_options: Any) -> None:
         """Prepare, and end."""
-        preparation.migrate(always=True)
+        bootstrap.migrate(always=True)
         self.stdout.write("Tables are up to date.")
         verify_installation()
         # No random password here: what this prints is collected as a log, and read by more than the operator.
         if settings.ADMIN_PASSWORD_FILE:
-            preparation.ensure_operator()
+            bootstrap.ensure_operator()
         ensure_account()

@@ -15,9 +15,9 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from accounts.models import Account, AccountCapability
+from bingproject.cluster.database_identity import verify_installation
 from bingproject.errors import ServiceError
-from bingproject.installation import verify_installation
-from bingproject.transcripts import Transcript
+from bingproject.upstream.recording import Transcript
 
 Probe = Callable[[Account, str, Transcript], Awaitable[None]]
 MakingProbe = Callable[[Account, str, Transcript, float], Awaitable[None]]

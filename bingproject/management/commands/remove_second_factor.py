@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from bingproject import second_factor
+from bingproject.security import second_factor
 
 
 class Command(BaseCommand):

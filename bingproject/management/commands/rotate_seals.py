@@ -10,10 +10,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from bingproject import seal_rotation
-from bingproject.installation import verify_installation
+from bingproject.cluster import process_registry
+from bingproject.cluster.database_identity import verify_installation
 from bingproject.models import LiveProcess
-from bingproject.seals import fingerprint
+from bingproject.security import key_rotation
+from bingproject.security.encryption import fingerprint
 
 
 class Command(BaseCommand):
@@ -24,17 +25,17 @@ class Command(BaseCommand):
 
     def handle(self, *_arguments: Any, **_options: Any) -> None:
         """Refuse while somebody could not read it; else seal, count, and say what may be done next."""
-        verify_installation(will_seal=False)
+        verify_installation(will_encrypt=False)
         _check_processes()
         verify_installation()
         # Once more: who has started in between did not know yet that the newest key is needed.
         _check_processes()
-        columns = seal_rotation.sealed_columns()
+        columns = key_rotation.encrypted_columns()
         for column in columns:
-            self.stdout.write(f"{column}: {seal_rotation.reseal_column(column)} sealed anew")
-        left = seal_rotation.count_by_key(columns)
+            self.stdout.write(f"{column}: {key_rotation.reencrypt_column(column)} resealed")
+        left = key_rotation.count_by_key(columns)
         self._report(left)
-        backward = seal_rotation.backward_processes(timezone.now())
+        backward = process_registry.backward_processes(timezone.now())
         if backward:
             self.stdout.write(
                 f"Not done: {_named(backward)} still seals with an older key. "
@@ -42,24 +43,25 @@ class Command(BaseCommand):
             )
         if backward or left.total() > left[_newest()]:
             sys.exit(1)
-        seal_rotation.forget_old_keys()
+        key_rotation.forget_old_keys()
         self.stdout.write("Done: the older keys may be taken out of SEAL_KEYS.")
 
     def _report(self, left: Counter[str]) -> None:
         for number, key in enumerate(map(fingerprint, settings.SEAL_KEYS)):
             self.stdout.write(f"Under key {key}{' (newest)' if number == 0 else ''}: {left[key]}")
-        if left[seal_rotation.UNOPENED]:
-            self.stdout.write(f"Under keys that are not in SEAL_KEYS: {left[seal_rotation.UNOPENED]}, left as they are")
+        if left[key_rotation.UNDECRYPTABLE]:
+            undecryptable = left[key_rotation.UNDECRYPTABLE]
+            self.stdout.write(f"Under keys that are not in SEAL_KEYS: {undecryptable}, left as they are")
 
 
 def _check_processes() -> None:
     """Refuse, with nothing changed, while somebody could not read what would be sealed."""
-    if newer := seal_rotation.newer_key():
+    if newer := key_rotation.newer_key():
         raise CommandError(
             f"Nothing was changed: {_newest()}, first in SEAL_KEYS here, is an older key, since the server already "
             f"seals with {newer}. Run this with the SEAL_KEYS of the server."
         )
-    if ignorant := seal_rotation.ignorant_processes(timezone.now()):
+    if ignorant := process_registry.ignorant_processes(timezone.now()):
         raise CommandError(
             f"Nothing was changed: {_named(ignorant)} cannot open the newest key {_newest()}. "
             "Add it to SEAL_KEYS there (at the end), restart it, and try again."

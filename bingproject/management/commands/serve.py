@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import time
 from functools import partial
@@ -13,22 +14,21 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
+from accounts.microsoft.services import ensure_default_account, rotate_cookies
 from accounts.models import Account
-from accounts.protocol import find_credentials
-from accounts.services import ensure_default_account, give_credentials, rotate_cookies
-from accounts.tokens import Service as Copilot
-from bingproject import demo, preparation
-from bingproject.cluster import DrainCluster
-from bingproject.environment import SettingError
+from bingproject.api.openapi import EXAMPLE_USER
+from bingproject.cluster._compat_django_q import DrainCluster
+from bingproject.cluster.database_identity import verify_installation
+from bingproject.conf import ports
+from bingproject.conf.environment import SettingError
+from bingproject.edge.http_protocol import GuardedHttpProtocol
 from bingproject.errors import InvalidRequestError
-from bingproject.heads import GuardedHttpProtocol
-from bingproject.installation import verify_installation
-from bingproject.supervisor import Service, Supervisor
-from bingproject.upstream import USER_AGENT
+from bingproject.server import bootstrap, demo
+from bingproject.server.demo_rows import ensure_demo_accounts, ensure_demo_key, ensure_demo_user
+from bingproject.server.serve_lock import take_lock
+from bingproject.server.supervisor import Service, Supervisor
 
 SANDBOX_ACCOUNT = "sandbox"
-DEMO_ACCOUNTS: dict[Copilot, str] = {"copilot": "sandbox copilot", "m365": "sandbox m365"}
-DEMO_TIERS: dict[Copilot, str] = {"copilot": "", "m365": "individual"}
 WEB_STOP_SECONDS = 2
 KEEP_ALIVE_SECONDS = 75
 _ANSWER_PAUSE_SECONDS = 0.1
@@ -41,48 +41,80 @@ class Command(BaseCommand):
     requires_system_checks = ["bingproject"]  # noqa: RUF012 - Django declares it as an instance attribute
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take --demo."""
+        """Take --demo and --no-worker."""
+        parser.add_argument(
+            "--no-worker", action="store_true", help="serve pages and the API, and send nothing: to look at a database"
+        )
         parser.add_argument("--demo", action="store_true", help="make a first picture and say what to try (SANDBOX=1)")
 
     def handle(self, *_arguments: Any, **options: Any) -> None:
         """Prepare, then supervise."""
         if options["demo"] and not settings.SANDBOX:
             raise SettingError("--demo needs the sandbox: use make demo, or set SANDBOX=1 and a DATA_DIR of its own.")
-        listener = preparation.take_port(settings.HOST, settings.PORT)
-        if settings.SANDBOX:
-            preparation.take_port(settings.SANDBOX_HOST, settings.SANDBOX_PORT).close()
+        # Until the supervisor has its own handlers: each step can be repeated, so none has to notice a Ctrl-C.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if settings.IS_SQLITE:
+            take_lock(settings.DATA_DIR, settings.PORT)  # open until this process ends
+        listener = bootstrap.take_port(settings.HOST, settings.PORT)
+        sandbox = self._take_sandbox_port()
         password = self._prepare()
         services = [
             Service("web", partial(_serve_web, listener)),
             Service("cluster", partial(_run_cluster, listener)),
             Service("hello", partial(self._greet, listener, password, options["demo"]), is_once=True),
         ]
-        if settings.SANDBOX:
-            services.insert(1, Service("sandbox", partial(_serve_sandbox, listener), is_foundation=True))
-        Supervisor(services).run()
+        if options["no_worker"]:
+            services = [service for service in services if service.name != "cluster"]
+        if sandbox is not None:
+            services.insert(1, Service("sandbox", partial(_serve_sandbox, listener, sandbox), is_foundation=True))
+        Supervisor(services, close_port=listener.close).run()
+
+    @staticmethod
+    def _take_sandbox_port() -> socket.socket | None:
+        """Listen for the sandbox from the start: who asks it before it runs, or while it starts again, waits."""
+        if not settings.SANDBOX:
+            return None
+        bootstrap.require_sandbox()
+        return bootstrap.take_port(settings.SANDBOX_HOST, settings.SANDBOX_PORT, for_sandbox=True)
 
     def _prepare(self) -> str:
         """Tables, files, operator, account; the operator's password when it was just made."""
-        if preparation.migrate():
+        if bootstrap.migrate():
             self.stdout.write("Tables are up to date.")
         verify_installation()
-        if preparation.collect_static_files():
+        if bootstrap.collect_static_files():
             self.stdout.write("Styles and scripts are collected.")
-        password = preparation.ensure_operator()
+        password = bootstrap.ensure_operator(lambda made: self._say(demo.say_password(made)))
         ensure_account()
         return password
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
 
     def _greet(self, listener: socket.socket, password: str, is_demo: bool) -> int:
         """Say where we listen as soon as the web process answers; in the demo make a first picture."""
         listener.close()
         while not _has_answer():
             time.sleep(_ANSWER_PAUSE_SECONDS)
-        self.stdout.write(demo.welcome(password))
-        self.stdout.flush()
+        self._say(demo.welcome(bootstrap.find_operator(), password))
+        if not Account.objects.exists():
+            self._say(demo.missing_account())
         if is_demo:
-            _ensure_demo_accounts()
-            self.stdout.write(demo.make_first_picture())
+            self._greet_demo()
         return 0
+
+    def _greet_demo(self) -> None:
+        try:
+            ensure_demo_accounts()
+            ensure_demo_user()
+            key = ensure_demo_key(settings.DATA_DIR) if settings.ACCESS == "keys" else ""
+        except OSError as error:
+            self._say(f"The demo's accounts could not be made ({error}): stop it with Ctrl-C and start it again.")
+            return
+        if key:
+            self._say(f"An API key of the user {EXAMPLE_USER}, which others need: {key}")
+        self._say(demo.make_first_picture(key))
 
 
 def _has_answer() -> bool:
@@ -105,21 +137,6 @@ def ensure_account() -> None:
         raise SettingError(f"BING_COOKIE_U cannot be used: {error.message}") from error
 
 
-def _ensure_demo_accounts() -> None:
-    """An account of each of the two Copilots, with a token of the sandbox's; one that has a token is left alone."""
-    for service, name in DEMO_ACCOUNTS.items():
-        account, _ = Account.objects.get_or_create(
-            name=name,
-            defaults={"kind": service, "user_agent": USER_AGENT, "tier": DEMO_TIERS[service]},
-        )
-        if account.sealed_token:
-            continue
-        now = timezone.now()
-        found = find_credentials(demo.fetch_token(service), service, now.timestamp())
-        Account.objects.filter(pk=account.pk).update(object_id=found.object_id, tenant_id=found.tenant_id)
-        give_credentials(account, found, now)
-
-
 def _serve_web(listener: socket.socket) -> int:
     config = uvicorn.Config(
         "bingproject.asgi:application",
@@ -132,7 +149,7 @@ def _serve_web(listener: socket.socket) -> int:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        backlog=preparation.BACKLOG,
+        backlog=ports.BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=WEB_STOP_SECONDS,
     )
@@ -145,8 +162,8 @@ def _run_cluster(listener: socket.socket) -> int:
     return DrainCluster().run()
 
 
-def _serve_sandbox(listener: socket.socket) -> int:
+def _serve_sandbox(listener: socket.socket, sandbox: socket.socket) -> int:
     listener.close()
     journal = settings.DATA_DIR / "sandbox-journal.jsonl"
-    call_command("sandbox", host=settings.SANDBOX_HOST, port=settings.SANDBOX_PORT, journal=journal)
+    call_command("sandbox", listener=sandbox, journal=journal)
     return 0

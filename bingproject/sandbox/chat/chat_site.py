@@ -1,4 +1,4 @@
-"""What the three chats' servers do in the same way: whom a token lets in, uploads, words in a prompt, a turn's end."""
+"""The behaviour that the three chats share: check tokens, take uploads, read words in a prompt, end turns."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from abc import ABC, abstractmethod
 from typing import Any
 from uuid import UUID
 
-from bingproject.sandbox import answers
-from bingproject.sandbox.catalogue import Stage
-from bingproject.sandbox.chathub_scenarios import SYNONYMS
-from bingproject.sandbox.chathub_state import ChatState, Turn
-from bingproject.sandbox.exchange import Reply
-from bingproject.sandbox.sockets import LiveSocket
-from bingproject.sandbox.state import Account, State
-from bingproject.sandbox.tokens import read_token
-from bingproject.sandbox.turn_words import ANSWERED, choose
+from bingproject.sandbox.chat.chat_state import ChatState, SandboxTurn
+from bingproject.sandbox.chat.sockets import LiveSocket
+from bingproject.sandbox.chat.turn_words import ANSWERED, choose
+from bingproject.sandbox.chathub.scenarios import SYNONYMS
+from bingproject.sandbox.core import answers
+from bingproject.sandbox.core.catalogue import Stage
+from bingproject.sandbox.core.exchange import SandboxReply
+from bingproject.sandbox.core.state import SandboxAccount, SandboxState
+from bingproject.sandbox.core.tokens import read_token
 
 AT_SOCKET, AT_UPLOAD = frozenset({Stage.SOCKET}), frozenset({Stage.UPLOAD})
 
@@ -26,52 +26,52 @@ class ChatSite(ABC):
     path = ""
     known: frozenset[str] = frozenset()
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: SandboxState) -> None:
         self.state = state
 
     @property
     @abstractmethod
     def chat(self) -> ChatState:
-        """Its conversations and turns."""
+        """The chat's conversations and turns."""
 
     def now(self) -> float:
         """The sandbox's clock."""
         return self.state.now()
 
     def violation(self, socket: LiveSocket, kind: str, detail: str) -> None:
-        """Write down what a client should not do on a socket."""
+        """Record what a client should not do on a socket."""
         account = self.state.account(socket.account) if socket.account else None
         self.state.violation(f"{self.name}-{kind}", detail, path=self.path, account=account)
 
-    def holder(self, token: str, service: str) -> Account | None:
-        """The account whose token this is; None for a dead one, and for a token that does not open the service now."""
+    def holder(self, token: str, service: str) -> SandboxAccount | None:
+        """Return the account of a token; None for a dead account, and if the token is not valid for the service now."""
         read = read_token(token)
         if read is None or not read.fits(service, self.now()):
             return None
         account = self.state.account(read.account)
         return account if account.is_alive else None
 
-    def meet_upload(self, account: Account, refusal: dict[str, Any]) -> Reply | None:
-        """Count a picture that comes, and answer it as a rule says; None: it is looked at."""
+    def meet_upload(self, account: SandboxAccount, refusal: dict[str, Any]) -> SandboxReply | None:
+        """Count an upload and return the answer of a rule; None if the upload is to be processed."""
         self.chat.uploads_asked += 1
         chosen = self.state.scenarios.choose(AT_UPLOAD, account.name)
         if chosen is None:
             return None
         if chosen.scenario.name in ("kblob-refused", "kblob-no-id"):
-            return Reply.json(refusal)
+            return SandboxReply.json(refusal)
         return answers.answer(chosen.scenario, account)
 
-    def meet_upgrade(self, account: str) -> Reply | str:
-        """Refuse a socket as a rule says, or say which scenario its handshake has ("": none)."""
+    def meet_upgrade(self, account: str) -> SandboxReply | str:
+        """Refuse a socket by a rule, or return the scenario of its handshake, "" for none."""
         chosen = self.state.scenarios.choose(AT_SOCKET, account)
         if chosen is None or chosen.scenario.name.startswith("handshake-"):
             return chosen.scenario.name if chosen else ""
         return answers.refused_upgrade(chosen.scenario)
 
     def choose(
-        self, socket: LiveSocket, turn: Turn, kind: str, faults: list[str]
+        self, socket: LiveSocket, turn: SandboxTurn, kind: str, faults: list[str]
     ) -> tuple[dict[str, float | None], str]:
-        """How the answer comes, and what becomes of the turn; a wrong word is a fault, and each is a violation."""
+        """Return how the answer is sent and how the turn ends. Each word that does not apply is a violation."""
         try:
             chosen = choose(self.state.scenarios, turn.text, turn.account, SYNONYMS, self.known)
         except ValueError as error:
@@ -81,8 +81,8 @@ class ChatSite(ABC):
             self.violation(socket, kind, fault)
         return chosen
 
-    def end_turn(self, socket: LiveSocket, turn: Turn) -> None:
-        """Take note that a turn is over; what was answered belongs to the conversation."""
+    def end_turn(self, socket: LiveSocket, turn: SandboxTurn) -> None:
+        """Record the end of a turn and add its answer to the conversation."""
         conversation = self.chat.conversations.get(turn.conversation)
         if conversation is not None and turn.outcome == ANSWERED and not turn.left:
             conversation.said.append(("bot", turn.answer))

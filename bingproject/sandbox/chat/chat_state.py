@@ -1,4 +1,4 @@
-"""What the sandbox remembers of the chat: conversations, turns, sockets, uploads, and how often each was asked for."""
+"""The sandbox's state of a chat: conversations, turns, sockets, uploads, and their counts."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 TURNS_KEPT = 20_000
 SIGNED_IN, ANONYMOUS = "BingProd", "BingProdUnAuthenticatedUsers"
-# Real tokens hold these; one that is not decoded exactly once never comes out equal.
+# Real tokens contain these characters, so a token that is not decoded exactly once never compares equal.
 _TOKEN_HEAD, _TOKEN_TAIL = "S+/", "="
 
 
 @dataclass
-class Conversation:
+class SandboxConversation:
     """One upstream conversation; `invocations` counts what was asked, `turns` what was answered."""
 
     id: str
@@ -40,19 +40,19 @@ class Conversation:
 
     @property
     def token(self) -> str:
-        """What becomes `sec_access_token`."""
+        """The value of `sec_access_token`."""
         return make_token(self.id, self.renewals)
 
     def take(self, text: str) -> None:
-        """Note a question that will be answered."""
+        """Record a question that will be answered."""
         self.turns += 1
         self.said.append(("user", text))
         self.name = self.name or text[:40]
 
 
 @dataclass
-class Turn:
-    """One type-4 record as it came, and what became of it; times are Unix seconds."""
+class SandboxTurn:
+    """One type-4 record and its outcome. Times are Unix seconds."""
 
     conversation: str
     account: str
@@ -76,11 +76,11 @@ class Turn:
 
     @property
     def characters(self) -> int:
-        """How much was sent for this turn, system prompt and history included."""
+        """The characters sent for this turn, with system prompt and history."""
         return len(self.text) + len(self.system or "")
 
     def record(self) -> dict[str, Any]:
-        """What the control endpoint says of it."""
+        """Return the turn for the control endpoint."""
         return asdict(self) | {"characters": self.characters}
 
 
@@ -97,7 +97,7 @@ class Upload:
 
 @dataclass
 class Sockets:
-    """How many sockets there were and are."""
+    """The number of sockets, in total and open."""
 
     opened: int = 0
     open: int = 0
@@ -107,11 +107,11 @@ class Sockets:
 
 
 class ChatState:
-    """The chat's part of one sandbox's memory."""
+    """The chat's part of a sandbox's state."""
 
     def __init__(self) -> None:
-        self.conversations: dict[str, Conversation] = {}
-        self.turns: deque[Turn] = deque(maxlen=TURNS_KEPT)
+        self.conversations: dict[str, SandboxConversation] = {}
+        self.turns: deque[SandboxTurn] = deque(maxlen=TURNS_KEPT)
         self.uploads: dict[str, Upload] = {}
         self.sockets = Sockets()
         self.creates: Counter[str] = Counter()
@@ -124,22 +124,24 @@ class ChatState:
         self.in_flight: Counter[str] = Counter()
         self.max_in_flight: Counter[str] = Counter()
 
-    def create(self, owner: str, now: float, *, kind: str = SIGNED_IN, conversation_id: str = "") -> Conversation:
-        """Open a conversation for an account; its id is of Bing's form unless given."""
+    def create(
+        self, owner: str, now: float, *, kind: str = SIGNED_IN, conversation_id: str = ""
+    ) -> SandboxConversation:
+        """Create a conversation of an account; its id has Bing's format unless it is given."""
         digits = str(int(hashlib.md5(owner.encode(), usedforsecurity=False).hexdigest(), 16))
         conversation_id = conversation_id or f"51D|{kind}|{(uuid.uuid4().hex + uuid.uuid4().hex).upper()}"
-        conversation = Conversation(conversation_id, "914" + digits[:12], owner, now)
+        conversation = SandboxConversation(conversation_id, "914" + digits[:12], owner, now)
         self.conversations[conversation_id] = conversation
         return conversation
 
     def keep(self, account: str, content: bytes, media_type: str, conversation: str = "") -> str:
-        """Keep a picture that was sent; its id."""
+        """Store an uploaded picture and return its id."""
         name = hashlib.sha256(content).hexdigest()[:24]
         self.uploads[name] = Upload(name, account, content, media_type, conversation)
         return name
 
-    def begin(self, turn: Turn, conversation: Conversation | None) -> None:
-        """Note that a turn is being played."""
+    def begin(self, turn: SandboxTurn, conversation: SandboxConversation | None) -> None:
+        """Record the start of a turn."""
         self.turns.append(turn)
         self.invocations += 1
         self.characters += turn.characters
@@ -149,11 +151,17 @@ class ChatState:
             conversation.invocations += 1
             conversation.is_busy = True
 
-    def end(self, turn: Turn, conversation: Conversation | None) -> None:
-        """Note that a turn is over, whoever ended it."""
+    def free(self, turn: SandboxTurn) -> None:
+        """Allow the conversation's next turn: this one is answered, although its socket may still be open."""
+        if turn.conversation in self.conversations:
+            self.conversations[turn.conversation].is_busy = False
+
+    def end(self, turn: SandboxTurn, conversation: SandboxConversation | None) -> None:
+        """Record the end of a turn."""
         self.in_flight[turn.account] -= 1
         self.outcomes[turn.outcome] += 1
-        if conversation is not None:
+        # Freed when it was answered; by now the next turn may be under way.
+        if conversation is not None and turn.ended_at is None:
             conversation.is_busy = False
 
     def describe(self) -> dict[str, Any]:
@@ -184,14 +192,14 @@ class ChatState:
 
 
 def make_token(conversation_id: str, renewals: int) -> str:
-    """Make a conversation's token; it can be recognised after everything else was forgotten."""
+    """Return a conversation's token, which can be recognised even after the state was forgotten."""
     seal = _digest(f"token|{conversation_id}|{renewals}")[:12]
     body = base64.b64encode(f"{conversation_id}|{renewals}|{seal}".encode()).decode().rstrip("=")
     return _TOKEN_HEAD + body + _TOKEN_TAIL
 
 
 def read_token(token: str) -> str | None:
-    """Return the id of the conversation a token was made for; None when it is mangled or none of ours."""
+    """Return the conversation id of a token; None if it is damaged or not one of this sandbox."""
     body = token.removeprefix(_TOKEN_HEAD).removesuffix(_TOKEN_TAIL)
     try:
         conversation_id, renewals, _seal = base64.b64decode(body + "=" * (-len(body) % 4)).decode().rsplit("|", 2)

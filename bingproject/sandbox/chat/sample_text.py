@@ -1,4 +1,4 @@
-"""What the sandbox answers in a chat, made from the prompt alone, and how the text is cut into chunks."""
+"""Compose the answers of a chat from the prompt alone, and split them into chunks."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from itertools import accumulate, cycle, islice
 from urllib.parse import quote
 
-from bingproject.sandbox.chathub_records import escape
-from bingproject.sandbox.chathub_state import Conversation, Turn
+from bingproject.sandbox.chat.chat_state import SandboxConversation, SandboxTurn
+from bingproject.sandbox.chat.signalr_records import escape
 
 Knobs = Mapping[str, float | None]
 TOKEN = re.compile(r"\s*\S+\s*|\s+")
-# Real questions of this kind make Bing search, so the demo shows sources without any word of the sandbox's.
+# Such questions make the real Bing search, so the demo shows sources without a scenario word.
 SANDBOX_WORD = re.compile(r"sandbox:[^\s]+\s*")
 WANTS_SEARCH = re.compile(r"\b(?:sources?|search|news|latest|today)\b", re.IGNORECASE)
 LONGEST_ECHO = 4000
@@ -28,8 +28,8 @@ FILLER = (
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A text, also escaped for a record, with the ends of its chunks in both."""
+class SampleAnswer:
+    """A text, plain and escaped for a record, with the ends of its chunks in both."""
 
     text: str
     escaped: str
@@ -38,36 +38,43 @@ class Answer:
 
     @property
     def half(self) -> int:
-        """How many chunks come before something happens half-way: at least one."""
+        """Return the number of chunks before something happens half-way, at least one."""
         return max(1, len(self.ends) // 2)
 
 
-def wants_search(turn: Turn, knobs: Knobs) -> bool:
-    """Say whether this turn searches first."""
+def wants_search(turn: SandboxTurn, knobs: Knobs) -> bool:
+    """True if this turn searches first."""
     return "nosearchall" not in turn.options and ("search" in knobs or WANTS_SEARCH.search(turn.text) is not None)
 
 
-def query(turn: Turn) -> str:
-    """Return what is searched for, or drawn: the message without words of the sandbox's, cut short."""
+def query(turn: SandboxTurn) -> str:
+    """Return what to search for or draw: the message without scenario words, shortened."""
     return SANDBOX_WORD.sub("", turn.text).strip()[:80] or "sandbox"
 
 
-def picture_url(origin: str, turn: Turn) -> str:
-    """Return where the picture that a turn makes is served: it is drawn from what stands in its address."""
+def picture_url(origin: str, turn: SandboxTurn) -> str:
+    """Return the address of a turn's picture, which is drawn from the address itself."""
     return f"{origin}{PICTURE_PATH}{quote(query(turn), safe='')}.jpg"
 
 
 def footnote(number: int) -> str:
-    """How Bing Chat marks a source in its text."""
+    """Return Bing Chat's mark of a source in a text."""
     return f"[^{number}^]"
 
 
 def compose(
-    turn: Turn, conversation: Conversation, knobs: Knobs, words: int, *, mark: Callable[[int], str] = footnote
-) -> Answer:
-    """Make the answer to a turn; `words` is how long it is when the turn itself does not say."""
+    turn: SandboxTurn,
+    conversation: SandboxConversation,
+    knobs: Knobs,
+    words: int,
+    *,
+    mark: Callable[[int], str] = footnote,
+) -> SampleAnswer:
+    """Return the answer to a turn; `words` is its length unless the turn sets one."""
     count = int(knobs.get("words") or words)
     tokens = _tokens(turn, conversation, knobs, mark)
+    if "nul" in knobs:
+        tokens = [*(token + "\0" for token in tokens[:3]), *tokens[3:]]
     if count > 0:
         tokens = _exactly(tokens, count)
     elif len(tokens) > MOST_CHUNKS:
@@ -76,15 +83,17 @@ def compose(
     return chunked(list("".join(tokens)) if "one-char" in knobs else tokens)
 
 
-def chunked(tokens: list[str]) -> Answer:
-    """Join chunks to an answer that remembers where each ends."""
+def chunked(tokens: list[str]) -> SampleAnswer:
+    """Join chunks into an answer that knows where each ends."""
     escaped = [escape(token) for token in tokens]
-    return Answer(
+    return SampleAnswer(
         "".join(tokens), "".join(escaped), list(accumulate(map(len, tokens))), list(accumulate(map(len, escaped)))
     )
 
 
-def _tokens(turn: Turn, conversation: Conversation, knobs: Knobs, mark: Callable[[int], str]) -> list[str]:
+def _tokens(
+    turn: SandboxTurn, conversation: SandboxConversation, knobs: Knobs, mark: Callable[[int], str]
+) -> list[str]:
     if "recall" in knobs:
         said = [text for author, text in conversation.said if author == "user"]
         known = {"turn": turn.number, "told": conversation.told, "said": said, "tone": turn.tone}

@@ -1,4 +1,4 @@
-"""The chat's side calls: pictures and files sent up, and one conversation read, renamed or deleted."""
+"""The calls besides the socket: upload pictures and files; read, rename or delete a conversation."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from email.message import Message
 from email.parser import BytesParser
 from typing import Any
 
-from bingproject.sandbox import answers
-from bingproject.sandbox.catalogue import Stage
-from bingproject.sandbox.chathub_state import Conversation, Upload
-from bingproject.sandbox.exchange import Reply, Request
-from bingproject.sandbox.state import Account, State
+from bingproject.sandbox.chat.chat_state import SandboxConversation, Upload
+from bingproject.sandbox.core import answers
+from bingproject.sandbox.core.catalogue import Stage
+from bingproject.sandbox.core.exchange import Request, SandboxReply
+from bingproject.sandbox.core.state import SandboxAccount, SandboxState
 
 LARGEST_UPLOAD = 16 << 20
 AT_UPLOAD = frozenset({Stage.UPLOAD})
@@ -24,12 +24,12 @@ SUCCESS = {"value": "Success", "message": None}
 
 
 class SideCalls:
-    """The routes beside the socket; one object per sandbox."""
+    """The routes besides the socket."""
 
-    def __init__(self, state: State, identify: Callable[[Request], Account | None]) -> None:
+    def __init__(self, state: SandboxState, identify: Callable[[Request], SandboxAccount | None]) -> None:
         self.state = state
         self.identify = identify
-        self.routes: dict[tuple[str, str], Callable[[Request, bytes], Reply]] = {
+        self.routes: dict[tuple[str, str], Callable[[Request, bytes], SandboxReply]] = {
             ("POST", "/images/kblob"): self.kblob,
             ("GET", "/images/blob"): self.blob,
             ("POST", "/sydney/UploadFile"): self.upload_file,
@@ -40,13 +40,13 @@ class SideCalls:
 
     # -- pictures ------------------------------------------------------------------------------------------------
 
-    def kblob(self, request: Request, body: bytes) -> Reply:
-        """Take a picture; what is no picture is refused as Bing does, by an empty id."""
+    def kblob(self, request: Request, body: bytes) -> SandboxReply:
+        """Store a picture; refuse other files as Bing does, with an empty id."""
         account = self.identify(request)
         self.state.chat.uploads_asked += 1
         chosen = self.state.scenarios.choose(AT_UPLOAD, account.name if account else "")
         if chosen is not None and chosen.scenario.name == "kblob-no-id":
-            return Reply.json({"processedBlobId": ""})
+            return SandboxReply.json({"processedBlobId": ""})
         if chosen is not None and chosen.scenario.name != "kblob-refused":
             return answers.answer(chosen.scenario, account)
         parts = self._parts(request, body, account)
@@ -55,21 +55,21 @@ class SideCalls:
         kind = picture_kind(content)
         url = wanted.get("imageInfo", {}).get("url", "") if isinstance(wanted.get("imageInfo"), dict) else ""
         if chosen is not None or not (kind or url):
-            return Reply.json({"blobId": "", "processedBlobId": ""})
+            return SandboxReply.json({"blobId": "", "processedBlobId": ""})
         name = hashlib.sha256(content or str(url).encode()).hexdigest()[:24]
         conversation = str(_at(wanted, "knowledgeRequest", "convoData", "convoid") or "")
         for blob in (name, name + "-p"):
             self.state.chat.uploads[blob] = Upload(blob, account.name if account else "", content, kind, conversation)
-        return Reply.json({"blobId": name, "processedBlobId": name + "-p"})
+        return SandboxReply.json({"blobId": name, "processedBlobId": name + "-p"})
 
-    def blob(self, request: Request, _body: bytes) -> Reply:
-        """Show a picture that was sent."""
+    def blob(self, request: Request, _body: bytes) -> SandboxReply:
+        """Return an uploaded picture."""
         upload = self.state.chat.uploads.get(request.query().get("bcid", ""))
         if upload is None:
-            return Reply(status=404)
-        return Reply(upload.content, content_type=upload.media_type or "image/jpeg", page=False)
+            return SandboxReply(status=404)
+        return SandboxReply(upload.content, content_type=upload.media_type or "image/jpeg", page=False)
 
-    def _knowledge(self, text: bytes, request: Request, account: Account | None) -> dict[str, Any]:
+    def _knowledge(self, text: bytes, request: Request, account: SandboxAccount | None) -> dict[str, Any]:
         try:
             wanted = json.loads(text)
         except ValueError:
@@ -87,44 +87,48 @@ class SideCalls:
 
     # -- files and conversations ---------------------------------------------------------------------------------
 
-    def upload_file(self, request: Request, body: bytes) -> Reply:
-        """Take a file; who may is told by the signature of its conversation."""
+    def upload_file(self, request: Request, body: bytes) -> SandboxReply:
+        """Store a file if the signature of its conversation is right."""
         account = self.identify(request)
         parts = self._parts(request, body, account)
         conversation = self._conversation(parts.get("conversationId", b"").decode(errors="replace"))
         bearer = (request.header(b"authorization") or b"").decode("latin-1")
         if conversation is None or bearer != f"Bearer {conversation.signature}":
-            return Reply.json({"result": {"value": "UnauthorizedRequest", "message": "No such signature."}}, status=401)
+            return SandboxReply.json(
+                {"result": {"value": "UnauthorizedRequest", "message": "No such signature."}}, status=401
+            )
         content = parts.get("file", b"")
-        return Reply.json(
+        return SandboxReply.json(
             {"fileName": "upload.txt", "fileType": "txt", "docId": hashlib.sha256(content).hexdigest()[:24],
              "isLongContext": True, "userId": conversation.client_id, "result": SUCCESS}
         )  # fmt: skip
 
-    def delete(self, request: Request, body: bytes) -> Reply:
-        """Forget a conversation."""
+    def delete(self, request: Request, body: bytes) -> SandboxReply:
+        """Delete a conversation."""
         conversation, reply, _wanted = self._own(request, body)
         if conversation is not None:
             del self.state.chat.conversations[conversation.id]
         return reply
 
-    def rename(self, request: Request, body: bytes) -> Reply:
-        """Give a conversation another name."""
+    def rename(self, request: Request, body: bytes) -> SandboxReply:
+        """Rename a conversation."""
         conversation, reply, wanted = self._own(request, body)
         if conversation is not None:
             conversation.name = str(wanted.get("chatName", ""))
         return reply
 
-    def get_conversation(self, request: Request, _body: bytes) -> Reply:
-        """Show what was said."""
+    def get_conversation(self, request: Request, _body: bytes) -> SandboxReply:
+        """Return the conversation's messages."""
         query = request.query()
         conversation = self._conversation(query.get("conversationId", ""))
         if conversation is None or not _is_signed(conversation, query.get("conversationSignature", request.bearer)):
-            return Reply.json({"result": {"value": "InvalidSession", "message": "There is no such conversation."}})
+            return SandboxReply.json(
+                {"result": {"value": "InvalidSession", "message": "There is no such conversation."}}
+            )
         messages = [{"author": author, "text": text} for author, text in conversation.said]
-        return Reply.json({"conversationId": conversation.id, "messages": messages, "result": SUCCESS})
+        return SandboxReply.json({"conversationId": conversation.id, "messages": messages, "result": SUCCESS})
 
-    def _own(self, request: Request, body: bytes) -> tuple[Conversation | None, Reply, dict[str, Any]]:
+    def _own(self, request: Request, body: bytes) -> tuple[SandboxConversation | None, SandboxReply, dict[str, Any]]:
         account = self.identify(request)
         try:
             wanted = json.loads(body)
@@ -137,15 +141,15 @@ class SideCalls:
         signature = str(wanted.get("conversationSignature", ""))
         if conversation is None or participant != conversation.client_id or not _is_signed(conversation, signature):
             missing = {"value": "InvalidSession", "message": "There is no such conversation."}
-            return None, Reply.json({"result": missing}), wanted
-        return conversation, Reply.json({"result": SUCCESS}), wanted
+            return None, SandboxReply.json({"result": missing}), wanted
+        return conversation, SandboxReply.json({"result": SUCCESS}), wanted
 
-    def _conversation(self, conversation_id: str) -> Conversation | None:
+    def _conversation(self, conversation_id: str) -> SandboxConversation | None:
         return self.state.chat.conversations.get(conversation_id)
 
     # -- bodies --------------------------------------------------------------------------------------------------
 
-    def _parts(self, request: Request, body: bytes, account: Account | None) -> dict[str, bytes]:
+    def _parts(self, request: Request, body: bytes, account: SandboxAccount | None) -> dict[str, bytes]:
         """Return the parts of a multipart body by their names."""
         content_type = request.header(b"content-type") or b""
         if not content_type.startswith(b"multipart/form-data") or b"boundary=" not in content_type:
@@ -160,13 +164,13 @@ class SideCalls:
                 parts[name] = payload if isinstance(payload, bytes) else b""
         return parts
 
-    def _blame(self, detail: str, request: Request, account: Account | None) -> dict[str, Any]:
+    def _blame(self, detail: str, request: Request, account: SandboxAccount | None) -> dict[str, Any]:
         self.state.violation("chat-call", detail, path=request.path, account=account)
         return {}
 
 
 def picture_kind(content: bytes) -> str:
-    """The media type by how a file begins; "" for what is no picture."""
+    """Return the media type by a file's first bytes; "" if it is not a picture."""
     return next((kind for magic, kind in KINDS.items() if content.startswith(magic)), "")
 
 
@@ -177,12 +181,12 @@ def _decoded(text: bytes) -> bytes:
         return b""
 
 
-def _is_signed(conversation: Conversation, signature: str) -> bool:
+def _is_signed(conversation: SandboxConversation, signature: str) -> bool:
     return signature in (conversation.signature, conversation.token)
 
 
 def _at(value: Any, *names: str) -> Any:
-    """Return what stands under these names, None where one is missing."""
+    """Return the value under these nested names, None if one is missing."""
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value

@@ -27,17 +27,17 @@ SUGGESTIONS = ("Say that in one sentence", "Why is that so?", "What else should 
 
 
 def encode(value: Any) -> str:
-    """Write a value as one record."""
+    """Encode a value as one record."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")) + SEPARATOR
 
 
 def escape(text: str) -> str:
-    """Write a text as it stands between a record's quotes; what joins to a text also joins escaped."""
+    """Escape a text for a record. Escaped pieces can be joined like the texts themselves."""
     return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def iso(seconds: float) -> str:
-    """Write a time as Bing does."""
+    """Format a time as Bing does."""
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
@@ -58,16 +58,16 @@ class Records:
     # -- messages ------------------------------------------------------------------------------------------------
 
     def message(self, **fields: Any) -> Values:
-        """One message of the bot's, with what all of them carry."""
+        """Return a message of the bot with the fields that all have."""
         return {"author": "bot", "createdAt": self.at, "requestId": self.request_id, "offense": "None"} | fields
 
     def user(self, text: str) -> Values:
-        """The caller's own message, as it comes back."""
+        """Return the echo of the caller's own message."""
         message = self.message(text=text, messageId=f"u-{self.request_id}", contentOrigin="cib", locale="en-us")
         return message | {"author": "user", "nlu": {"scoredClassification": {"classification": "CHAT_GPT"}}}
 
     def answer(self, text: str, message_id: str, *, with_picture: bool = False, **fields: Any) -> Values:
-        """The answer itself: no messageType, its text also on a card."""
+        """Return the answer: no messageType, its text also on a card."""
         blocks: list[Values] = [{"type": "TextBlock", "text": text + "\n", "wrap": True}]
         if with_picture:
             blocks.insert(0, {"type": "Image", "url": "https://sandbox.test/picture.jpg"})
@@ -76,36 +76,36 @@ class Records:
         return message | {"feedback": {"tag": None, "updatedOn": None, "type": "None"}} | fields
 
     def apology(self, message_id: str) -> Values:
-        """The text that takes an answer's place."""
+        """Return the text that replaces an answer."""
         return self.message(text=APOLOGY_TEXT, messageId=message_id, contentOrigin="Apology")
 
     def limiter(self) -> Values:
-        """The message of a conversation that is full."""
+        """Return the message of a full conversation."""
         return self.message(text=LIMIT_TEXT, messageId=f"t-{self.request_id}", contentOrigin="TurnLimiter")
 
     def disengaged(self) -> Values:
-        """The message that closes a conversation for good; it has no text."""
+        """Return the message, without a text, that closes a conversation."""
         return self.message(
             messageType="Disengaged", messageId=f"d-{self.request_id}", contentOrigin="DeepLeo",
             hiddenText="> Conversation disengaged", invocation="withdraw()",
         )  # fmt: skip
 
     def card(self) -> Values:
-        """A request to show a card, which is not the answer though it may stand last."""
+        """Return a request to show a card, which is not the answer even if it is the last message."""
         return self.message(
             messageType="RenderCardRequest", messageId=f"c-{self.request_id}", contentOrigin="DeepLeo",
             text="a card, not the answer", hiddenText='{"cards":[]}',
         )  # fmt: skip
 
     def picture(self, prompt: str) -> Values:
-        """The announcement of a picture, which comes by another way."""
+        """Return the announcement of a picture, which is fetched separately."""
         return self.message(
             messageType="GenerateContentQuery", messageId=f"g-{self.request_id}", contentType="IMAGE", text=prompt,
             contentOrigin="DeepLeo", invocation=f"graphic_art(prompt={json.dumps(prompt, ensure_ascii=False)})",
         )  # fmt: skip
 
     def search(self, query: str) -> list[Values]:
-        """A search's three messages: the query, what was found, and that an answer is being written."""
+        """Return the three messages of a search: the query, the results, and that an answer follows."""
         invocation = f"search_web(query={json.dumps(query, ensure_ascii=False)})"
         found = [
             {"title": title, "url": url, "snippets": [f"{title} on {query}"], "data": None, "context": None}
@@ -117,13 +117,14 @@ class Records:
             self.message(messageType="InternalSearchQuery", text=f"Searching the web for: `{query}`",
                          hiddenText=query, messageId=f"q-{self.request_id}", **same),
             self.message(messageType="InternalSearchResult", text=json.dumps(grounding, ensure_ascii=False),
-                         groundingInfo=grounding, messageId=f"s-{self.request_id}", **same),
+                         hiddenText=f"```json {json.dumps(grounding)}```", groundingInfo=grounding,
+                         messageId=f"s-{self.request_id}", **same),
             self.message(messageType="InternalLoaderMessage", text="Generating answers for you...",
                          messageId=f"l-{self.request_id}", contentOrigin="DeepLeo"),
         ]  # fmt: skip
 
     def suggestions(self) -> list[Values]:
-        """What the reader may ask next."""
+        """Return suggested questions."""
         return [
             {"text": text, "author": "user", "messageType": "Suggestion", "messageId": f"n{number}-{self.request_id}",
              "contentOrigin": "SuggestionChipsFalconService", "createdAt": self.at}
@@ -132,14 +133,14 @@ class Records:
 
     @staticmethod
     def attributions(query: str) -> list[Values]:
-        """What `[^n^]` in an answer stands for, in order."""
+        """Return the sources of the marks `[^n^]`, in order."""
         return [{"providerDisplayName": title, "seeMoreUrl": url, "searchQuery": query} for title, url in SOURCES]
 
     # -- records -------------------------------------------------------------------------------------------------
 
     @property
     def throttling(self) -> Values:
-        """How many turns are used up."""
+        """Return the counts of used and allowed turns."""
         return {
             "maxNumUserMessagesInConversation": self.limit,
             "numUserMessagesInConversation": self.used,
@@ -148,7 +149,7 @@ class Records:
         }
 
     def update(self, *messages: Values, **fields: Any) -> str:
-        """A type 1 with messages; none of them means that the key is not there."""
+        """Return a type 1 with messages; without any, the key is missing."""
         argument: Values = {"requestId": self.request_id, **fields}
         if messages:
             argument["messages"] = list(messages)
@@ -157,14 +158,14 @@ class Records:
     def text_update(
         self, message_id: str, *, before: Sequence[Values] = (), after: Sequence[Values] = ()
     ) -> tuple[str, str]:
-        """The two halves of an update around its escaped text: a chunk then costs one concatenation."""
+        """Return the parts of an update before and after its escaped text, so that a chunk costs one concatenation."""
         mark = "\x00"
         message = self.message(text=mark, messageId=message_id, contentOrigin="DeepLeo")
         head, tail = self.update(*before, message, *after).split(escape(mark))
         return head, tail
 
     def final(self, messages: list[Values], *, message: str | None = None) -> str:
-        """The type 2 of a turn that went well; `result.message` is the last message's text, not the answer."""
+        """Return the type 2 of a successful turn; `result.message` is the last message's text, not the answer."""
         last = messages[-1].get("text") if messages else None
         return self._completed(
             {
@@ -179,22 +180,22 @@ class Records:
         )
 
     def refusal(self, value: str, message: str, *, with_error: bool = True, conversation_id: str | None = None) -> str:
-        """The type 2 of a turn that Bing does not answer: neither messages nor throttling."""
+        """Return the type 2 of a refused turn, without messages and throttling."""
         result = {"value": value, "message": message} | ({"error": message} if with_error else {})
         changed = {} if conversation_id is None else {"conversationId": conversation_id}
         return self._completed({"firstNewMessageIndex": None} | changed, result)
 
     def without_result(self) -> str:
-        """A type 2 that lacks what it should say."""
+        """Return a type 2 without its result."""
         return encode({"type": 2, "invocationId": self.invocation_id, "item": {"requestId": self.request_id}})
 
     def completion(self, error: str | None = None) -> str:
-        """A type 3."""
+        """Return a type 3."""
         return encode({"type": 3, "invocationId": self.invocation_id} | ({"error": error} if error else {}))
 
     @staticmethod
     def close(error: str = "Connection closed with an error.") -> str:
-        """A type 7."""
+        """Return a type 7."""
         return encode({"type": 7, "error": error, "allowReconnect": True})
 
     def _completed(self, fields: Values, result: Values) -> str:

@@ -1,15 +1,15 @@
-"""What a turn over SignalR has in both of its services: how records are cut, how a turn breaks, and what is noise."""
+"""The behaviour of turns that both SignalR services share: how records are split, how turns break, and noise."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
-from bingproject.sandbox.chathub_answers import Answer, Knobs, query, wants_search
-from bingproject.sandbox.chathub_records import SEPARATOR, Records, Values
-from bingproject.sandbox.chathub_state import Turn
-from bingproject.sandbox.steps import Close, End, Step, cut_anywhere, fragmented, in_one_frame
-from bingproject.sandbox.turn_words import ANSWERED
+from bingproject.sandbox.chat.chat_state import SandboxTurn
+from bingproject.sandbox.chat.sample_text import Knobs, SampleAnswer, query, wants_search
+from bingproject.sandbox.chat.signalr_records import SEPARATOR, Records, Values
+from bingproject.sandbox.chat.steps import Close, End, Step, cut_anywhere, fragmented, in_one_frame
+from bingproject.sandbox.chat.turn_words import ANSWERED
 
 IDX = (
     "Token issued by https://sydney.bing.com/sydney is invalid (IDX10223: Lifetime validation failed. "
@@ -33,10 +33,17 @@ SAND = "sand "
 
 
 class RecordScript(ABC):
-    """Plays one turn: `outcome` says what becomes of it, `knobs` how its records come."""
+    """Play one turn: `outcome` decides its end, `knobs` how its records are sent."""
 
     def __init__(
-        self, records: Records, turn: Turn, answer: Answer, knobs: Knobs, *, outcome: str = ANSWERED, gap: float = 0.0
+        self,
+        records: Records,
+        turn: SandboxTurn,
+        answer: SampleAnswer,
+        knobs: Knobs,
+        *,
+        outcome: str = ANSWERED,
+        gap: float = 0.0,
     ) -> None:
         self.records = records
         self.turn = turn
@@ -61,7 +68,7 @@ class RecordScript(ABC):
 
     @abstractmethod
     def _play(self) -> Iterator[Step]:
-        """The steps as they are before they are cut."""
+        """Yield the steps before they are split."""
 
     def _delay(self) -> Iterator[Step]:
         if "delay" in self.knobs:
@@ -85,7 +92,7 @@ class RecordScript(ABC):
             yield Close(1011 if kind == "fail" else 1000)
 
     def _noise(self) -> list[str]:
-        """What may stand between good records without being part of the answer."""
+        """Return records that may come between good ones and are not part of the answer."""
         noise = [line + SEPARATOR for line in GARBAGE] if "garbage" in self.knobs else []
         if "unknown-type" in self.knobs:
             strange = self.records.message(messageType="SandCastle", text="not the answer", messageId="x")
@@ -94,15 +101,15 @@ class RecordScript(ABC):
 
     @abstractmethod
     def _strange(self, message: Values) -> list[str]:
-        """Further records that nobody knows, some of them with a message that nobody knows."""
+        """Return records of unknown types, some with messages of unknown types."""
 
     def _last_words(self) -> str:
-        """The answer as it finally stands."""
+        """Return the final text of the answer."""
         text = self.answer.text
         return f"In short: {text[: max(1, len(text) // 3)].rstrip()}" if "shrink" in self.knobs else text
 
     def _padding(self, **fields: str) -> list[Values]:
-        """What makes a final record big: in life these are search results."""
+        """Return padding for a large final record, which in reality has search results."""
         if "big" not in self.knobs:
             return []
         text = SAND * int((self.knobs["big"] or 0) * (1 << 20) / len(SAND))

@@ -1,4 +1,4 @@
-"""One chat socket from its upgrade to its end, whatever is spoken over it: who leaves whom, and a turn's steps."""
+"""A chat socket of any dialect from its upgrade to its end: play the steps of turns, and close or cut it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from bingproject.sandbox.chathub_state import ChatState, Turn
-from bingproject.sandbox.exchange import Fault, Receive, Reply, Scope, Send
-from bingproject.sandbox.steps import PINGS_A_SECOND, Close, Echo, End, Fragments, Step
+from bingproject.sandbox.chat.chat_state import ChatState, SandboxTurn
+from bingproject.sandbox.chat.steps import PINGS_A_SECOND, Close, Echo, End, Fragments, Step
+from bingproject.sandbox.core.exchange import Fault, Receive, SandboxReply, Scope, Send
 
-# Put into the scope by the server's protocol class; without them a cut is a close, and fragments are one frame.
+# The server's protocol class puts these into the scope. Without them a cut is a close, and fragments are one frame.
 TRANSPORT = "sandbox.transport"
 CONNECTION = "sandbox.connection"
 
 
 @dataclass(frozen=True)
-class Line:
+class SandboxSocket:
     """The ASGI side of a socket."""
 
     scope: Scope
@@ -28,31 +28,32 @@ class Line:
 
 
 class Hub(Protocol):
-    """What a socket asks of the place it belongs to."""
+    """The interface of the chat that a socket belongs to."""
 
     def start_turn(self, socket: Any, record: dict[str, Any]) -> Iterator[Step]:
-        """Take a question and say what happens."""
+        """Accept a question and return its steps."""
 
-    def end_turn(self, socket: Any, turn: Turn) -> None:
-        """Take note that the turn is over."""
+    def end_turn(self, socket: Any, turn: SandboxTurn) -> None:
+        """Record the end of the turn."""
 
     def now(self) -> float:
         """The sandbox's clock."""
 
     def violation(self, socket: Any, kind: str, detail: str) -> None:
-        """Write down what a client should not do."""
+        """Record what a client should not do."""
 
 
 class LiveSocket(ABC):
-    """A socket that was let in; a subclass knows what is spoken over it.
+    """An accepted socket; subclasses implement the dialect.
 
-    Units: `open_seconds` until a question must have come, `leave_seconds` until the client must be gone after the end.
+    `open_seconds` is the time within which a question must come, `leave_seconds` that within which the client must
+    leave after the end.
     """
 
     ping = ""
 
     def __init__(
-        self, hub: Hub, chat: ChatState, line: Line, *, account: str, open_seconds: float, leave_seconds: float
+        self, hub: Hub, chat: ChatState, line: SandboxSocket, *, account: str, open_seconds: float, leave_seconds: float
     ) -> None:
         self.hub = hub
         self.chat = chat
@@ -60,7 +61,7 @@ class LiveSocket(ABC):
         self.account = account
         self.open_seconds = open_seconds
         self.leave_seconds = leave_seconds
-        self.turn: Turn | None = None
+        self.turn: SandboxTurn | None = None
         self.echoed = asyncio.Event()
         self._has_ended = False
         self._rest = ""
@@ -68,7 +69,7 @@ class LiveSocket(ABC):
         self._patience = asyncio.timeout(open_seconds)
 
     async def serve(self) -> None:
-        """Live until the client goes, or is sent away."""
+        """Serve the socket until either side closes it."""
         sockets = self.chat.sockets
         sockets.opened += 1
         sockets.open += 1
@@ -86,12 +87,12 @@ class LiveSocket(ABC):
             sockets.open -= 1
 
     async def _greet(self) -> bool:
-        """Say what is said at once; False when the line is cut instead."""
+        """Send the greeting; return False if the connection is cut instead."""
         return True
 
     @abstractmethod
     async def _hear(self, text: str) -> None:
-        """Take one message of the client's."""
+        """Process one message of the client."""
 
     async def _read(self) -> None:
         while True:
@@ -115,7 +116,7 @@ class LiveSocket(ABC):
     # -- playing -------------------------------------------------------------------------------------------------
 
     async def _play(self, steps: Iterator[Step]) -> None:
-        # Sending to a client that has left is an OSError; the reader notices the same and ends the turn.
+        # Sending to a client that has left raises OSError; the reader notices it too and ends the turn.
         with contextlib.suppress(OSError):
             for step in steps:
                 if isinstance(step, str):
@@ -134,7 +135,7 @@ class LiveSocket(ABC):
             self._note_end()
 
     async def _ping_comes_back(self, seconds: float) -> bool:
-        """Ping, and wait for the client's own ping; without one the line is cut."""
+        """Ping and wait for the client's ping; without one, cut the connection."""
         self.echoed.clear()
         await self._say(self.ping)
         try:
@@ -154,16 +155,17 @@ class LiveSocket(ABC):
         self._has_ended = True
         if self.turn is not None:
             self.turn.ended_at = self.hub.now()
+            self.chat.free(self.turn)
         self._patience.reschedule(asyncio.get_running_loop().time() + self.leave_seconds)
 
     async def _end(self, step: Close | End) -> bool:
-        """End as the step says; False: the socket stays open, and it is for the client to go."""
+        """End as the step says; return False if the socket stays open until the client leaves."""
         if step is End.SILENCE:
             return False
         while step is End.PINGS:
             await self._say(self.ping)
             await asyncio.sleep(1 / PINGS_A_SECOND)
-        # What comes next is the sandbox's doing, so the client has not left.
+        # The sandbox causes what comes next, so it does not count as the client leaving.
         self._has_ended = True
         if isinstance(step, Close):
             await self.send({"type": "websocket.close", "code": step.code})
@@ -196,7 +198,7 @@ class LiveSocket(ABC):
         if transport is None:
             await self.send({"type": "websocket.close", "code": 1011})
             return
-        # What was written has to leave before the line is cut.
+        # Written bytes must be sent before the connection is cut.
         await asyncio.sleep(0.02)
         cast("asyncio.Transport", transport).abort()
 
@@ -226,8 +228,8 @@ class LiveSocket(ABC):
         self.hub.violation(self, kind, detail)
 
 
-async def refuse(reply: Reply, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer an upgrade by anything but 101, or by a broken line."""
+async def refuse(reply: SandboxReply, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer an upgrade with another status than 101, or break the connection."""
     transport = scope.get(TRANSPORT)
     if reply.fault is Fault.STALL:
         await receive()

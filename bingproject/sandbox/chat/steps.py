@@ -1,4 +1,4 @@
-"""What a socket's script is made of: texts, pauses, ends; and ways to cut the texts into messages and frames."""
+"""The steps of a socket's script: texts, pauses, ends; and ways to split texts into messages and frames."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SPLITS = (1, 2, 3, 5, 8, 13, 21, 34, 55)
 
 
 class End(Enum):
-    """A socket that is cut, or stays open and says nothing more, or nothing but pings; or all is said but a type 3."""
+    """Cut the socket, or keep it open in silence, or with pings only; or leave out the type 3."""
 
     CUT = "cut"
     SAID = "said"
@@ -22,21 +22,21 @@ class End(Enum):
 
 @dataclass(frozen=True)
 class Close:
-    """The socket is closed with a code."""
+    """Close the socket with a code."""
 
     code: int
 
 
 @dataclass(frozen=True)
 class Fragments:
-    """One text message in several frames, cut anywhere, also within a character."""
+    """Send a text message in several frames, split anywhere, also within a character."""
 
     parts: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)
 class Echo:
-    """A ping that has to come back within so many seconds, else the line is cut."""
+    """Send a ping; cut the connection if it does not come back within the given seconds."""
 
     seconds: float
 
@@ -46,7 +46,7 @@ Step = str | float | Fragments | Close | Echo | End
 
 
 def in_one_frame(steps: Iterator[Step]) -> Iterator[Step]:
-    """Join all text; pauses are left out, an end comes after what was said."""
+    """Join all text into one message, without pauses; an end comes after it."""
     texts: list[str] = []
     for step in steps:
         if isinstance(step, str):
@@ -61,7 +61,7 @@ def in_one_frame(steps: Iterator[Step]) -> Iterator[Step]:
 
 
 def cut_anywhere(steps: Iterator[Step]) -> Iterator[Step]:
-    """Cut the stream of records into messages that know nothing of where a record ends."""
+    """Split the stream of records into messages regardless of where records end."""
     sizes, rest = cycle(SPLITS), ""
     for step in steps:
         if not isinstance(step, str):
@@ -77,7 +77,7 @@ def cut_anywhere(steps: Iterator[Step]) -> Iterator[Step]:
 
 
 def fragmented(steps: Iterator[Step]) -> Iterator[Step]:
-    """Send each message in frames that cut its first and last long characters in two."""
+    """Send each message in frames that split its first and last multi-byte characters."""
     for step in steps:
         if not isinstance(step, str):
             yield step

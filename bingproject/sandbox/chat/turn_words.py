@@ -1,26 +1,27 @@
-"""Which behaviours hold for one turn of a chat: rules first, then the words of the message, where they fit."""
+"""Choose the scenarios of one turn of a chat: by rules first, then by words of the message."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bingproject.sandbox.catalogue import Stage
-from bingproject.sandbox.scenarios import Chosen, Scenarios, UnknownScenarioError, find_scenario, find_words
+from bingproject.sandbox.core.catalogue import Stage
+from bingproject.sandbox.core.scenarios import Chosen, Scenarios, UnknownScenarioError, find_scenario, find_words
 
 AT_TURN, AT_ANSWER = frozenset({Stage.TURN}), frozenset({Stage.ANSWER})
 ANSWERED = "answered"
 
 
 class MisplacedWordError(ValueError):
-    """A word that cannot hold for a turn of this chat."""
+    """A word for a scenario that does not apply to a turn of this chat."""
 
 
 def choose(
     scenarios: Scenarios, text: str, account: str, synonyms: Mapping[str, str], known: frozenset[str]
 ) -> tuple[dict[str, float | None], str]:
-    """How the answer comes, and what becomes of the turn.
+    """Return how the answer is sent and how the turn ends.
 
-    Raises: ValueError for a word that nobody knows, or that this chat does not.
+    Raises:
+        ValueError: A word names no scenario, or none of this chat.
     """
     try:
         words = [_translate(one, synonyms) for one in find_words(text)]
@@ -46,5 +47,5 @@ def _translate(chosen: Chosen, synonyms: Mapping[str, str]) -> Chosen:
     name = synonyms.get(chosen.scenario.name)
     if name is None:
         return chosen
-    # A number that nobody wrote is the image creator's, which means nothing here.
+    # A default number belongs to the image creator and means nothing here.
     return find_scenario(name, None if chosen.number == chosen.scenario.number else chosen.number)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from bingproject.sandbox.chathub_state import Conversation
+from bingproject.sandbox.chat.chat_state import SandboxConversation
 
 TONES = frozenset({"", "Precise", "Balanced", "Creative", "CreativeClassic", "Base"})
 AUTHORS = frozenset({"user", "system"})
@@ -41,7 +41,7 @@ def parse_invocation(record: dict[str, Any]) -> Invocation:
     """Read a type-4 record as far as it can be read."""
     asked = Invocation()
     asked.invocation_id = _string(asked, record, "invocationId")
-    asked.require(asked.invocation_id.isdigit(), "invocationId is not a decimal string")
+    asked.require(asked.invocation_id != "", "invocationId is empty")
     asked.require(record.get("target") == "chat", "target is not chat")
     arguments = record.get("arguments")
     if not isinstance(arguments, list) or len(arguments) != 1 or not isinstance(arguments[0], dict):
@@ -111,7 +111,7 @@ def _read_previous(asked: Invocation, previous: Any) -> None:
     asked.system = "\n\n".join(described)
 
 
-def check_place(asked: Invocation, conversation: Conversation, token_for: str | None, era: int) -> None:
+def check_place(asked: Invocation, conversation: SandboxConversation, token_for: str | None, era: int) -> None:
     """Check an invocation against its conversation, and the conversation the socket's token was made for."""
     asked.require(asked.participant_id == conversation.client_id, "participant.id is not the conversation's clientId")
     first = conversation.invocations == 0

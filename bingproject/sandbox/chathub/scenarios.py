@@ -95,6 +95,7 @@ ANSWER: dict[str, tuple[str, str, float | None]] = {
     "suggestions": ("T2", "suggestions without a search", None),
     "picture": ("1.5", "announces a picture by GenerateContentQuery, then the answer", None),
     "recall": ("T3", "says as JSON what it knows: the turn's number and what was told before", None),
+    "nul": ("knob", "U+0000 within the answer's text", None),
     "one-char": ("chunking", "one-character deltas", None),
     "many-records": ("chunking", "all records in one frame", None),
     "split-records": ("chunking", "records cut anywhere, also within an escape, over many text messages", None),

@@ -7,19 +7,28 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl
 
-from bingproject.sandbox import answers, chathub_answers, chathub_scenarios
-from bingproject.sandbox.catalogue import Stage
-from bingproject.sandbox.chat_site import ChatSite
-from bingproject.sandbox.chathub_invocation import Invocation, check_place, parse_invocation
-from bingproject.sandbox.chathub_records import Records
-from bingproject.sandbox.chathub_socket import ChatSocket
-from bingproject.sandbox.chathub_state import ANONYMOUS, SIGNED_IN, ChatState, Conversation, Turn, read_token
-from bingproject.sandbox.chathub_turns import DISENGAGING, UNCOUNTED, Script
-from bingproject.sandbox.exchange import JSON, Header, Receive, Reply, Request, Scope, Send
-from bingproject.sandbox.sockets import Line, refuse
-from bingproject.sandbox.state import Account, State
-from bingproject.sandbox.steps import Step
-from bingproject.sandbox.turn_words import ANSWERED
+from bingproject.sandbox.chat import sample_text
+from bingproject.sandbox.chat.chat_site import ChatSite
+from bingproject.sandbox.chat.chat_state import (
+    ANONYMOUS,
+    SIGNED_IN,
+    ChatState,
+    SandboxConversation,
+    SandboxTurn,
+    read_token,
+)
+from bingproject.sandbox.chat.signalr_records import Records
+from bingproject.sandbox.chat.sockets import SandboxSocket, refuse
+from bingproject.sandbox.chat.steps import Step
+from bingproject.sandbox.chat.turn_words import ANSWERED
+from bingproject.sandbox.chathub import scenarios as chathub_scenarios
+from bingproject.sandbox.chathub.invocation import Invocation, check_place, parse_invocation
+from bingproject.sandbox.chathub.socket import ChatSocket
+from bingproject.sandbox.chathub.turns import DISENGAGING, UNCOUNTED, Script
+from bingproject.sandbox.core import answers
+from bingproject.sandbox.core.catalogue import Stage
+from bingproject.sandbox.core.exchange import JSON, Header, Receive, Request, SandboxReply, Scope, Send
+from bingproject.sandbox.core.state import SandboxAccount, SandboxState
 
 CREATE_PATHS = frozenset({"/turing/conversation/create", "/edgesvc/turing/conversation/create"})
 CHATS_PATH = "/turing/conversation/chats"
@@ -36,7 +45,7 @@ REFUSED_CREATES = {
 # These open a conversation all the same, or half of one.
 ODD_SUCCESSES = ("create-no-signature", "create-anonymous", "create-garbage", "create-new-cookie")
 CHANGING_COOKIE = b"SANDBOX_CHANGING"
-Identify = Callable[[Request], Account | None]
+Identify = Callable[[Request], SandboxAccount | None]
 
 
 class ChatHub(ChatSite):
@@ -44,7 +53,7 @@ class ChatHub(ChatSite):
 
     name, path, known = "chat", SOCKET_PATH, KNOWN
 
-    def __init__(self, state: State, identify: Identify) -> None:
+    def __init__(self, state: SandboxState, identify: Identify) -> None:
         super().__init__(state)
         self.identify = identify
 
@@ -55,7 +64,7 @@ class ChatHub(ChatSite):
 
     # -- conversations -------------------------------------------------------------------------------------------
 
-    def create(self, request: Request) -> Reply:
+    def create(self, request: Request) -> SandboxReply:
         """Open a conversation, or say why not."""
         account = self.identify(request)
         name = account.name if account else ""
@@ -73,7 +82,7 @@ class ChatHub(ChatSite):
             return answers.answer(chosen.scenario, account)
         return self._open(request, account, shown)
 
-    def _open(self, request: Request, account: Account | None, shown: str) -> Reply:
+    def _open(self, request: Request, account: SandboxAccount | None, shown: str) -> SandboxReply:
         kind = ANONYMOUS if shown == "create-anonymous" else SIGNED_IN
         owner = account.name if account else ""
         conversation = self._reopened(request, owner) or self.state.chat.create(owner, self.now(), kind=kind)
@@ -90,11 +99,11 @@ class ChatHub(ChatSite):
                     (b"x-sydney-conversationsignature", conversation.signature.encode()),
                     (b"x-sydney-encryptedconversationsignature", conversation.token.encode()),
                 )
-        reply = Reply.json(body | {"result": {"value": "Success", "message": None}})
+        reply = SandboxReply.json(body | {"result": {"value": "Success", "message": None}})
         text = reply.body[: len(reply.body) // 2] if shown == "create-garbage" else reply.body
-        return Reply(text, content_type=JSON, headers=headers)
+        return SandboxReply(text, content_type=JSON, headers=headers)
 
-    def _reopened(self, request: Request, owner: str) -> Conversation | None:
+    def _reopened(self, request: Request, owner: str) -> SandboxConversation | None:
         """Return the conversation the query names, with new signatures."""
         conversation = self.state.chat.conversations.get(request.query().get("conversationId", ""))
         if conversation is None or conversation.owner != owner:
@@ -102,7 +111,7 @@ class ChatHub(ChatSite):
         conversation.renewals += 1
         return conversation
 
-    def chats(self, request: Request) -> Reply:
+    def chats(self, request: Request) -> SandboxReply:
         """List an account's conversations."""
         account = self.identify(request)
         if account is None or not account.is_alive:
@@ -114,7 +123,9 @@ class ChatHub(ChatSite):
             for one in own
         ]  # fmt: skip
         client_id = own[0].client_id if own else ""
-        return Reply.json({"chats": chats, "clientId": client_id, "result": {"value": "Success", "message": None}})
+        return SandboxReply.json(
+            {"chats": chats, "clientId": client_id, "result": {"value": "Success", "message": None}}
+        )
 
     # -- sockets -------------------------------------------------------------------------------------------------
 
@@ -128,18 +139,19 @@ class ChatHub(ChatSite):
             account = self.state.account(conversation.owner)
         name = account.name if account else ""
         decided = self._upgrade(request, name, token_for)
-        if isinstance(decided, Reply):
+        if isinstance(decided, SandboxReply):
             self.state.chat.sockets.refused += 1
             await refuse(decided, scope, receive, send)
         else:
             options = self.state.options
             socket = ChatSocket(
-                self, self.state.chat, Line(scope, receive, send), account=name, token_for=token_for, handshake=decided,
-                open_seconds=options.chat_open_seconds, leave_seconds=options.chat_leave_seconds,
+                self, self.state.chat, SandboxSocket(scope, receive, send), account=name, token_for=token_for,
+                handshake=decided, open_seconds=options.chat_open_seconds, leave_seconds=options.chat_leave_seconds,
+                ping_seconds=options.chat_ping_seconds,
             )  # fmt: skip
             await socket.serve()
 
-    def _upgrade(self, request: Request, account: str, token_for: str | None) -> Reply | str:
+    def _upgrade(self, request: Request, account: str, token_for: str | None) -> SandboxReply | str:
         """Refuse a socket, or say which scenario its handshake has ("": none)."""
         if request.header(b"origin") is None:
             return self._turn_away(request, "chat-origin", "the upgrade has no Origin", 403)
@@ -149,9 +161,9 @@ class ChatHub(ChatSite):
             return self._turn_away(request, "chat-token", "sec_access_token is not what was issued", 200)
         return self.meet_upgrade(account)
 
-    def _turn_away(self, request: Request, kind: str, detail: str, status: int) -> Reply:
+    def _turn_away(self, request: Request, kind: str, detail: str, status: int) -> SandboxReply:
         self.state.violation(kind, detail, path=request.path)
-        return Reply(f"sandbox: {detail}", status=status, content_type="text/plain", page=False)
+        return SandboxReply(f"sandbox: {detail}", status=status, content_type="text/plain", page=False)
 
     # -- turns ---------------------------------------------------------------------------------------------------
 
@@ -169,21 +181,21 @@ class ChatHub(ChatSite):
         socket.turn = turn = self._note(asked, conversation, owner)
         knobs, outcome = self.choose(socket, turn, "invocation", asked.faults)
         if conversation is None:
-            conversation, outcome = Conversation(asked.conversation_id, "", owner, self.now()), "invalid-session"
+            conversation, outcome = SandboxConversation(asked.conversation_id, "", owner, self.now()), "invalid-session"
         elif outcome == ANSWERED:
             outcome = self._natural_outcome(asked, conversation, socket)
         turn.outcome = "violation" if asked.faults else outcome
         socket.chat.begin(turn, conversation)
         return self._steps(turn, conversation, knobs, asked.faults)
 
-    def _note(self, asked: Invocation, conversation: Conversation | None, owner: str) -> Turn:
+    def _note(self, asked: Invocation, conversation: SandboxConversation | None, owner: str) -> SandboxTurn:
         number = conversation.turns if conversation else 0
-        return Turn(
+        return SandboxTurn(
             asked.conversation_id, owner, number, asked.invocation_id, asked.text, asked.system, asked.tone,
             asked.options, asked.plugins, asked.image, self.now(), request_id=asked.request_id or str(uuid.uuid4()),
         )  # fmt: skip
 
-    def _natural_outcome(self, asked: Invocation, conversation: Conversation, socket: ChatSocket) -> str:
+    def _natural_outcome(self, asked: Invocation, conversation: SandboxConversation, socket: ChatSocket) -> str:
         options, account = self.state.options, self.state.account(conversation.owner)
         if conversation.is_closed:
             self.violation(socket, "closed", "a turn of a conversation that Bing has closed")
@@ -199,7 +211,7 @@ class ChatHub(ChatSite):
         return ANSWERED
 
     def _steps(
-        self, turn: Turn, conversation: Conversation, knobs: dict[str, float | None], faults: list[str]
+        self, turn: SandboxTurn, conversation: SandboxConversation, knobs: dict[str, float | None], faults: list[str]
     ) -> Iterator[Step]:
         options = self.state.options
         records = Records(
@@ -217,7 +229,7 @@ class ChatHub(ChatSite):
         conversation.name = conversation.name or turn.text[:40]
         conversation.is_closed |= turn.outcome in DISENGAGING
         records.used = conversation.turns
-        answer = chathub_answers.compose(turn, conversation, knobs, options.chat_words)
+        answer = sample_text.compose(turn, conversation, knobs, options.chat_words)
         turn.answer = answer.text
         return Script(records, turn, answer, knobs, outcome=turn.outcome, gap=options.chat_gap).steps()
 
@@ -228,5 +240,5 @@ def token_conversation(request: Request) -> str | None:
     return read_token(fields.get("sec_access_token", ""))
 
 
-def _result(value: str, message: str) -> Reply:
-    return Reply.json({"result": {"value": value, "message": message}})
+def _result(value: str, message: str) -> SandboxReply:
+    return SandboxReply.json({"result": {"value": value, "message": message}})

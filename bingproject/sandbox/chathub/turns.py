@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import cycle
 
-from bingproject.sandbox.chathub_answers import Answer, Knobs
-from bingproject.sandbox.chathub_records import PING, Records, Values, encode
-from bingproject.sandbox.chathub_state import ANONYMOUS, SIGNED_IN, Turn
-from bingproject.sandbox.record_script import BREAKS, REFUSALS, RecordScript
-from bingproject.sandbox.steps import PINGS_A_SECOND, Close, End, Step
-from bingproject.sandbox.turn_words import ANSWERED
+from bingproject.sandbox.chat.chat_state import ANONYMOUS, SIGNED_IN, SandboxTurn
+from bingproject.sandbox.chat.sample_text import Knobs, SampleAnswer
+from bingproject.sandbox.chat.signalr_records import PING, Records, Values, encode
+from bingproject.sandbox.chat.signalr_script import BREAKS, REFUSALS, RecordScript
+from bingproject.sandbox.chat.steps import PINGS_A_SECOND, Close, End, Step
+from bingproject.sandbox.chat.turn_words import ANSWERED
 
 # Such turns do not count against a conversation's limit.
 UNCOUNTED = frozenset({*REFUSALS, "turn-limit", "too-long", "no-result", "bare-type3", "silent", "pings-only"})
@@ -21,7 +21,14 @@ class Script(RecordScript):
     """Plays one turn of Bing Chat's."""
 
     def __init__(
-        self, records: Records, turn: Turn, answer: Answer, knobs: Knobs, *, outcome: str = ANSWERED, gap: float = 0.0
+        self,
+        records: Records,
+        turn: SandboxTurn,
+        answer: SampleAnswer,
+        knobs: Knobs,
+        *,
+        outcome: str = ANSWERED,
+        gap: float = 0.0,
     ) -> None:
         super().__init__(records, turn, answer, knobs, outcome=outcome, gap=gap)
         # What came before the answer, for the final record.

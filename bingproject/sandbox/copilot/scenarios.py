@@ -47,5 +47,5 @@ SHARED_TURN = frozenset(
      "empty-answer"}
 )  # fmt: skip
 SHARED_ANSWER = frozenset(
-    {"words", "gap", "delay", "search", "suggestions", "recall", "one-char", "garbage", "unknown-type"}
+    {"words", "gap", "delay", "search", "suggestions", "recall", "nul", "one-char", "garbage", "unknown-type"}
 )

@@ -10,22 +10,23 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
-from bingproject.sandbox import answers, chathub_answers
-from bingproject.sandbox.catalogue import Stage
-from bingproject.sandbox.chat_site import AT_SOCKET, ChatSite, is_uuid
-from bingproject.sandbox.chathub_calls import picture_kind
-from bingproject.sandbox.chathub_records import iso
-from bingproject.sandbox.chathub_state import ChatState, Conversation, Turn
-from bingproject.sandbox.copilot_scenarios import ANSWER, SHARED_ANSWER, SHARED_TURN, TURN
-from bingproject.sandbox.copilot_socket import CopilotSocket
-from bingproject.sandbox.copilot_turns import UNCOUNTED, CopilotScript
-from bingproject.sandbox.exchange import HTML, Receive, Reply, Request, Scope, Send
-from bingproject.sandbox.sockets import Line, refuse
-from bingproject.sandbox.state import Account, account_name
-from bingproject.sandbox.steps import Step
-from bingproject.sandbox.templates import read_page
-from bingproject.sandbox.tokens import COPILOT, read_token
-from bingproject.sandbox.turn_words import ANSWERED
+from bingproject.sandbox.chat import sample_text
+from bingproject.sandbox.chat.chat_site import AT_SOCKET, ChatSite, is_uuid
+from bingproject.sandbox.chat.chat_state import ChatState, SandboxConversation, SandboxTurn
+from bingproject.sandbox.chat.side_calls import picture_kind
+from bingproject.sandbox.chat.signalr_records import iso
+from bingproject.sandbox.chat.sockets import SandboxSocket, refuse
+from bingproject.sandbox.chat.steps import Step
+from bingproject.sandbox.chat.turn_words import ANSWERED
+from bingproject.sandbox.copilot.scenarios import ANSWER, SHARED_ANSWER, SHARED_TURN, TURN
+from bingproject.sandbox.copilot.socket import CopilotSocket
+from bingproject.sandbox.copilot.turns import UNCOUNTED, CopilotScript
+from bingproject.sandbox.core import answers
+from bingproject.sandbox.core.catalogue import Stage
+from bingproject.sandbox.core.exchange import HTML, Receive, Request, SandboxReply, Scope, Send
+from bingproject.sandbox.core.state import SandboxAccount, account_name
+from bingproject.sandbox.core.templates import read_page
+from bingproject.sandbox.core.tokens import COPILOT, read_token
 
 PREFIX, SOCKET_PATH = "/c/api/", "/c/api/chat"
 KNOWN = frozenset({*TURN, *ANSWER, *SHARED_TURN, *SHARED_ANSWER})
@@ -38,7 +39,7 @@ MOST_AT_ONCE = 4
 AT_CREATE = frozenset({Stage.CREATE})
 
 
-class Copilot(ChatSite):
+class CopilotSite(ChatSite):
     """The emulated service; one object per sandbox."""
 
     name, path, known = "copilot", SOCKET_PATH, KNOWN
@@ -50,7 +51,7 @@ class Copilot(ChatSite):
 
     # -- who asks ------------------------------------------------------------------------------------------------
 
-    def identify(self, request: Request) -> Account | None:
+    def identify(self, request: Request) -> SandboxAccount | None:
         """The account of a REST call; None for nobody, a dead one, or credentials of the wrong kind."""
         cookie = next(iter(request.cookies(SESSION_COOKIE)), b"")
         if self.state.options.copilot_auth == COOKIE_AUTH:
@@ -63,39 +64,39 @@ class Copilot(ChatSite):
         account = self.state.account(name) if name else None
         return account if account is not None and account.is_alive else None
 
-    def _holder(self, request: Request) -> Account | None:
+    def _holder(self, request: Request) -> SandboxAccount | None:
         """The account of a socket: its token stands in the address."""
         return self.holder(request.query().get("accessToken", ""), COPILOT)
 
     # -- REST ----------------------------------------------------------------------------------------------------
 
-    def answer(self, request: Request, body: bytes) -> Reply:
+    def answer(self, request: Request, body: bytes) -> SandboxReply:
         """Answer one REST call."""
         account, (method, path) = self.identify(request), (request.method, request.path.removeprefix(PREFIX))
         if (method, path) == ("POST", "user/sessions/temporary"):
-            return Reply.json({"sessionKey": secrets.token_urlsafe(24)})
+            return SandboxReply.json({"sessionKey": secrets.token_urlsafe(24)})
         if (method, path) in (("POST", "start"), ("POST", "conversations")):
             return self._open(request, account, path, body)
         if account is None:
-            return Reply(status=401, page=False)
+            return SandboxReply(status=401, page=False)
         if (method, path) == ("POST", "attachments"):
             return self._attach(request, account, body)
         if (method, path) == ("GET", "user"):
-            return Reply.json({"firstName": account.name.title()})
+            return SandboxReply.json({"firstName": account.name.title()})
         own = [one for one in self.chat.conversations.values() if one.owner == account.name]
         if (method, path) == ("GET", "conversations"):
-            return Reply.json({"results": [{"id": one.id, "title": one.name} for one in own]})
+            return SandboxReply.json({"results": [{"id": one.id, "title": one.name} for one in own]})
         name, _, rest = path.removeprefix("conversations/").partition("/")
         found = next((one for one in own if one.id == name), None)
         if found is not None and (method, rest) == ("GET", "history"):
-            return Reply.json({"results": _history(found, self.now())})
+            return SandboxReply.json({"results": _history(found, self.now())})
         if found is not None and (method, rest) == ("DELETE", ""):
             del self.chat.conversations[name]
-            return Reply(status=204, page=False)
+            return SandboxReply(status=204, page=False)
         self.state.violation("copilot-path", f"{method} {request.path}", path=request.path)
-        return Reply.json({"error": "not found"}, status=404)
+        return SandboxReply.json({"error": "not found"}, status=404)
 
-    def _open(self, request: Request, account: Account | None, path: str, body: bytes) -> Reply:
+    def _open(self, request: Request, account: SandboxAccount | None, path: str, body: bytes) -> SandboxReply:
         name = account.name if account else ""
         chosen = self.state.scenarios.choose(AT_CREATE, name)
         shown = chosen.scenario.name if chosen else "created" if account else "create-401"
@@ -104,31 +105,31 @@ class Copilot(ChatSite):
         if shown == "create-clearance":
             return clearance_page()
         if shown == "create-blocked":
-            return Reply.json({"isBlocked": True, "banExpiresAt": iso(self.now() + 86_400)})
+            return SandboxReply.json({"isBlocked": True, "banExpiresAt": iso(self.now() + 86_400)})
         if chosen is not None:
             return answers.answer(chosen.scenario, account)
         if account is None:
-            return Reply(status=401, page=False)
+            return SandboxReply(status=401, page=False)
         if path == "start" and not _is_object(body):
             self.state.violation("copilot-start", "the body of start is not a JSON object", path=request.path)
         opened = self.chat.create(name, self.now(), conversation_id=secrets.token_urlsafe(16)[:21])
         if path == "conversations":
-            return Reply.json({"id": opened.id})
+            return SandboxReply.json({"id": opened.id})
         cookie = (b"set-cookie", ANONYMOUS_COOKIE + b"=" + secrets.token_hex(8).encode() + b"; path=/; secure")
         answer = {"currentConversationId": opened.id, "remainingTurns": 1000, "isBlocked": False, "banExpiresAt": None}
-        return Reply(json.dumps(answer), content_type="application/json", headers=(cookie,), page=False)
+        return SandboxReply(json.dumps(answer), content_type="application/json", headers=(cookie,), page=False)
 
-    def _attach(self, request: Request, account: Account, body: bytes) -> Reply:
+    def _attach(self, request: Request, account: SandboxAccount, body: bytes) -> SandboxReply:
         met = self.meet_upload(account, {})
         if met is not None:
             return met
         kind = picture_kind(body)
         told = (request.header(b"content-type") or b"").decode("latin-1")
         if kind not in ("image/png", "image/jpeg"):
-            return Reply.json({"error": "unsupported"}, status=400)
+            return SandboxReply.json({"error": "unsupported"}, status=400)
         if told != kind:
             self.state.violation("copilot-upload", f"content-type {told} for {kind}", path=request.path)
-        return Reply.json({"url": f"{PREFIX}attachments/{self.chat.keep(account.name, body, kind)}"})
+        return SandboxReply.json({"url": f"{PREFIX}attachments/{self.chat.keep(account.name, body, kind)}"})
 
     # -- sockets -------------------------------------------------------------------------------------------------
 
@@ -140,31 +141,33 @@ class Copilot(ChatSite):
         refused = self._upgrade(request, account)
         if refused is not None or account is None:
             self.chat.sockets.refused += 1
-            await refuse(refused or Reply(status=401, page=False), scope, receive, send)
+            await refuse(refused or SandboxReply(status=401, page=False), scope, receive, send)
             return
         options = self.state.options
         socket = CopilotSocket(
-            self, self.chat, Line(scope, receive, send), account=account.name, origin=request.origin,
+            self, self.chat, SandboxSocket(scope, receive, send), account=account.name, origin=request.origin,
             open_seconds=options.chat_open_seconds, leave_seconds=options.chat_leave_seconds,
         )  # fmt: skip
         await socket.serve()
 
-    def _upgrade(self, request: Request, account: Account | None) -> Reply | None:
+    def _upgrade(self, request: Request, account: SandboxAccount | None) -> SandboxReply | None:
         """Why a socket is not let in."""
         query = request.query()
         if request.header(b"origin") is None:
             self.state.violation("copilot-origin", "the upgrade has no Origin", path=request.path)
-            return Reply(status=403, page=False)
+            return SandboxReply(status=403, page=False)
         if query.get("api-version") != "2" or not is_uuid(query.get("clientSessionId", "")):
             self.state.violation("copilot-query", "api-version or clientSessionId is wrong", path=request.path)
-            return Reply(status=400, page=False)
+            return SandboxReply(status=400, page=False)
         chosen = self.state.scenarios.choose(AT_SOCKET, account.name if account else "")
         if chosen is None:
             return None
         if chosen.scenario.name == "socket-clearance":
             return clearance_page()
         if chosen.scenario.name == "socket-region":
-            return Reply("Copilot is not available in your region.", status=403, content_type="text/plain", page=False)
+            return SandboxReply(
+                "Copilot is not available in your region.", status=403, content_type="text/plain", page=False
+            )
         return answers.refused_upgrade(chosen.scenario)
 
     # -- turns ---------------------------------------------------------------------------------------------------
@@ -181,10 +184,10 @@ class Copilot(ChatSite):
             outcome = self._natural_outcome(turn)
         turn.outcome = "violation" if faults else outcome
         self.chat.begin(turn, conversation)
-        known = conversation or Conversation(turn.conversation, "", turn.account, self.now())
+        known = conversation or SandboxConversation(turn.conversation, "", turn.account, self.now())
         if outcome not in UNCOUNTED:
             known.take(turn.text)
-        answer = chathub_answers.compose(turn, known, knobs, self.state.options.chat_words, mark=_no_mark)
+        answer = sample_text.compose(turn, known, knobs, self.state.options.chat_words, mark=_no_mark)
         turn.answer = answer.text
         gap = self.state.options.chat_gap
         return CopilotScript(
@@ -193,7 +196,7 @@ class Copilot(ChatSite):
 
     def _read(
         self, socket: CopilotSocket, record: dict[str, Any], faults: list[str]
-    ) -> tuple[Turn, Conversation | None]:
+    ) -> tuple[SandboxTurn, SandboxConversation | None]:
         content = record.get("content")
         parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
         texts = [part.get("text") for part in parts if part.get("type") == "text"]
@@ -212,13 +215,13 @@ class Copilot(ChatSite):
             faults.append("the conversation is another account's")
         number = conversation.turns if conversation else 0
         options = [] if mode == "search" else ["nosearchall"]
-        turn = Turn(
+        turn = SandboxTurn(
             str(record.get("conversationId")), socket.account, number, str(number), str(texts[0]) if texts else "",
             None, str(mode), options, 0, images[0] if images else None, self.now(), request_id=secrets.token_hex(8),
         )  # fmt: skip
         return turn, conversation
 
-    def _natural_outcome(self, turn: Turn) -> str:
+    def _natural_outcome(self, turn: SandboxTurn) -> str:
         account = self.state.account(turn.account)
         if len(turn.text) > self.state.options.copilot_limit:
             return "text-too-long"
@@ -228,16 +231,16 @@ class Copilot(ChatSite):
         return ANSWERED if account.take_chat_turn() else "unavailable"
 
 
-def clearance_page() -> Reply:
+def clearance_page() -> SandboxReply:
     """What Cloudflare shows to whom it does not know."""
-    return Reply(read_page("chat/clearance.html"), status=403, content_type=HTML, page=False)
+    return SandboxReply(read_page("chat/clearance.html"), status=403, content_type=HTML, page=False)
 
 
 def _no_mark(_number: int) -> str:
     return ""
 
 
-def _history(conversation: Conversation, now: float) -> list[dict[str, Any]]:
+def _history(conversation: SandboxConversation, now: float) -> list[dict[str, Any]]:
     """What was said, newest first."""
     kinds = {"user": "human", "bot": "ai"}
     return [

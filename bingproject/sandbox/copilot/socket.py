@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bingproject.sandbox.chathub_state import ChatState
-from bingproject.sandbox.copilot_turns import event
-from bingproject.sandbox.sockets import Hub, Line, LiveSocket
+from bingproject.sandbox.chat.chat_state import ChatState
+from bingproject.sandbox.chat.sockets import Hub, LiveSocket, SandboxSocket
+from bingproject.sandbox.copilot.turns import event
 
 ORDER = ("setOptions", "reportLocalConsents", "send")
 
@@ -21,7 +21,7 @@ class CopilotSocket(LiveSocket):
     ping = event("pong", "0.0001")
 
     def __init__(
-        self, hub: Hub, chat: ChatState, line: Line,
+        self, hub: Hub, chat: ChatState, line: SandboxSocket,
         *, account: str, origin: str, open_seconds: float, leave_seconds: float,
     ) -> None:  # fmt: skip
         super().__init__(hub, chat, line, account=account, open_seconds=open_seconds, leave_seconds=leave_seconds)

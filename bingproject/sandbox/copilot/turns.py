@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from itertools import count, cycle
 from typing import Any
 
-from bingproject.sandbox.chathub_answers import THOUGHTS, Answer, Knobs, picture_url, query, wants_search
-from bingproject.sandbox.chathub_records import SOURCES, SUGGESTIONS
-from bingproject.sandbox.chathub_state import Turn
-from bingproject.sandbox.steps import Close, End, Step
+from bingproject.sandbox.chat.chat_state import SandboxTurn
+from bingproject.sandbox.chat.sample_text import THOUGHTS, Knobs, SampleAnswer, picture_url, query, wants_search
+from bingproject.sandbox.chat.signalr_records import SOURCES, SUGGESTIONS
+from bingproject.sandbox.chat.steps import Close, End, Step
 
 ERRORS = {
     "invalid-event": "invalid-event",
@@ -45,7 +45,7 @@ class CopilotScript:
     """Plays one turn: `outcome` says what becomes of it, `knobs` how its events come; `origin` is the site's."""
 
     def __init__(
-        self, turn: Turn, answer: Answer, knobs: Knobs, *, outcome: str, gap: float, at: str, origin: str
+        self, turn: SandboxTurn, answer: SampleAnswer, knobs: Knobs, *, outcome: str, gap: float, at: str, origin: str
     ) -> None:
         self.turn = turn
         self.answer = answer

@@ -1,4 +1,4 @@
-"""Every behaviour that can be asked for, by name: what it does and which recorded row it emulates."""
+"""The catalogue of scenarios: name, effect, and the row of docs/wire that each emulates."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from bingproject.sandbox import chathub_scenarios, copilot_scenarios, m365_scenarios
-from bingproject.sandbox.exchange import Fault, Header
-from bingproject.sandbox.templates import read_page
+from bingproject.sandbox.chathub import scenarios as chathub_scenarios
+from bingproject.sandbox.copilot import scenarios as copilot_scenarios
+from bingproject.sandbox.core.exchange import Fault, Header
+from bingproject.sandbox.core.templates import read_page
+from bingproject.sandbox.m365 import scenarios as m365_scenarios
 
 
 class Stage(StrEnum):
-    """Where a behaviour shows: in the answer to a submit, in a generation's course and end, or on one kind of GET;
-    in the chat when a conversation or a socket is opened, when a picture is sent, and in a turn's end and course."""
+    """Where a scenario takes effect: at a submit, during or at the end of a generation, or at one kind of GET; in a
+    chat, when a conversation or socket is opened, at an upload, and during or at the end of a turn."""
 
     SUBMIT = "submit"
     GENERATION = "generation"
@@ -84,6 +86,7 @@ _RESULTS = {
     "poll-outage": ("submit/outage.html", "the outage of row n, on a poll"),
     "error-message": ("poll/error-message.json", "JSON with another errorMessage than Pending"),
     "no-images": ("poll/no-images.html", "a finished page without a picture"),
+    "poll-nul": ("poll/nul.html", "a whole page without a result, with U+0000 among its first characters"),
     "poll-drift": ("poll/drift.html", "a signed-in, finished-looking page without any known marker"),
     "video-went-wrong": ("poll/video-went-wrong.html", "video failure text"),
     "video-try-later": ("poll/video-try-later.html", "video failure text"),
@@ -107,11 +110,20 @@ _COURSE: dict[str, tuple[str, str, float | None]] = {
     "pending-status-page": ("pending", "pending is always the status page", None),
     "preview": ("streaming preview", "every pending poll shows a preview, whichever the model", None),
     "preview-only": ("streaming preview", "previews for ever, never a picture", None),
+    "images-bare": ("ready", "finished pictures as plain img elements, their addresses /th/id/ alone", None),
+    "images-show-content": ("ready", "finished pictures as HTML in a JSON's showContent", None),
+    "images-records": ("ready", "finished pictures as the JSON of the newer door", None),
+    "records-unsafe": ("rejected", "the JSON of the newer door: status 3, errorType 16", None),
+    "images-unknown": ("ready", "JSON whose showContent holds nothing known, for ever", None),
     "fewer-images": ("extraction", "only N (2) pictures", 2),
     "duplicate-images": ("extraction", "each picture stands twice on the page, on two hosts", None),
     "video-a": ("ready A", "finished video as JSON with its address", None),
     "video-a-html": ("ready A", "finished video as JSON with a piece of HTML", None),
     "video-a-flag": ("ready A", "JSON with showContent true and no address, for ever", None),
+    "video-a-bare": ("ready A", "finished video as JSON with the address of an .mp4 without pid", None),
+    "video-a-tag": ("ready A", "finished video as JSON with a video element and the same address", None),
+    "video-a-unknown": ("ready A", "JSON whose showContent holds nothing known, for ever", None),
+    "video-b-bare": ("ready B", "finished video as HTML with ourl, its address without pid", None),
     "video-b": ("ready B", "finished video as HTML with ourl", None),
     "video-c": ("ready C", "finished video as a card, the address on the detail route", None),
     "expire-mid": ("expired", "the cookie dies when the generation is taken", None),
@@ -124,6 +136,7 @@ _ALIASES = {"reject": "block", "throttle": "busy"}
 _ANONYMOUS = "home_anonymous.html"
 _AFTER_7: tuple[Header, ...] = ((b"retry-after", b"7"),)
 _AFTER_60: tuple[Header, ...] = ((b"retry-after", b"60"),)
+_IN_9999: tuple[Header, ...] = ((b"retry-after", b"Fri, 31 Dec 9999 23:59:59 GMT"),)
 _SPECIAL_ANSWERS = (
     Scenario("home", Stage.SUBMIT, "p", "the signed-in home page, no reason given", page="home.html"),
     Scenario("home-gallery", Stage.SUBMIT, "p", "the same with a gallery picture whose pid= is bait", page="home.html"),
@@ -138,6 +151,7 @@ _SPECIAL_ANSWERS = (
     Scenario("empty", Stage.SUBMIT, "drift", "200, nothing in it"),
     Scenario("http-429-retry-after", Stage.SUBMIT, "q", "429 with Retry-After: 7", status=429, headers=_AFTER_7),
     Scenario("http-429-retry-after-60", Stage.SUBMIT, "q", "429 with Retry-After: 60", status=429, headers=_AFTER_60),
+    Scenario("http-429-in-9999", Stage.SUBMIT, "q", "429, Retry-After: a date in 9999", status=429, headers=_IN_9999),
     Scenario("cut", Stage.SUBMIT, "network", "not taken; cut before the answer", fault=Fault.CUT),
     Scenario(
         "cut-body", Stage.SUBMIT, "network", "not taken; cut within a page", page="home.html", fault=Fault.CUT_BODY
@@ -162,7 +176,7 @@ def _submit_answers() -> list[Scenario]:
 
 
 def _apostrophe_variants(answers: list[Scenario]) -> list[Scenario]:
-    """Texts occur with three kinds of apostrophe: every page that has one comes in all of them."""
+    """Return each page that has an apostrophe in all three kinds that Bing uses."""
     variants = []
     for answer in answers:
         if answer.page.startswith("submit/") and "'" in read_page(answer.page):
@@ -173,7 +187,7 @@ def _apostrophe_variants(answers: list[Scenario]) -> list[Scenario]:
 
 
 def _line_faults() -> list[Scenario]:
-    """Statuses and broken lines, for each kind of GET and, for statuses, for the submit."""
+    """Return statuses and broken connections for each kind of GET, and statuses for the submit."""
     scenarios = [
         Scenario(f"http-{status}", Stage.SUBMIT, "q", f"status {status}, not taken", status=status)
         for status in STATUSES
@@ -236,7 +250,7 @@ _CHAT_STATUS_ROWS = {"create-404": "2", "create-403": "3", "create-401": "4", "s
 
 
 def _chat() -> list[Scenario]:
-    """What the chat shows, from its own tables."""
+    """Return the scenarios of Bing Chat from its own tables."""
     scenarios = []
     tables = {
         Stage.CREATE: chathub_scenarios.CREATE,
@@ -262,7 +276,7 @@ def _courses(table: dict[str, tuple[str, str, float | None]]) -> list[Scenario]:
 
 
 def _relatives() -> list[Scenario]:
-    """What the two other chats show besides."""
+    """Return the additional scenarios of the two other chats."""
     scenarios = [
         Scenario(name, Stage.CREATE if name.startswith("create") else Stage.SOCKET, row, effect, status=403)
         for name, (row, effect) in copilot_scenarios.CLEARANCE.items()

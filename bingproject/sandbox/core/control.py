@@ -1,4 +1,4 @@
-"""The routes under `/_sandbox/`, by which tests and benchmarks set scenarios and read what was counted."""
+"""The routes under `/_sandbox/`, with which tests and benchmarks set scenarios and read counts."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from bingproject.sandbox.catalogue import CATALOGUE
-from bingproject.sandbox.exchange import Reply, Request
-from bingproject.sandbox.options import change_options
-from bingproject.sandbox.scenarios import Rule, UnknownScenarioError, find_scenario
-from bingproject.sandbox.state import IMAGE, VIDEO, State
-from bingproject.sandbox.submit_form import DOORS
-from bingproject.sandbox.tokens import AUDIENCES, LIFE_SECONDS, make_token
+from bingproject.sandbox.core.catalogue import CATALOGUE
+from bingproject.sandbox.core.exchange import Request, SandboxReply
+from bingproject.sandbox.core.options import change_options
+from bingproject.sandbox.core.scenarios import Rule, UnknownScenarioError, find_scenario
+from bingproject.sandbox.core.state import IMAGE, VIDEO, SandboxState
+from bingproject.sandbox.core.tokens import AUDIENCES, LIFE_SECONDS, make_token
+from bingproject.sandbox.images.submit_form import DOORS
 
 PREFIX = "/_sandbox/"
 
 
 class Control:
-    """The control endpoints; one object per sandbox."""
+    """The control endpoints of one sandbox."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: SandboxState) -> None:
         self.state = state
         self._routes = {
             ("GET", "state"): self.show_state,
@@ -35,49 +35,51 @@ class Control:
             ("POST", "reset"): self.reset,
         }
 
-    def route(self, request: Request, body: bytes) -> Reply:
+    def route(self, request: Request, body: bytes) -> SandboxReply:
         """Answer one control request."""
         handle = self._routes.get((request.method, request.path.removeprefix(PREFIX)))
         if handle is None:
-            return Reply.json({"error": "no such control route"}, status=404)
+            return SandboxReply.json({"error": "no such control route"}, status=404)
         try:
             wanted = json.loads(body) if body.strip() else {}
             if not isinstance(wanted, dict):
                 raise ValueError("a JSON object is needed")
             return handle(wanted)
         except (ValueError, TypeError) as error:
-            return Reply.json({"error": str(error)}, status=400)
+            return SandboxReply.json({"error": str(error)}, status=400)
 
-    def show_state(self, _wanted: dict[str, Any]) -> Reply:
-        """Everything the sandbox counted and every generation it took."""
-        return Reply.json(describe(self.state))
+    def show_state(self, _wanted: dict[str, Any]) -> SandboxReply:
+        """Return all counts and every generation."""
+        return SandboxReply.json(describe(self.state))
 
-    def show_submits(self, _wanted: dict[str, Any]) -> Reply:
-        """Every generation as `[prompt, id, account, accepted_at, ready_at, first_served_at]`: little for much."""
-        return Reply.json(
+    def show_submits(self, _wanted: dict[str, Any]) -> SandboxReply:
+        """Return every generation, compact: `[prompt, id, account, accepted_at, ready_at, first_served_at]`."""
+        return SandboxReply.json(
             [
                 [one.prompt, one.id, one.account, one.accepted_at, one.ready_at, one.first_served_at]
                 for one in self.state.generations.values()
             ]
         )
 
-    def show_turns(self, _wanted: dict[str, Any]) -> Reply:
-        """Every turn of a chat: what was asked, with what system prompt, and what became of it."""
+    def show_turns(self, _wanted: dict[str, Any]) -> SandboxReply:
+        """Return every turn of a chat: question, system prompt and outcome."""
         servers = {"bing": self.state.chat, "copilot": self.state.copilot, "m365": self.state.m365}
-        return Reply.json([turn.record() | {"server": name} for name, chat in servers.items() for turn in chat.turns])
+        return SandboxReply.json(
+            [turn.record() | {"server": name} for name, chat in servers.items() for turn in chat.turns]
+        )
 
-    def show_scenarios(self, _wanted: dict[str, Any]) -> Reply:
-        """The catalogue: name → where it shows, which row it emulates, what it does."""
-        return Reply.json(
+    def show_scenarios(self, _wanted: dict[str, Any]) -> SandboxReply:
+        """Return the catalogue: name → stage, emulated row, effect."""
+        return SandboxReply.json(
             {name: {"stage": one.stage, "row": one.row, "effect": one.effect} for name, one in CATALOGUE.items()}
         )
 
-    def set_scenario(self, wanted: dict[str, Any]) -> Reply:
+    def set_scenario(self, wanted: dict[str, Any]) -> SandboxReply:
         """Set a rule: `{"scenario", "number"?, "next"?, "account"?, "door"?}`; `{"scenario": null}` forgets all."""
         name = wanted.pop("scenario", None)
         if name is None:
             self.state.scenarios.clear()
-            return Reply.json({"rules": 0})
+            return SandboxReply.json({"rules": 0})
         try:
             chosen = find_scenario(str(name), wanted.pop("number", None))
         except UnknownScenarioError:
@@ -91,9 +93,9 @@ class Control:
         if rule.door is not None and rule.door not in DOORS.values():
             raise ValueError(f"door is one of {', '.join(DOORS.values())}")
         self.state.scenarios.add(rule)
-        return Reply.json({"rules": len(self.state.scenarios.rules)})
+        return SandboxReply.json({"rules": len(self.state.scenarios.rules)})
 
-    def set_account(self, wanted: dict[str, Any]) -> Reply:
+    def set_account(self, wanted: dict[str, Any]) -> SandboxReply:
         """Change an account: `{"account", "is_alive"?, "revive_after"?, "boosts"?, <other numbers>?}`."""
         account = self.state.account(str(wanted.pop("account")) if "account" in wanted else "")
         if not account.name:
@@ -109,22 +111,22 @@ class Control:
             account.chat_turns = None if turns is None else int(turns)
         if wanted:
             raise ValueError(f"unknown: {', '.join(sorted(wanted))}")
-        return Reply.json({"account": account.name, "is_alive": account.is_alive, "boosts": account.boosts})
+        return SandboxReply.json({"account": account.name, "is_alive": account.is_alive, "boosts": account.boosts})
 
-    def set_options(self, wanted: dict[str, Any]) -> Reply:
-        """Change speeds and limits from now on; the journal stays where it is."""
+    def set_options(self, wanted: dict[str, Any]) -> SandboxReply:
+        """Change speeds and limits from now on. The journal's path cannot be changed."""
         if "journal" in wanted:
             raise ValueError("the journal is chosen at start")
         self.state.options = change_options(self.state.options, wanted)
-        return Reply.json(asdict(self.state.options) | {"journal": None})
+        return SandboxReply.json(asdict(self.state.options) | {"journal": None})
 
-    def set_clock(self, wanted: dict[str, Any]) -> Reply:
-        """Set the sandbox's clock ahead by `{"advance": seconds}`, on top of what it is ahead already."""
+    def set_clock(self, wanted: dict[str, Any]) -> SandboxReply:
+        """Advance the sandbox's clock by `{"advance": seconds}`; advances add up."""
         self.state.ahead += float(wanted.get("advance", 0))
-        return Reply.json({"ahead": self.state.ahead})
+        return SandboxReply.json({"ahead": self.state.ahead})
 
-    def make_token(self, wanted: dict[str, Any]) -> Reply:
-        """Hand out an account's token: `{"service", "account", "seconds"?, "audience"?, "is_opaque"?}`."""
+    def make_token(self, wanted: dict[str, Any]) -> SandboxReply:
+        """Return an account's token: `{"service", "account", "seconds"?, "audience"?, "is_opaque"?}`."""
         service, account = str(wanted.pop("service", "")), str(wanted.pop("account", ""))
         if service not in AUDIENCES or not account:
             raise ValueError(f"service is one of {', '.join(AUDIENCES)}, and account is needed")
@@ -132,16 +134,18 @@ class Control:
         audience, is_opaque = str(wanted.pop("audience", "")), bool(wanted.pop("is_opaque", False))
         if wanted:
             raise ValueError(f"unknown: {', '.join(sorted(wanted))}")
-        return Reply.json({"token": make_token(service, account, ends_at, audience=audience, is_opaque=is_opaque)})
+        return SandboxReply.json(
+            {"token": make_token(service, account, ends_at, audience=audience, is_opaque=is_opaque)}
+        )
 
-    def reset(self, _wanted: dict[str, Any]) -> Reply:
+    def reset(self, _wanted: dict[str, Any]) -> SandboxReply:
         """Forget everything but the options."""
         self.state.reset()
-        return Reply.json({"reset": True})
+        return SandboxReply.json({"reset": True})
 
 
-def describe(state: State) -> dict[str, Any]:
-    """Return all that was counted, as plain values.
+def describe(state: SandboxState) -> dict[str, Any]:
+    """Return all counts as plain values.
 
     Shape: `submits`, `accepted`, `polls`, `homes`, `result_pages`, `details`, `media`, `accounts`, `chat`,
     `copilot`, `m365`, `violations`, `violation_count`.

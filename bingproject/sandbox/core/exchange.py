@@ -1,4 +1,4 @@
-"""One request as it came and one reply as it goes: the few pieces of HTTP the sandbox needs."""
+"""Requests and replies: the few parts of HTTP that the sandbox needs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PAGE_HEADERS: tuple[Header, ...] = (
 
 
 class Fault(Enum):
-    """What goes wrong on the line itself, below the words of the answer."""
+    """A fault of the connection itself, below the content of the answer."""
 
     NONE = "none"
     CUT = "cut"
@@ -35,8 +35,8 @@ class Fault(Enum):
     STALL = "stall"
 
 
-class Reply:
-    """An answer, kept as the two ASGI messages it is sent as, so that a fixed one costs nothing to send again."""
+class SandboxReply:
+    """An answer as the two ASGI messages that send it, so that a constant one costs nothing to send again."""
 
     __slots__ = ("body", "end", "fault", "start", "status")
 
@@ -66,13 +66,13 @@ class Reply:
         self.end: Message = {"type": "http.response.body", "body": self.body}
 
     @classmethod
-    def json(cls, value: Any, *, status: int = 200) -> Reply:
+    def json(cls, value: Any, *, status: int = 200) -> SandboxReply:
         """Answer with a value as JSON."""
         return cls(json.dumps(value, ensure_ascii=False), status=status, content_type=JSON)
 
 
 class Request:
-    """A request's path, query, headers and cookies, each read only when asked for."""
+    """A request's path, query, headers and cookies, each parsed only when it is needed."""
 
     __slots__ = ("headers", "method", "path", "query_string")
 
@@ -90,7 +90,7 @@ class Request:
         return None
 
     def cookies(self, name: bytes) -> list[bytes]:
-        """Return every value sent for one cookie: more than one is a client's mistake worth seeing."""
+        """Return every value of one cookie: more than one is a fault of the client."""
         prefix = name + b"="
         found = []
         for key, value in self.headers:
@@ -101,12 +101,12 @@ class Request:
 
     @property
     def origin(self) -> str:
-        """Where this sandbox is, as the client sees it."""
+        """The address of this sandbox as the client sees it."""
         return "http://" + (self.header(b"host") or b"").decode("latin-1")
 
     @property
     def bearer(self) -> str:
-        """The token of the Authorization header; "" when it has none."""
+        """The token of the Authorization header, "" without one."""
         return (self.header(b"authorization") or b"").decode("latin-1").removeprefix("Bearer ")
 
     def query(self) -> dict[str, str]:

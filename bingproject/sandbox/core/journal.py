@@ -1,4 +1,4 @@
-"""A file of JSON lines in which a sandbox finds again what it had answered before it was killed."""
+"""A file of JSON lines from which a killed sandbox restores what it had accepted."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 
 
 class Journal:
-    """Appends lines with one write each, so that a kill leaves at most one broken line, the last; no path, no file."""
+    """Append lines with one write each, so that a kill leaves at most one broken line, the last. No path, no file."""
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self._file: int | None = None
 
     def read(self) -> Iterator[dict[str, Any]]:
-        """Yield the lines written so far; one that was cut short by a kill is not a line."""
+        """Yield the lines written so far, without a line that a kill cut short."""
         if self.path is None or not self.path.exists():
             return
         with self.path.open("rb") as lines:
@@ -26,7 +26,7 @@ class Journal:
                     yield json.loads(line)
 
     def write(self, line: dict[str, Any]) -> None:
-        """Append a line; it is with the operating system when this returns."""
+        """Append a line. The operating system has it when this returns, so a kill does not lose it."""
         if self.path is None:
             return
         if self._file is None:
@@ -34,14 +34,14 @@ class Journal:
         os.write(self._file, json.dumps(line).encode() + b"\n")
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
     @staticmethod
     def _open(path: Path) -> int:
-        """Open for appending; a broken last line is ended by nothing but its removal."""
+        """Open for appending, and remove a broken last line."""
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         content = path.read_bytes()

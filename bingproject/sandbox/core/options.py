@@ -1,4 +1,4 @@
-"""What one sandbox can be told when it starts: speeds, limits and where its journal lies."""
+"""The options of a sandbox: speeds, limits and the path of its journal."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ from typing import Any
 
 Range = tuple[float, float]
 RANGES = frozenset({"image_seconds", "video_seconds", "submit_seconds"})
-NUMBERS = frozenset({"chat_gap", "chat_open_seconds", "chat_leave_seconds"})
+NUMBERS = frozenset({"chat_gap", "chat_open_seconds", "chat_leave_seconds", "chat_ping_seconds"})
 
 
 @dataclass(frozen=True)
 class Options:
-    """How this sandbox behaves when no scenario says otherwise.
+    """How this sandbox behaves unless a scenario changes it.
 
-    Units: `image_seconds`, `video_seconds`, `submit_seconds` are inclusive ranges; a generation's own figure is drawn
-    from its prompt. `chat_gap` and `chat_expiry` are seconds, `chat_limit` characters; `chat_open_seconds` is how long
-    a socket may wait with its question, `chat_leave_seconds` with its close after the end; `chat_words` 0 means as long
-    as the answer is.
+    Attributes:
+        image_seconds, video_seconds, submit_seconds: Inclusive ranges; the prompt decides a generation's own value.
+        chat_gap, chat_expiry: Seconds.
+        chat_limit: Characters.
+        chat_open_seconds: How long a socket may wait with its question.
+        chat_leave_seconds: How long a socket may stay open after the end.
+        chat_ping_seconds: Silence after which a hub pings.
+        chat_words: Length of an answer; 0 for the whole one.
     """
 
     image_seconds: Range = (2.0, 3.0)
@@ -38,6 +42,7 @@ class Options:
     chat_limit: int = 32_000
     chat_open_seconds: float = 10.0
     chat_leave_seconds: float = 2.0
+    chat_ping_seconds: float = 15.0
     copilot_auth: int = 1
     copilot_limit: int = 10_240
     m365_max_turns: int = 600
@@ -45,9 +50,10 @@ class Options:
 
 
 def parse_range(value: Any) -> Range:
-    """Read `2`, `2.5`, `"30-60"` or a pair as a range of seconds.
+    """Parse `2`, `2.5`, `"30-60"` or a pair as a range of seconds.
 
-    Raises: ValueError when it is none of these, negative, or upside down.
+    Raises:
+        ValueError: It is none of these, is negative, or ends before it begins.
     """
     parts: list[Any] = [value]
     if isinstance(value, str):
@@ -95,7 +101,7 @@ def _range_argument(text: str) -> Range:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Give a parser the sandbox's own arguments: those of `python -m` and of the Django command are the same."""
+    """Add the sandbox's arguments to a parser, for `python -m` and for the Django command."""
     default = Options()
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=7861, help="port to listen on (7861); 0 takes a free one")
@@ -129,6 +135,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "chat_gap": "between two chunks of a chat (0)",
         "chat_open_seconds": "a chat's socket may be open without a question (10)",
         "chat_leave_seconds": "a chat's socket may be open after the end (2)",
+        "chat_ping_seconds": "a SignalR hub may be silent before it pings (15)",
     }
     for name, text in seconds.items():
         flag = "--" + name.replace("_", "-")

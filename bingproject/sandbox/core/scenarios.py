@@ -1,4 +1,4 @@
-"""Which behaviour holds now: the words of a prompt, and the rules set through the control endpoint."""
+"""Choose the scenario that applies: by words of a prompt, and by rules of the control endpoint."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-from bingproject.sandbox.catalogue import CATALOGUE, Scenario, Stage
+from bingproject.sandbox.core.catalogue import CATALOGUE, Scenario, Stage
 
 WORD = re.compile(r"sandbox:([a-z0-9]+(?:-[a-z0-9]+)*)(?:=([0-9]+(?:\.[0-9]+)?))?")
 AT_SUBMIT = frozenset({Stage.SUBMIT, Stage.GENERATION})
@@ -14,7 +14,7 @@ AT_SUBMIT = frozenset({Stage.SUBMIT, Stage.GENERATION})
 
 @dataclass(frozen=True)
 class Chosen:
-    """A behaviour with its number: how often it shows, or what its own text says the number means."""
+    """A scenario with its number: how often it applies, or what its own text says."""
 
     scenario: Scenario
     number: float | None = None
@@ -22,7 +22,7 @@ class Chosen:
 
 @dataclass
 class Rule:
-    """A behaviour asked for from outside; `left` counts down to nothing, None lasts until the reset."""
+    """A scenario set by the control endpoint. `left` counts down; None lasts until the reset."""
 
     chosen: Chosen
     left: int | None = None
@@ -30,7 +30,7 @@ class Rule:
     door: str | None = None
 
     def fits(self, account: str, door: str) -> bool:
-        """Say whether this rule holds for that account at that door."""
+        """True if this rule applies to that account at that endpoint."""
         return self.left != 0 and self.account in (None, account) and self.door in (None, door)
 
 
@@ -50,7 +50,7 @@ def find_scenario(name: str, number: float | None = None) -> Chosen:
 
 
 def find_words(prompt: str) -> list[Chosen]:
-    """Return the behaviours a prompt asks for by `sandbox:name` or `sandbox:name=N`, in order.
+    """Return the scenarios that a prompt names as `sandbox:name` or `sandbox:name=N`, in order.
 
     Raises: UnknownScenarioError.
     """
@@ -59,13 +59,13 @@ def find_words(prompt: str) -> list[Chosen]:
 
 @dataclass
 class Scenarios:
-    """The rules set from outside and how often each prompt's own words have been honoured."""
+    """The rules, and how often each prompt's own words have been applied."""
 
     rules: list[Rule] = field(default_factory=list)
     honoured: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, rule: Rule) -> None:
-        """Add a rule; of several that fit, the oldest holds."""
+        """Add a rule. Of several that fit, the oldest applies."""
         self.rules.append(rule)
 
     def clear(self) -> None:
@@ -76,9 +76,9 @@ class Scenarios:
     def choose(
         self, stages: frozenset[Stage], account: str, door: str = "", known: frozenset[str] | None = None
     ) -> Chosen | None:
-        """Return what the oldest fitting rule of these stages asks for, and use the rule up by one.
+        """Return the scenario of the oldest fitting rule of these stages, and count the rule down.
 
-        With `known`, rules of other names are other servers' and are left alone.
+        With `known`, rules for other names belong to other stand-ins and are skipped.
         """
         for rule in self.rules:
             if known is not None and rule.chosen.scenario.name not in known:
@@ -90,7 +90,7 @@ class Scenarios:
         return None
 
     def at_submit(self, prompt: str, account: str, door: str) -> list[Chosen]:
-        """Return all that holds for one submit: a rule's, or else the prompt's own words.
+        """Return the scenarios of one submit: those of a rule, or else of the prompt's own words.
 
         Raises: UnknownScenarioError.
         """
@@ -98,7 +98,7 @@ class Scenarios:
         return [ruled] if ruled else find_words(prompt)
 
     def still_refuses(self, prompt: str, chosen: Chosen) -> bool:
-        """Say whether a submit behaviour from the prompt shows once more (`busy=2`: the first two submits)."""
+        """True if a submit scenario of the prompt applies again (`busy=2`: to the first two submits)."""
         if chosen.number is None:
             return True
         key = (prompt, chosen.scenario.name)
@@ -106,7 +106,7 @@ class Scenarios:
         return self.honoured[key] <= chosen.number
 
     def at_poll(self, course: dict[str, float | None], polls: int) -> Chosen | None:
-        """Return the poll behaviour a generation's own words ask for at its so-many-th poll."""
+        """Return the poll scenario that a generation's own words set for this poll."""
         for name, number in course.items():
             scenario = CATALOGUE[name]
             if scenario.stage is Stage.POLL and (number is None or polls <= number):
@@ -114,7 +114,7 @@ class Scenarios:
         return None
 
     def rejection(self, course: dict[str, float | None]) -> Scenario | None:
-        """Return the page that a generation's own words put in place of its result."""
+        """Return the page that a generation's own words show instead of its result."""
         for name in course:
             scenario = CATALOGUE[name]
             if scenario.stage is Stage.GENERATION and scenario.page:

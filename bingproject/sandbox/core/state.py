@@ -1,4 +1,4 @@
-"""All that one sandbox remembers: accounts, generations, what it counted and what it found wrong."""
+"""The state of one sandbox: accounts, generations, counts and violations."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from collections import Counter, deque
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from bingproject.sandbox.chathub_state import ChatState
-from bingproject.sandbox.journal import Journal
-from bingproject.sandbox.options import Options
-from bingproject.sandbox.scenarios import Scenarios
+from bingproject.sandbox.chat.chat_state import ChatState
+from bingproject.sandbox.core.journal import Journal
+from bingproject.sandbox.core.options import Options
+from bingproject.sandbox.core.scenarios import Scenarios
 
 PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
-# A generation that is never ready stops counting as running after this long: no real one holds its place for ever.
+# A generation that is never ready stops counting as running after this time, as real ones do.
 GIVE_UP_SECONDS = 600.0
 IMAGE, VIDEO = "image", "video"
 
 
 def account_name(cookie: bytes) -> str:
-    """Name an account by its cookie if that is short and plain, else by a digest: a real cookie is never kept."""
+    """Name an account by its cookie if that is short and plain, else by a hash: real cookies are never stored."""
     text = cookie.decode("latin-1")
     return text if PLAIN_NAME.fullmatch(text) else "cookie-" + hashlib.sha256(cookie).hexdigest()[:12]
 
 
 @dataclass
-class Account:
+class SandboxAccount:
     """A Microsoft account as the sandbox plays it; `revive_after` counts home pages until a dead cookie lives again."""
 
     name: str
@@ -42,7 +42,7 @@ class Account:
     chat_turns: int | None = None
     homes: int = 0
     max_running: dict[str, int] = field(default_factory=lambda: {IMAGE: 0, VIDEO: 0})
-    running: dict[str, list[Generation]] = field(default_factory=lambda: {IMAGE: [], VIDEO: []})
+    running: dict[str, list[SandboxGeneration]] = field(default_factory=lambda: {IMAGE: [], VIDEO: []})
 
     @property
     def ig(self) -> str:
@@ -50,7 +50,7 @@ class Account:
         return hashlib.md5(self.name.encode(), usedforsecurity=False).hexdigest().upper()
 
     def take_chat_turn(self) -> bool:
-        """Count a turn of a chat; False when the account has none left."""
+        """Count a turn of a chat; return False if the account has none left."""
         if self.chat_turns is not None:
             if self.chat_turns <= 0:
                 return False
@@ -59,8 +59,8 @@ class Account:
 
 
 @dataclass
-class Generation:
-    """One accepted creation; times are Unix seconds, the course is what its scenarios ask for."""
+class SandboxGeneration:
+    """One accepted generation. Times are Unix seconds; its scenarios decide its course."""
 
     id: str
     prompt: str
@@ -81,15 +81,15 @@ class Generation:
 
     @property
     def ends_at(self) -> float:
-        """When it stops counting as running."""
+        """When the generation stops counting as running."""
         return self.accepted_at + GIVE_UP_SECONDS if self.ready_at is None else self.ready_at
 
     def is_ready(self, now: float) -> bool:
-        """Say whether the result may be shown at the poll being answered."""
+        """True if the result may be shown at the current poll."""
         return self.ready_at is not None and now >= self.ready_at
 
     def record(self) -> dict[str, Any]:
-        """What the state page and the journal say of it."""
+        """Return the generation for the state page and the journal."""
         fields = asdict(self)
         del fields["checked_query"]
         return fields
@@ -97,7 +97,7 @@ class Generation:
 
 @dataclass
 class Counts:
-    """How often each thing was asked."""
+    """The numbers of requests, by kind."""
 
     submits: int = 0
     submits_by_prompt: Counter[str] = field(default_factory=Counter)
@@ -111,8 +111,8 @@ class Counts:
     violations: int = 0
 
 
-class State:
-    """One sandbox's memory; everything is read and written on its event loop."""
+class SandboxState:
+    """The memory of one sandbox, used only on its event loop."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -123,36 +123,36 @@ class State:
             self._replay(line)
 
     def forget(self) -> None:
-        """Start again with nothing but the options."""
+        """Forget everything but the options."""
         self.counts = Counts()
-        self.accounts: dict[str, Account] = {}
-        self.accounts_by_cookie: dict[bytes, Account] = {}
-        self.generations: dict[str, Generation] = {}
-        self.media: dict[str, tuple[Generation, int]] = {}
+        self.accounts: dict[str, SandboxAccount] = {}
+        self.accounts_by_cookie: dict[bytes, SandboxAccount] = {}
+        self.generations: dict[str, SandboxGeneration] = {}
+        self.media: dict[str, tuple[SandboxGeneration, int]] = {}
         self.violations: deque[dict[str, str]] = deque(maxlen=1000)
         self.scenarios.clear()
         self.chat, self.copilot, self.m365 = ChatState(), ChatState(), ChatState()
         self.ahead = 0.0
 
     def reset(self) -> None:
-        """Forget, and let the journal know."""
+        """Forget everything, and note it in the journal."""
         self.forget()
         self.journal.write({"line": "reset"})
 
     def now(self) -> float:
-        """The clock that all times here are read from; it may be set ahead."""
+        """Return the time of the sandbox's clock, which may have been advanced."""
         return time.time() + self.ahead
 
-    def account(self, name: str) -> Account:
-        """Return an account, made when it is first seen."""
+    def account(self, name: str) -> SandboxAccount:
+        """Return an account, and create it when it is first seen."""
         account = self.accounts.get(name)
         if account is None:
-            account = Account(name, self.options.boosts, self.options.fast_videos)
+            account = SandboxAccount(name, self.options.boosts, self.options.fast_videos)
             account.is_alive = not name.startswith("expired")
             self.accounts[name] = account
         return account
 
-    def account_of(self, cookie: bytes | None) -> Account | None:
+    def account_of(self, cookie: bytes | None) -> SandboxAccount | None:
         """Return the account a `_U` cookie belongs to, dead or alive; None for a missing or blank one."""
         if not cookie or not cookie.strip():
             return None
@@ -161,27 +161,27 @@ class State:
             account = self.accounts_by_cookie[cookie] = self.account(account_name(cookie))
         return account
 
-    def set_alive(self, account: Account, is_alive: bool, revive_after: int | None = None) -> None:
+    def set_alive(self, account: SandboxAccount, is_alive: bool, revive_after: int | None = None) -> None:
         """Let an account's cookie die or live again."""
         account.is_alive, account.revive_after = is_alive, revive_after
         self.journal.write(
             {"line": "account", "name": account.name, "is_alive": is_alive, "revive_after": revive_after}
         )
 
-    def violation(self, kind: str, detail: str, *, path: str = "", account: Account | None = None) -> None:
-        """Write down that a client did what no client of Bing's should do."""
+    def violation(self, kind: str, detail: str, *, path: str = "", account: SandboxAccount | None = None) -> None:
+        """Record that a client did something that no client of Bing should do."""
         self.counts.violations += 1
         name = account.name if account else ""
         self.violations.append({"kind": kind, "detail": detail[:300], "path": path[:200], "account": name})
 
-    def running(self, account: Account, kind: str, now: float) -> int:
+    def running(self, account: SandboxAccount, kind: str, now: float) -> int:
         """Count an account's generations that are still going on."""
         going = [generation for generation in account.running[kind] if generation.ends_at > now]
         account.running[kind] = going
         return len(going)
 
-    def limit(self, account: Account, kind: str) -> int:
-        """How many generations of a kind an account may have running."""
+    def limit(self, account: SandboxAccount, kind: str) -> int:
+        """Return how many generations of a kind an account may run."""
         own, general = (
             (account.image_limit, self.options.image_limit)
             if kind == IMAGE
@@ -189,8 +189,10 @@ class State:
         )
         return general if own is None else own
 
-    def count_submit(self, prompt: str, account: Account, outcome: str, generation: Generation | None) -> None:
-        """Count a submit and write it to the journal, before anybody is answered."""
+    def count_submit(
+        self, prompt: str, account: SandboxAccount, outcome: str, generation: SandboxGeneration | None
+    ) -> None:
+        """Count a submit and write it to the journal, before it is answered."""
         self._count(prompt, account.name, outcome)
         if generation is not None:
             self._adopt(generation)
@@ -205,14 +207,14 @@ class State:
             }
         )
 
-    def served(self, generation: Generation, now: float) -> None:
-        """Note when a result was first handed out."""
+    def served(self, generation: SandboxGeneration, now: float) -> None:
+        """Record when a result was first sent."""
         if generation.first_served_at is None:
             generation.first_served_at = now
             self.journal.write({"line": "served", "id": generation.id, "at": now})
 
     def new_id(self, kind: str) -> str:
-        """Make a request id: `1-` and 32 hex digits for images, `4-` for videos."""
+        """Return a new request id: `1-` and 32 hex digits for images, `4-` for videos."""
         return ("4-" if kind == VIDEO else "1-") + uuid.uuid4().hex
 
     def _count(self, prompt: str, account: str, outcome: str) -> None:
@@ -221,7 +223,7 @@ class State:
         self.counts.submits_by_account[account] += 1
         self.counts.outcomes[outcome] += 1
 
-    def _adopt(self, generation: Generation) -> None:
+    def _adopt(self, generation: SandboxGeneration) -> None:
         account = self.account(generation.account)
         self.generations[generation.id] = generation
         files = 4 if generation.kind == IMAGE and generation.model == 0 else 2
@@ -242,7 +244,7 @@ class State:
         elif kind == "submit":
             self._count(line["prompt"], line["account"], line["outcome"])
             if line["generation"]:
-                self._adopt(Generation(**line["generation"]))
+                self._adopt(SandboxGeneration(**line["generation"]))
         elif kind == "account":
             account = self.account(line["name"])
             account.is_alive, account.revive_after = line["is_alive"], line["revive_after"]
@@ -250,7 +252,7 @@ class State:
             self.generations[line["id"]].first_served_at = line["at"]
 
 
-def media_id(generation: Generation, index: int) -> str:
+def media_id(generation: SandboxGeneration, index: int) -> str:
     """Name a result file: Bing's prefix by model, then a token that says nothing about the prompt."""
     prefix = "OIG4" if generation.kind == VIDEO else {0: "OIG1", 1: "OIG3"}.get(generation.model, "OIG2")
     return f"{prefix}.{hashlib.sha256(f'{generation.id}/{index}'.encode()).hexdigest()[:24]}"

@@ -1,4 +1,4 @@
-"""Access tokens as Microsoft's sign-in hands them out: made for the demo and for tests, and read as strictly as there.
+"""Access tokens as Microsoft's sign-in issues them, for the demo and for tests, and checked as strictly as there.
 
 Source: docs/wire/copilot.md and docs/wire/m365.md, their sections on tokens.
 """
@@ -17,14 +17,14 @@ AUDIENCES = {COPILOT: "140e65af-45d1-4427-bf08-3e7295db6836", M365: "https://sub
 SCOPES = {COPILOT: "ChatAI.ReadWrite", M365: "M365Chat.Read sydney.readwrite"}
 TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
 LIFE_SECONDS = 3600.0
-# Tokens nobody can look into: a personal account's for the consumer service, and one of five parts for Microsoft 365.
+# Opaque tokens: a personal account's for the consumer service, and one of five parts for Microsoft 365.
 OPAQUE_HEAD = "EwB"
 _ENCRYPTED_HEAD = {"alg": "RSA-OAEP", "enc": "A256CBC-HS512"}
 
 
 @dataclass(frozen=True)
-class Token:
-    """What a token says: whose it is, for which service, until when; `object_id` names the account in addresses."""
+class SandboxToken:
+    """The content of a token: account, service and expiry; `object_id` names the account in addresses."""
 
     account: str
     audience: str
@@ -33,17 +33,17 @@ class Token:
     tenant_id: str
 
     def fits(self, service: str, now: float) -> bool:
-        """Whether it opens that service now."""
+        """True if the token is valid for that service now."""
         return self.audience == AUDIENCES[service] and now < self.expires_at
 
 
 def object_id(account: str) -> str:
-    """The account's id: the same for all of its tokens."""
+    """Return the account's id, the same in all of its tokens."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"sandbox:{account}"))
 
 
 def make_token(service: str, account: str, expires_at: float, *, audience: str = "", is_opaque: bool = False) -> str:
-    """Make an account's token; `audience` replaces that of the service."""
+    """Return a token of the account; `audience` replaces that of the service."""
     claims = {
         "aud": audience or AUDIENCES[service],
         "scp": SCOPES[service],
@@ -61,14 +61,14 @@ def make_token(service: str, account: str, expires_at: float, *, audience: str =
     return f"{_pack(_ENCRYPTED_HEAD)}.{_seal('key')}.{_seal('iv')}.{body}.{_seal(body)}"
 
 
-def read_token(text: str) -> Token | None:
-    """Read a token of either form; None when it is mangled or none of ours."""
+def read_token(text: str) -> SandboxToken | None:
+    """Parse a token of either form; return None if it is damaged or not one of this sandbox."""
     parts = text.removeprefix(OPAQUE_HEAD).split("_-_") if text.startswith(OPAQUE_HEAD) else text.split(".")
     body, seal = (parts[-2], parts[-1]) if len(parts) in (2, 3, 5) else ("", "")
     if not body or seal != _seal(body):
         return None
     claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    return Token(claims["name"], claims["aud"], float(claims["exp"]), claims["oid"], claims["tid"])
+    return SandboxToken(claims["name"], claims["aud"], float(claims["exp"]), claims["oid"], claims["tid"])
 
 
 def _pack(value: dict[str, Any]) -> str:

@@ -6,13 +6,14 @@ import hashlib
 from html import escape as escape_attribute
 from urllib.parse import quote_plus
 
-from bingproject.sandbox import answers, results
-from bingproject.sandbox.catalogue import Stage
-from bingproject.sandbox.exchange import Reply, Request
-from bingproject.sandbox.scenarios import Chosen, UnknownScenarioError
-from bingproject.sandbox.state import IMAGE, VIDEO, Account, Generation, State
-from bingproject.sandbox.submit_form import CREATE, SubmitForm, parse_submit
-from bingproject.sandbox.templates import fill, read_page
+from bingproject.sandbox.core import answers
+from bingproject.sandbox.core.catalogue import Stage
+from bingproject.sandbox.core.exchange import Request, SandboxReply
+from bingproject.sandbox.core.scenarios import Chosen, UnknownScenarioError
+from bingproject.sandbox.core.state import IMAGE, VIDEO, SandboxAccount, SandboxGeneration, SandboxState
+from bingproject.sandbox.core.templates import fill, read_page
+from bingproject.sandbox.images import results
+from bingproject.sandbox.images.submit_form import CREATE, SubmitForm, parse_submit
 
 FREE_COOKIE = (b"set-cookie", b"GI_FRE_COOKIE=gi_prompt=2; domain=.bing.com; path=/; secure; SameSite=None")
 GATE = {Stage.POLL: frozenset({Stage.POLL}), Stage.HOME: frozenset({Stage.HOME})}
@@ -21,12 +22,12 @@ GATE = {Stage.POLL: frozenset({Stage.POLL}), Stage.HOME: frozenset({Stage.HOME})
 class ImageCreator:
     """The emulated server; one object per sandbox."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: SandboxState) -> None:
         self.state = state
 
     # -- pages ---------------------------------------------------------------------------------------------------
 
-    def page(self, request: Request) -> Reply:
+    def page(self, request: Request) -> SandboxReply:
         """Answer a GET on the creator's own address: home, the page of an id, or a creation tried the wrong way."""
         query = request.query()
         account = self.identify(request)
@@ -41,7 +42,7 @@ class ImageCreator:
             return answers.home(account)
         return self._home(account, query)
 
-    def _home(self, account: Account | None, query: dict[str, str]) -> Reply:
+    def _home(self, account: SandboxAccount | None, query: dict[str, str]) -> SandboxReply:
         self.state.counts.homes += 1
         if account is not None:
             account.homes += 1
@@ -57,18 +58,18 @@ class ImageCreator:
         return reply
 
     @staticmethod
-    def _video_credits(account: Account) -> str:
+    def _video_credits(account: SandboxAccount) -> str:
         if account.fast_videos <= 0:
             return read_page("submit/no-fast-video.html")
         return fill("video_credits.html", credits=account.fast_videos)
 
-    def _revive(self, account: Account) -> None:
+    def _revive(self, account: SandboxAccount) -> None:
         """Bring an account back whose cookie was to live again after so many anonymous home pages."""
         if not account.is_alive and account.revive_after is not None:
             left = account.revive_after - 1
             self.state.set_alive(account, left <= 0, left if left > 0 else None)
 
-    def _result_page(self, request: Request, account: Account | None, request_id: str) -> Reply:
+    def _result_page(self, request: Request, account: SandboxAccount | None, request_id: str) -> SandboxReply:
         self.state.counts.result_pages += 1
         generation = self.state.generations.get(request_id)
         if account is None or not account.is_alive:
@@ -78,19 +79,24 @@ class ImageCreator:
             return answers.home(account)
         return self._accepted_page(generation, request.path)
 
-    def _accepted_page(self, generation: Generation, path: str) -> Reply:
+    def _accepted_page(self, generation: SandboxGeneration, path: str) -> SandboxReply:
         account = self.state.account(generation.account)
         poll_path = f"{path}/async/results/{generation.id}?q={quote_plus(generation.prompt, errors='replace')}"
         location = results.result_location(generation, path, "")
         poll_path += f"&IG={account.ig}&IID=images.as"
-        return Reply(
-            fill("result.html", location=escape_attribute(location), poll_path=escape_attribute(poll_path)),
+        return SandboxReply(
+            fill(
+                "result.html",
+                location=escape_attribute(location),
+                poll_path=escape_attribute(poll_path),
+                spent=answers.spent(account),
+            ),
             headers=(answers.session_cookie(account),),
         )
 
     # -- submit --------------------------------------------------------------------------------------------------
 
-    def submit(self, request: Request, body: bytes) -> Reply:
+    def submit(self, request: Request, body: bytes) -> SandboxReply:
         """Take or refuse a creation."""
         account = self.identify(request)
         form = parse_submit(request, body)
@@ -99,7 +105,7 @@ class ImageCreator:
         if form.faults or account is None:
             detail = "; ".join(form.faults)
             self.state.violation("submit", detail, path=request.path, account=account)
-            return Reply(f"sandbox: {detail}", status=400, content_type="text/plain; charset=utf-8", page=False)
+            return SandboxReply(f"sandbox: {detail}", status=400, content_type="text/plain; charset=utf-8", page=False)
         ig = request.query().get("IG")
         if ig is not None and ig != account.ig and any(ig == other.ig for other in self.state.accounts.values()):
             self.state.violation("foreign-ig", "the IG is another account's", path=request.path, account=account)
@@ -109,14 +115,14 @@ class ImageCreator:
             chosen = self.state.scenarios.at_submit(form.prompt, account.name, form.door)
         except UnknownScenarioError as error:
             self.state.violation("unknown-scenario", str(error), path=request.path, account=account)
-            return Reply(f"sandbox: no scenario {error}", status=400, content_type="text/plain", page=False)
+            return SandboxReply(f"sandbox: no scenario {error}", status=400, content_type="text/plain", page=False)
         return self._decide(form, account, chosen, request.path)
 
-    def _refuse(self, form: SubmitForm, account: Account, outcome: str, reply: Reply) -> Reply:
+    def _refuse(self, form: SubmitForm, account: SandboxAccount, outcome: str, reply: SandboxReply) -> SandboxReply:
         self.state.count_submit(form.prompt, account, outcome, None)
         return reply
 
-    def _decide(self, form: SubmitForm, account: Account, chosen: list[Chosen], path: str) -> Reply:
+    def _decide(self, form: SubmitForm, account: SandboxAccount, chosen: list[Chosen], path: str) -> SandboxReply:
         shown = None
         for one in chosen:
             if one.scenario.stage is Stage.SUBMIT and shown is None and self._shows(form, one):
@@ -133,7 +139,9 @@ class ImageCreator:
             return self._accepted_page(generation, path)
         nfy = "" if shown is not None and shown.name == "no-nfy" else "&nfy=1"
         location = results.result_location(generation, path, nfy).encode()
-        reply = Reply(status=302, headers=((b"location", location), FREE_COOKIE, answers.session_cookie(account)))
+        reply = SandboxReply(
+            status=302, headers=((b"location", location), FREE_COOKIE, answers.session_cookie(account))
+        )
         if shown is not None:
             reply.fault = shown.fault
         return reply
@@ -144,7 +152,7 @@ class ImageCreator:
             return False
         return self.state.scenarios.still_refuses(form.prompt, chosen)
 
-    def _natural_refusal(self, form: SubmitForm, account: Account) -> tuple[str, Reply] | None:
+    def _natural_refusal(self, form: SubmitForm, account: SandboxAccount) -> tuple[str, SandboxReply] | None:
         """What Bing says by itself: the nonce was spent by a GET, too much is running, nothing is left to spend."""
         if account.nonce_spent:
             account.nonce_spent = False
@@ -157,10 +165,10 @@ class ImageCreator:
             return "no-fast-video", answers.notice(account, "no-fast-video")
         return None
 
-    def _accept(self, form: SubmitForm, account: Account, chosen: list[Chosen]) -> Generation:
+    def _accept(self, form: SubmitForm, account: SandboxAccount, chosen: list[Chosen]) -> SandboxGeneration:
         course = {one.scenario.name: one.number for one in chosen if one.scenario.stage is not Stage.SUBMIT}
         now = self.state.now()
-        generation = Generation(
+        generation = SandboxGeneration(
             id=self.state.new_id(form.kind),
             prompt=form.prompt,
             account=account.name,
@@ -183,7 +191,7 @@ class ImageCreator:
             self.state.set_alive(account, False, max(1, int(course["expire-then-back"] or 1)))
         return generation
 
-    def _schedule(self, generation: Generation) -> None:
+    def _schedule(self, generation: SandboxGeneration) -> None:
         """Set when the result is ready: by the prompt's words, else by a figure drawn from prompt and repetition."""
         course = generation.course
         if "never-ready" in course or "preview-only" in course:
@@ -206,7 +214,7 @@ class ImageCreator:
 
     # -- polls ---------------------------------------------------------------------------------------------------
 
-    def poll(self, request: Request, request_id: str) -> Reply:
+    def poll(self, request: Request, request_id: str) -> SandboxReply:
         """Answer one look at a generation; this is the path that is asked a thousand times a second."""
         state = self.state
         state.counts.polls += 1
@@ -216,7 +224,7 @@ class ImageCreator:
             return answers.home(account)
         if generation is None or generation.account != account.name:
             self._report_foreign(request, account, generation)
-            return Reply(answers.home_with_gallery(account).body, status=404 if generation is None else 200)
+            return SandboxReply(answers.home_with_gallery(account).body, status=404 if generation is None else 200)
         generation.polls += 1
         if request.query_string != generation.checked_query:
             self._check_poll(request, generation, account)
@@ -232,7 +240,7 @@ class ImageCreator:
         state.served(generation, now)
         return self._ending(generation, account)
 
-    def _poll_fault(self, generation: Generation, account: Account) -> Reply | None:
+    def _poll_fault(self, generation: SandboxGeneration, account: SandboxAccount) -> SandboxReply | None:
         """A rule's fault, else the prompt's own, shown N times or always."""
         chosen = self.state.scenarios.choose(GATE[Stage.POLL], account.name, generation.door)
         if chosen is None:
@@ -241,19 +249,19 @@ class ImageCreator:
             return None
         if chosen.scenario.name == "poll-truncated":
             page = results.render_pictures(generation)
-            return Reply(page[: page.index("src=") + 12])
+            return SandboxReply(page[: page.index("src=") + 12])
         return answers.answer(chosen.scenario, account)
 
-    def _ending(self, generation: Generation, account: Account) -> Reply:
+    def _ending(self, generation: SandboxGeneration, account: SandboxAccount) -> SandboxReply:
         """The finished page, or the rejection that a scenario puts in its place."""
         rejection = self.state.scenarios.rejection(generation.course)
         if rejection is None:
             return results.render_ready(generation)
         if rejection.page.startswith("submit/"):
-            return Reply('<style type="text/css">.i{}</style>' + read_page(rejection.page))
+            return SandboxReply('<style type="text/css">.i{}</style>' + read_page(rejection.page))
         return answers.answer(rejection, account)
 
-    def detail(self, request: Request, request_id: str) -> Reply:
+    def detail(self, request: Request, request_id: str) -> SandboxReply:
         """Answer the route that tells a finished video's address."""
         self.state.counts.details += 1
         account = self.identify(request)
@@ -262,18 +270,18 @@ class ImageCreator:
             return answers.home(account)
         if generation is None or generation.account != account.name:
             self._report_foreign(request, account, generation)
-            return Reply(status=404)
+            return SandboxReply(status=404)
         wanted = request.query().get("imageId")
         if wanted != results.video_image_id(generation):
             self.state.violation("detail-image-id", f"imageId is {wanted!r}", path=request.path, account=account)
-            return Reply(status=404)
+            return SandboxReply(status=404)
         if generation.kind != VIDEO or not generation.is_ready(self.state.now()):
-            return Reply.json({"value": []})
-        return Reply.json(results.video_detail(generation))
+            return SandboxReply.json({"value": []})
+        return SandboxReply.json(results.video_detail(generation))
 
     # -- who asks ------------------------------------------------------------------------------------------------
 
-    def identify(self, request: Request) -> Account | None:
+    def identify(self, request: Request) -> SandboxAccount | None:
         """Return the account behind a request's `_U`, and find out jars that met."""
         cookies = request.cookies(b"_U")
         if len(cookies) > 1:
@@ -286,11 +294,11 @@ class ImageCreator:
                 )
         return account
 
-    def _report_foreign(self, request: Request, account: Account, generation: Generation | None) -> None:
+    def _report_foreign(self, request: Request, account: SandboxAccount, generation: SandboxGeneration | None) -> None:
         kind = "unknown-id" if generation is None else "foreign-id"
         self.state.violation(kind, "an id this account never got", path=request.path, account=account)
 
-    def _check_poll(self, request: Request, generation: Generation, account: Account) -> None:
+    def _check_poll(self, request: Request, generation: SandboxGeneration, account: SandboxAccount) -> None:
         """Check a poll's query once, and again only when it changes."""
         query = request.query()
         if query.get("q", generation.prompt) != generation.prompt:

@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
 
-from bingproject.sandbox import answers
-from bingproject.sandbox.catalogue import CATALOGUE, Scenario, Stage
-from bingproject.sandbox.drawing import draw_picture, picture_size, shrink
-from bingproject.sandbox.exchange import Header, Reply, Request
-from bingproject.sandbox.results import picture_count
-from bingproject.sandbox.state import VIDEO, Generation, State
+from bingproject.sandbox.core import answers
+from bingproject.sandbox.core.catalogue import CATALOGUE, Scenario, Stage
+from bingproject.sandbox.core.exchange import Header, Request, SandboxReply
+from bingproject.sandbox.core.state import VIDEO, SandboxGeneration, SandboxState
+from bingproject.sandbox.images.drawing import draw_picture, picture_size, shrink
+from bingproject.sandbox.images.results import picture_count
 
 VIDEO_FILE = Path(__file__).parent / "sandbox.mp4"
 RANGE = re.compile(rb"bytes=([0-9]*)-([0-9]*)")
@@ -31,7 +31,7 @@ def _video() -> bytes:
 class Media:
     """The file server; one object per sandbox."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: SandboxState) -> None:
         self.state = state
         self._kept: OrderedDict[tuple[str, int, int, int], bytes] = OrderedDict()
         self._threads = ThreadPoolExecutor(2, "sandbox-drawing")
@@ -40,20 +40,21 @@ class Media:
         """Let the drawing threads go."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def file(self, request: Request, media_id: str) -> Reply:
+    async def file(self, request: Request, media_id: str) -> SandboxReply:
         """Answer a GET for a result file."""
         state = self.state
         state.counts.media["requests"] += 1
         if request.cookies(b"_U"):
             state.violation("cookie-on-media", "a request for a file carries _U", path=request.path)
-        generation, index = state.media.get(media_id, (None, 0))
+        is_video_file = media_id.endswith(".mp4")
+        generation, index = state.media.get(media_id.removesuffix(".mp4"), (None, 0))
         scenario = self._scenario(request, generation)
         if scenario is not None:
             return answers.answer(scenario, None)
         query = request.query()
         if generation is None:
             return await self._chat_picture(media_id) if media_id.startswith(CHAT_PREFIX) else _missing()
-        if query.get("pid") == "videocreator":
+        if query.get("pid") == "videocreator" or is_video_file:
             return self._video(request) if generation.kind == VIDEO and index == 0 else _missing()
         if generation.kind != VIDEO and index >= max(picture_count(generation), 2 if generation.model else 0):
             return _missing()
@@ -62,16 +63,16 @@ class Media:
         box = _box(query)
         if box is not None:
             jpeg = await asyncio.get_running_loop().run_in_executor(self._threads, shrink, jpeg, *box)
-        return Reply(jpeg, content_type="image/jpeg", page=False, headers=_public())
+        return SandboxReply(jpeg, content_type="image/jpeg", page=False, headers=_public())
 
-    async def _chat_picture(self, media_id: str) -> Reply:
+    async def _chat_picture(self, media_id: str) -> SandboxReply:
         """A picture that was made in a chat: what it shows stands in its address."""
         prompt = media_id.removeprefix(CHAT_PREFIX).rpartition(".")[0]
         draw = partial(draw_picture, prompt, 0, CHAT_SIZE)
         jpeg = await asyncio.get_running_loop().run_in_executor(self._threads, draw)
-        return Reply(jpeg, content_type="image/jpeg", page=False, headers=_public())
+        return SandboxReply(jpeg, content_type="image/jpeg", page=False, headers=_public())
 
-    def _scenario(self, request: Request, generation: Generation | None) -> Scenario | None:
+    def _scenario(self, request: Request, generation: SandboxGeneration | None) -> Scenario | None:
         """A rule's fault, the prompt's own, or the refusal of the tse hosts."""
         chosen = self.state.scenarios.choose(frozenset({Stage.MEDIA}), generation.account if generation else "")
         if chosen is not None:
@@ -83,7 +84,7 @@ class Media:
                 return CATALOGUE["media-http-403"]
         return None
 
-    def _picture(self, generation: Generation, index: int) -> bytes:
+    def _picture(self, generation: SandboxGeneration, index: int) -> bytes:
         """Draw a picture, or find it among the last ones drawn; runs in a thread."""
         size = (854, 480) if generation.kind == VIDEO else picture_size(generation.model, generation.aspect)
         key = (generation.prompt, index, *size)
@@ -94,20 +95,20 @@ class Media:
                 self._kept.popitem(last=False)
         return jpeg
 
-    def _video(self, request: Request) -> Reply:
+    def _video(self, request: Request) -> SandboxReply:
         self.state.counts.media["videos"] += 1
         video = _video()
         headers = (*_public(), (b"accept-ranges", b"bytes"))
         found = RANGE.fullmatch(request.header(b"range") or b"")
         if found is None or found.groups() == (b"", b""):
-            return Reply(video, content_type="video/mp4", page=False, headers=headers)
+            return SandboxReply(video, content_type="video/mp4", page=False, headers=headers)
         first, last = _span(found[1], found[2], len(video))
         if first > last:
             refused = (b"content-range", b"bytes */%d" % len(video))
-            return Reply(status=416, content_type="video/mp4", page=False, headers=(*headers, refused))
+            return SandboxReply(status=416, content_type="video/mp4", page=False, headers=(*headers, refused))
         part = (b"content-range", b"bytes %d-%d/%d" % (first, last, len(video)))
         body = video[first : last + 1]
-        return Reply(body, status=206, content_type="video/mp4", page=False, headers=(*headers, part))
+        return SandboxReply(body, status=206, content_type="video/mp4", page=False, headers=(*headers, part))
 
 
 def _span(first: bytes, last: bytes, length: int) -> tuple[int, int]:
@@ -129,5 +130,5 @@ def _public() -> tuple[Header, ...]:
     return ((b"cache-control", b"public, max-age=2592000"), (b"access-control-allow-origin", b"*"))
 
 
-def _missing() -> Reply:
-    return Reply(status=404, content_type="text/plain", page=False)
+def _missing() -> SandboxReply:
+    return SandboxReply(status=404, content_type="text/plain", page=False)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from bingproject.sandbox.exchange import Request, parse_fields
-from bingproject.sandbox.state import IMAGE, VIDEO
+from bingproject.sandbox.core.exchange import Request, parse_fields
+from bingproject.sandbox.core.state import IMAGE, VIDEO
 
 CREATE = "/images/create"
 IMAGE_DOOR = "/images/create/ai-image-generator"

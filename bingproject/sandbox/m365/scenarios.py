@@ -24,6 +24,7 @@ SHARED_TURN = frozenset(
      "silent-after", "pings-only", "pings-after", "empty-answer", "invalid-session"}
 )  # fmt: skip
 SHARED_ANSWER = frozenset(
-    {"words", "gap", "delay", "search", "suggestions", "recall", "one-char", "garbage", "unknown-type", "many-records",
-     "split-records", "split-utf8", "big", "final-only", "no-type3", "think", "image", "marks", "shrink"}
+    {"words", "gap", "delay", "search", "suggestions", "recall", "nul", "one-char", "garbage", "unknown-type",
+     "many-records", "split-records", "split-utf8", "big", "final-only", "no-type3", "think", "image", "marks",
+     "shrink"}
 )  # fmt: skip

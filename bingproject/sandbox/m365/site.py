@@ -10,20 +10,20 @@ import binascii
 from collections.abc import Iterator
 from typing import Any
 
-from bingproject.sandbox import chathub_answers
-from bingproject.sandbox.chat_site import ChatSite, is_uuid
-from bingproject.sandbox.chathub_calls import picture_kind
-from bingproject.sandbox.chathub_records import Records
-from bingproject.sandbox.chathub_state import ChatState, Conversation, Turn
-from bingproject.sandbox.exchange import Receive, Reply, Request, Scope, Send, parse_fields
-from bingproject.sandbox.m365_scenarios import ANSWER, SHARED_ANSWER, SHARED_TURN, TURN
-from bingproject.sandbox.m365_socket import HAS_METRICS, M365Socket
-from bingproject.sandbox.m365_turns import UNCOUNTED, M365Script, mark
-from bingproject.sandbox.sockets import Line, refuse
-from bingproject.sandbox.state import Account
-from bingproject.sandbox.steps import Step
-from bingproject.sandbox.tokens import M365, read_token
-from bingproject.sandbox.turn_words import ANSWERED
+from bingproject.sandbox.chat import sample_text
+from bingproject.sandbox.chat.chat_site import ChatSite, is_uuid
+from bingproject.sandbox.chat.chat_state import ChatState, SandboxConversation, SandboxTurn
+from bingproject.sandbox.chat.side_calls import picture_kind
+from bingproject.sandbox.chat.signalr_records import Records
+from bingproject.sandbox.chat.sockets import SandboxSocket, refuse
+from bingproject.sandbox.chat.steps import Step
+from bingproject.sandbox.chat.turn_words import ANSWERED
+from bingproject.sandbox.core.exchange import Receive, Request, SandboxReply, Scope, Send, parse_fields
+from bingproject.sandbox.core.state import SandboxAccount
+from bingproject.sandbox.core.tokens import M365, read_token
+from bingproject.sandbox.m365.scenarios import ANSWER, SHARED_ANSWER, SHARED_TURN, TURN
+from bingproject.sandbox.m365.socket import HAS_METRICS, M365Socket
+from bingproject.sandbox.m365.turns import UNCOUNTED, M365Script, mark
 
 SOCKET_PREFIX, UPLOAD_PATH = "/m365Copilot/Chathub/", "/m365Copilot/UploadFile"
 KNOWN = frozenset({*TURN, *ANSWER, *SHARED_TURN, *SHARED_ANSWER})
@@ -53,11 +53,11 @@ class M365Hub(ChatSite):
 
     # -- pictures ------------------------------------------------------------------------------------------------
 
-    def upload(self, request: Request, body: bytes) -> Reply:
+    def upload(self, request: Request, body: bytes) -> SandboxReply:
         """Take a picture as a data URL in a form; other forms are refused as in life."""
         account = self.holder(request.bearer, M365)
         if account is None:
-            return Reply(status=401, page=False)
+            return SandboxReply(status=401, page=False)
         met = self.meet_upload(account, {"result": {"value": "Failed"}})
         if met is not None:
             return met
@@ -66,12 +66,12 @@ class M365Hub(ChatSite):
         kind = picture_kind(content)
         if (request.header(b"x-variants") or b"") != UPLOAD_VARIANT or fields.get("scenario") != "UploadImage":
             self.state.violation("m365-upload", "scenario or X-Variants is wrong", path=request.path)
-            return Reply(status=400, page=False)
+            return SandboxReply(status=400, page=False)
         if not kind:
-            return Reply.json({"result": {"value": "Failed"}})
+            return SandboxReply.json({"result": {"value": "Failed"}})
         name = self.chat.keep(account.name, content, kind, fields.get("conversationId", ""))
         shown = {"docId": name, "fileName": f"{name}.{kind.partition('/')[2]}", "fileType": kind.partition("/")[2]}
-        return Reply.json(shown | {"result": {"value": "Success"}})
+        return SandboxReply.json(shown | {"result": {"value": "Success"}})
 
     # -- sockets -------------------------------------------------------------------------------------------------
 
@@ -82,26 +82,26 @@ class M365Hub(ChatSite):
         query = request.query()
         account = self.holder(query.get("access_token", ""), M365)
         decided = self._upgrade(request, query, account)
-        if isinstance(decided, Reply) or account is None:
+        if isinstance(decided, SandboxReply) or account is None:
             self.chat.sockets.refused += 1
-            refusal = decided if isinstance(decided, Reply) else Reply(status=401, page=False)
+            refusal = decided if isinstance(decided, SandboxReply) else SandboxReply(status=401, page=False)
             await refuse(refusal, scope, receive, send)
             return
         options = self.state.options
         socket = M365Socket(
-            self, self.chat, Line(scope, receive, send), account=account.name, origin=request.origin,
+            self, self.chat, SandboxSocket(scope, receive, send), account=account.name, origin=request.origin,
             query=query, handshake=decided, open_seconds=options.chat_open_seconds,
-            leave_seconds=options.chat_leave_seconds,
+            leave_seconds=options.chat_leave_seconds, ping_seconds=options.chat_ping_seconds,
         )  # fmt: skip
         await socket.serve()
 
-    def _upgrade(self, request: Request, query: dict[str, str], account: Account | None) -> Reply | str:
+    def _upgrade(self, request: Request, query: dict[str, str], account: SandboxAccount | None) -> SandboxReply | str:
         """Refuse a socket, or say which scenario its handshake has ("": none)."""
         faults = address_faults(request, query)
         for fault in faults:
             self.state.violation("m365-address", fault, path=SOCKET_PREFIX)
         if faults:
-            return Reply(f"sandbox: {'; '.join(faults)}", status=400, content_type="text/plain", page=False)
+            return SandboxReply(f"sandbox: {'; '.join(faults)}", status=400, content_type="text/plain", page=False)
         return self.meet_upgrade(account.name if account else "")
 
     # -- turns ---------------------------------------------------------------------------------------------------
@@ -133,14 +133,14 @@ class M365Hub(ChatSite):
             self.state.set_alive(self.state.account(turn.account), False)
         return self._script(turn, conversation, knobs, outcome, socket.origin).steps()
 
-    def _note(self, asked: dict[str, Any], conversation: Conversation, account: str) -> Turn:
+    def _note(self, asked: dict[str, Any], conversation: SandboxConversation, account: str) -> SandboxTurn:
         options = [] if asked["has_search"] else ["nosearchall"]
-        return Turn(
-            conversation.id, account, conversation.turns, "0", asked["text"], None, asked["tone"], options,
-            int(asked["has_search"]), asked["image"], self.now(), request_id=asked["request_id"],
+        return SandboxTurn(
+            conversation.id, account, conversation.turns, asked["invocation_id"], asked["text"], None, asked["tone"],
+            options, int(asked["has_search"]), asked["image"], self.now(), request_id=asked["request_id"],
         )  # fmt: skip
 
-    def _natural_outcome(self, turn: Turn, conversation: Conversation) -> str:
+    def _natural_outcome(self, turn: SandboxTurn, conversation: SandboxConversation) -> str:
         account = self.state.account(turn.account)
         if self.chat.in_flight[turn.account] >= ONE_AT_A_TIME:
             self.state.violation("m365-pace", "two turns of one account at once", path=SOCKET_PREFIX)
@@ -153,17 +153,22 @@ class M365Hub(ChatSite):
         return ANSWERED
 
     def _script(
-        self, turn: Turn, conversation: Conversation, knobs: dict[str, float | None], outcome: str, origin: str
+        self,
+        turn: SandboxTurn,
+        conversation: SandboxConversation,
+        knobs: dict[str, float | None],
+        outcome: str,
+        origin: str,
     ) -> M365Script:
         options = self.state.options
         records = Records(
-            conversation_id=conversation.id, invocation_id="0", request_id=turn.request_id, now=self.now(),
-            expires=conversation.created_at + options.chat_expiry,
+            conversation_id=conversation.id, invocation_id=turn.invocation_id, request_id=turn.request_id,
+            now=self.now(), expires=conversation.created_at + options.chat_expiry,
         )  # fmt: skip
         if outcome not in UNCOUNTED:
             conversation.take(turn.text)
         records.used, records.limit = conversation.turns, options.m365_max_turns
-        answer = chathub_answers.compose(turn, conversation, knobs, options.chat_words, mark=mark)
+        answer = sample_text.compose(turn, conversation, knobs, options.chat_words, mark=mark)
         turn.answer = answer.text
         return M365Script(records, turn, answer, knobs, origin=origin, outcome=outcome, gap=options.chat_gap)
 
@@ -212,6 +217,7 @@ def read_question(record: dict[str, Any], query: dict[str, str]) -> tuple[dict[s
     annotations = message.get("messageAnnotations") or []
     images = [str(one.get("id")) for one in annotations if one.get("messageAnnotationType") == "ImageFile"]
     asked = {
+        "invocation_id": str(record.get("invocationId") or "0"),
         "text": str(message.get("text") or ""),
         "request_id": str(message.get("requestId") or argument.get("traceId") or ""),
         "tone": str(argument.get("tone") or ""),

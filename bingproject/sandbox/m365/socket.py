@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bingproject.sandbox.chathub_socket import ChatSocket
-from bingproject.sandbox.chathub_state import ChatState
-from bingproject.sandbox.sockets import Hub, Line
+from bingproject.sandbox.chat.chat_state import ChatState
+from bingproject.sandbox.chat.sockets import Hub, SandboxSocket
+from bingproject.sandbox.chathub.socket import METHOD, ChatSocket
 
 # Added to the invocation, since whether the twin came is for the turn to say.
 HAS_METRICS = "sandbox.has_metrics"
@@ -16,12 +16,13 @@ class M365Socket(ChatSocket):
     """A socket that was let in; `query` is what its address says, `origin` where its pictures are."""
 
     def __init__(
-        self, hub: Hub, chat: ChatState, line: Line,
+        self, hub: Hub, chat: ChatState, line: SandboxSocket,
         *, account: str, origin: str, query: dict[str, str], handshake: str, open_seconds: float, leave_seconds: float,
+        ping_seconds: float = 15.0,
     ) -> None:  # fmt: skip
         super().__init__(
             hub, chat, line, account=account, token_for=None, handshake=handshake,
-            open_seconds=open_seconds, leave_seconds=leave_seconds,
+            open_seconds=open_seconds, leave_seconds=leave_seconds, ping_seconds=ping_seconds,
         )  # fmt: skip
         self.origin = origin
         self.query = query
@@ -34,10 +35,10 @@ class M365Socket(ChatSocket):
         if asked is not None:
             self._start(asked)
 
-    def _take_record(self, record: dict[str, Any]) -> None:
-        if record.get("type") == 4 and self._asked is None:
+    async def _take_record(self, record: dict[str, Any]) -> None:
+        if record.get("type") == 4 and record.get("target") == METHOD and self._asked is None:
             self._asked = record | {HAS_METRICS: False}
         elif record.get("type") == 1 and record.get("target") == "Metrics" and self._asked is not None:
             self._asked[HAS_METRICS] = True
         else:
-            super()._take_record(record)
+            await super()._take_record(record)

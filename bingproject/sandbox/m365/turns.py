@@ -9,12 +9,12 @@ import json
 from collections.abc import Iterator
 from itertools import cycle
 
-from bingproject.sandbox.chathub_answers import THOUGHTS, Answer, Knobs, picture_url
-from bingproject.sandbox.chathub_records import SOURCES, Records, Values, encode
-from bingproject.sandbox.chathub_state import Turn
-from bingproject.sandbox.record_script import BREAKS, REFUSALS, RecordScript
-from bingproject.sandbox.steps import Echo, End, Step
-from bingproject.sandbox.turn_words import ANSWERED
+from bingproject.sandbox.chat.chat_state import SandboxTurn
+from bingproject.sandbox.chat.sample_text import THOUGHTS, Knobs, SampleAnswer, picture_url
+from bingproject.sandbox.chat.signalr_records import SOURCES, Records, Values, encode
+from bingproject.sandbox.chat.signalr_script import BREAKS, REFUSALS, RecordScript
+from bingproject.sandbox.chat.steps import Echo, End, Step
+from bingproject.sandbox.chat.turn_words import ANSWERED
 
 RATE_TEXT = "We are temporarily unable to respond to this many requests. Please try again later."
 ECHO_SECONDS = 2.0
@@ -44,7 +44,7 @@ class M365Script(RecordScript):
     """Plays one turn of Microsoft 365's; `origin` is where its pictures are."""
 
     def __init__(
-        self, records: Records, turn: Turn, answer: Answer, knobs: Knobs,
+        self, records: Records, turn: SandboxTurn, answer: SampleAnswer, knobs: Knobs,
         *, origin: str, outcome: str = ANSWERED, gap: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__(records, turn, answer, knobs, outcome=outcome, gap=gap)

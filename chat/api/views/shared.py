@@ -1,73 +1,100 @@
-"""What the routes that ask Bing something share: who asks, and answering once per Idempotency-Key."""
+"""Base classes of the chat routes: answer once per Idempotency-Key, and open a conversation."""
 
 from __future__ import annotations
 
-import json
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, Generic, TypeVar
 
+import msgspec
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
-from accounts.limits import Allowance
+from accounts.callers.authentication import caller_of
+from accounts.callers.limits import Allowance
 from accounts.models import Capability, WhitelistedUser
-from accounts.services import Caller
-from bingproject.api import AsyncContractViewSet, idempotency_key, json_response
-from chat.protocol.events import ServedBy
-from chat.services import Answered, KeptKey, answer_once
+from bingproject.api.request_body import canonical_text
+from bingproject.api.viewsets import AsyncContractViewSet, idempotency_key, json_response
+from bingproject.cluster.web_shutdown import shutdown
+from chat.api.turn_facts import TurnFacts
+from chat.models import Conversation, Origin
+from chat.protocol.model_spec import ChatModelSpec
+from chat.services import CompletedAnswer, IdempotentRequest, answer_once, served_by, start_conversation
 
-SERVED_BY = "x-bing-served-by"
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A checked request; its answer is stored under `key`, None without an Idempotency-Key."""
+
+    key: IdempotentRequest | None
 
 
-class AskingViewSet(AsyncContractViewSet):
-    """A route that costs Bing's work, and is paid once per Idempotency-Key."""
+@dataclass(frozen=True, slots=True)
+class Opening(Asked):
+    """A conversation to open: its caller, its model, and what it may take of a user's daily quota."""
+
+    caller_id: str
+    model: ChatModelSpec
+    origin: Origin
+    user_id: str = ""
+    allowance: Allowance | None = None
+
+
+A = TypeVar("A", bound=Asked)
+
+
+class AskingViewSet(AsyncContractViewSet[A], Generic[A]):
+    """A route that asks a back end, once per Idempotency-Key."""
 
     route: ClassVar = ""
     needs: ClassVar = {"create": ("chat",)}
-    served_by: ServedBy | None = None
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Admit the caller and read what they want: all in one thread hop."""
-        super().initial(request, *args, **kwargs)
-        if self.action:
-            self.key = idempotency_key(request)
-            self.read(request)
+    def idempotent_request(self, request: Request) -> IdempotentRequest | None:
+        """Return the identity to store the answer under, None without an Idempotency-Key.
 
-    @abstractmethod
-    def read(self, request: Request) -> None:
-        """Check the body, and find what it names."""
+        Raises: InvalidRequestError when the header is malformed.
+        """
+        key = idempotency_key(request)
+        if key is None:
+            return None
+        return IdempotentRequest(caller_of(request).caller_id, self.route, key, canonical_text(request.data))
 
-    def notes(self) -> dict[str, str]:
-        """Headers that go with an answer, known when it is there; they are kept and repeated with it."""
-        return {SERVED_BY: self.served_by.name} if self.served_by else {}
+    async def respond(self, request: Request, prepared: A) -> HttpResponseBase:
+        """Send what `produce` returns, as JSON.
 
-    async def answer(self, request: Request, produce: Callable[[], Awaitable[dict[str, Any]]]) -> HttpResponse:
-        """What is produced, as JSON; with a key it is produced once, to its end even if the caller leaves."""
-        if self.key is None:
-            return json_response(await produce(), headers=self.notes())
+        Raises: StoppingError when this process stops first; what `produce` raises.
+        """
+        return await shutdown.within_grace(self._answer(prepared))
 
-        async def once() -> Answered:
-            return Answered(200, await produce(), self.notes())
-
-        body = json.dumps(request.data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        answered = await answer_once(KeptKey(holder_of(request), self.route, self.key, body), once)
+    async def _answer(self, prepared: A) -> HttpResponse:
+        """With a key, produce the answer once, and to its end even if the caller leaves."""
+        produce = partial(self.produce, prepared)
+        answered = await (produce() if prepared.key is None else answer_once(prepared.key, produce))
         replayed = {"Idempotent-Replayed": "true"} if answered.is_replayed else {}
         return json_response(answered.body, answered.status, answered.headers | replayed)
 
+    @abstractmethod
+    async def produce(self, prepared: A) -> CompletedAnswer:
+        """Ask the back end and return the whole answer; its headers are stored and repeated with it."""
 
-def caller_of(request: Request) -> Caller:
-    """Who asks."""
-    caller: Any = request.user
-    assert isinstance(caller, Caller)
-    return caller
+
+class OpeningViewSet(AskingViewSet[Opening]):
+    """A route that opens a conversation."""
+
+    async def produce(self, prepared: Opening) -> CompletedAnswer:
+        """Open the conversation. Raises what `start_conversation` raises."""
+        opened = await start_conversation(
+            prepared.caller_id, prepared.model, prepared.origin, prepared.user_id, prepared.allowance
+        )
+        return CompletedAnswer(200, self.show(opened), TurnFacts(served_by(opened)).headers())
+
+    @abstractmethod
+    def show(self, opened: Conversation) -> msgspec.Struct:
+        """Return the conversation in the form of the route's contract."""
 
 
 def allowance_of(user: WhitelistedUser | None, turn_count: int = 1) -> Allowance | None:
-    """What a request of so many turns may take of its user's day; None where nobody's is at stake."""
+    """Return the quota of a request of `turn_count` turns, None for callers without a user."""
     return None if user is None else Allowance(user, Capability.CHAT, turn_count)
-
-
-def holder_of(request: Request) -> str:
-    """Whose conversations these are."""
-    return caller_of(request).holder

@@ -1,7 +1,7 @@
-"""A ChatHub's records as values: the keys that are needed, from text that may be damaged.
+"""A ChatHub's records as values with only the keys that are needed.
 
-Each dialect has a quick way of its own, straight into its few fields. A record that the quick way refuses is read the
-slow way, which stands here and bears wrong types and half characters.
+Each dialect decodes straight into its few fields. If that fails, the tolerant parser here reads the record: it accepts
+wrong types and lone surrogates.
 Source: docs/wire/chathub.md, section 5.
 """
 
@@ -12,14 +12,14 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from chat.protocol.mending import load_object, mend
+from chat.protocol.surrogates import clean_json, load_object
 
-# What the quick way raises for a record that it cannot read.
+# What the strict decoders raise for a record that they cannot read.
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
-class Message(msgspec.Struct, rename="camel", gc=False):
-    """One message of a record; every field may be absent or of another type than it should be."""
+class HubMessage(msgspec.Struct, rename="camel", gc=False):
+    """One message of a record. Any field may be absent or have the wrong type, so each is checked where it is used."""
 
     text: Any = None
     author: Any = None
@@ -29,51 +29,57 @@ class Message(msgspec.Struct, rename="camel", gc=False):
     suggested_responses: Any = None
 
 
-MessageT = TypeVar("MessageT", bound=Message)
+MessageT = TypeVar("MessageT", bound=HubMessage)
 UpdateT = TypeVar("UpdateT")
 
 
 class Item(msgspec.Struct, Generic[MessageT], rename="camel", gc=False):
-    """The end of a turn. A failed one may have neither messages nor throttling."""
+    """The record that ends a turn. After a failure it may have neither messages nor throttling."""
 
     messages: list[MessageT] | None = None
     throttling: Any = None
     result: Any = None
 
 
-class Record(msgspec.Struct, Generic[UpdateT, MessageT], rename="camel", gc=False):
-    """Any record; `type` is None in the answer to the handshake."""
+class HubRecord(msgspec.Struct, Generic[UpdateT, MessageT], rename="camel", gc=False):
+    """Any record. `type` is None in the response to the handshake."""
 
     type: Any = None
     target: Any = None
-    arguments: list[UpdateT] | None = None
-    item: Item[MessageT] | None = None
-    error: Any = None
+    arguments: list[UpdateT] | None = None  # of a type 1
+    item: Item[MessageT] | None = None  # of a type 2
+    error: Any = None  # of the handshake's response, a type 3 or a type 7
 
 
 def parse_damaged(
     raw: bytes, message: type[MessageT], parse_update: Callable[[dict[str, Any]], UpdateT]
-) -> Record[UpdateT, MessageT] | None:
-    """One record the slow way; None when it is no JSON object.
+) -> HubRecord[UpdateT, MessageT] | None:
+    """Read one record with the tolerant parser.
 
-    Shape: lists lose their elements of a wrong type, texts their broken characters. `parse_update` gets an argument as
-    it came, since what is broken at its end may go on in the next.
+    Args:
+        raw: The record without its separator.
+        message: The dialect's class of messages.
+        parse_update: Reads one argument of an update. It gets the argument uncleaned, since a surrogate pair that is
+            cut at its end may continue in the next one.
+
+    Returns:
+        The record without list elements of a wrong type, its texts cleaned. None if it is no JSON object.
     """
     record = load_object(raw)
     if record is None:
         return None
-    return Record(
+    return HubRecord(
         type=record.get("type"),
-        target=mend(record.get("target")),
+        target=clean_json(record.get("target")),
         arguments=[parse_update(argument) for argument in _dicts(record.get("arguments"))],
-        item=_parse_item(mend(record.get("item")), message),
-        error=mend(record.get("error")),
+        item=_parse_item(clean_json(record.get("item")), message),
+        error=clean_json(record.get("error")),
     )
 
 
-def parse_messages(holder: dict[str, Any], message: type[MessageT]) -> list[MessageT]:
-    """The messages of an update or an item that was mended."""
-    return [msgspec.convert(element, message) for element in _dicts(holder.get("messages"))]
+def parse_messages(container: dict[str, Any], message: type[MessageT]) -> list[MessageT]:
+    """Return the messages of a cleaned update or item."""
+    return [msgspec.convert(element, message) for element in _dicts(container.get("messages"))]
 
 
 def _parse_item(value: Any, message: type[MessageT]) -> Item[MessageT] | None:

@@ -1,4 +1,4 @@
-"""One turn with either ChatHub, as far as both go the same way: greeting, pings, records out of frames, how it ends.
+"""One turn with either ChatHub: handshake, pings, records, and how it ends.
 
 Source: docs/wire/chathub.md, sections 3, 5 and 6; docs/wire/m365.md, sections 3, 5 and 7.
 """
@@ -11,172 +11,193 @@ from typing import Any, Generic
 
 from bingproject.errors import ServiceError
 from chat.protocol import signalr
-from chat.protocol.answers import Answer
-from chat.protocol.chathub.messages import Refusal, parse_throttling
-from chat.protocol.chathub.records import Item, MessageT, Record, UpdateT
+from chat.protocol.answer_text import AnswerText
+from chat.protocol.chathub.messages import TurnRefusal, parse_throttling
+from chat.protocol.chathub.records import HubRecord, Item, MessageT, UpdateT
 from chat.protocol.events import Citations, Event, Finished, Phase, Refused, Source, Suggestions, Throttling
-from chat.protocol.failures import BackEnd, parse_result
+from chat.protocol.failures import ErrorFactory, parse_result
 
 
 class HubTurn(ABC, Generic[UpdateT, MessageT]):
-    """What a dialect's `Reply` goes on from; how it is driven stands at `chat.protocol.events.Dialect`.
+    """The base of `SydneyTurn` and `M365Turn`. For its interface see `chat.protocol.events.Dialect`.
 
-    Shape: `parse` reads one record; `opening` is sent when the handshake has been acknowledged; `text` gathers the
-    answer. A dialect says what an update means and what a result does.
+    A subclass reads updates and the record that ends the turn.
+
+    Args:
+        errors: Builds the back end's errors.
+        parse: Reads one record. None for one that is no JSON object.
+        opening: The frames to send when the handshake is acknowledged.
+        text: Collects the answer.
     """
 
     def __init__(
         self,
-        back_end: BackEnd,
-        parse: Callable[[bytes], Record[UpdateT, MessageT] | None],
+        errors: ErrorFactory,
+        parse: Callable[[bytes], HubRecord[UpdateT, MessageT] | None],
         opening: Sequence[str],
-        text: Answer,
+        text: AnswerText,
     ) -> None:
         self.finished = False
         self.phase: Phase = "handshake"
         self.progress = 0
         self.skipped = 0
-        self._back_end = back_end
+        self._errors = errors
         self._parse = parse
         self._opening = opening
-        self._decoder = signalr.Decoder()
+        self._decoder = signalr.Decoder(errors=errors)
         self._outbox: list[str] = []
-        self._error: ServiceError | None = None
+        self._deferred_error: ServiceError | None = None
         self._text = text
-        self._refusal = Refusal()
+        self._refusal = TurnRefusal()
         self._suggestions: tuple[str, ...] = ()
         self._throttling: Throttling | None = None
 
     @property
     def has_text(self) -> bool:
-        """Whether some of the answer is out, after which nothing can be tried again."""
+        """True if a part of the answer was already sent."""
         return self._text.has_started
 
     def start(self) -> list[str]:
-        """The handshake; the question follows when it has been acknowledged."""
+        """Return the handshake. The question follows when it is acknowledged."""
         return [signalr.HANDSHAKE]
 
     def to_send(self) -> list[str]:
-        """What to send now.
+        """Return the frames to send now.
 
-        Raises: an error that stood behind text in the same frame, so that the text goes out first.
+        Raises:
+            ServiceError: It followed text in the same frame, and was deferred so that the text is sent first.
         """
-        if self._error is not None:
-            error, self._error = self._error, None
+        if self._deferred_error is not None:
+            error, self._deferred_error = self._deferred_error, None
             raise error
         sent, self._outbox = self._outbox, []
         return sent
 
     def keepalive(self) -> list[str]:
-        """A ping, once the handshake is through."""
+        """Return a ping, but none before the handshake is acknowledged."""
         return [] if self.phase in ("handshake", "finished") else [signalr.PING]
 
     def receive(self, frame: str | bytes) -> list[Event]:
-        """Read one frame, which may hold parts of records or many.
+        """Read one frame, which may have several records and parts of others.
 
-        Raises: AccountError, UpstreamError or InvalidRequestError by the section on failures of the dialect's page.
+        Raises:
+            ServiceError: Its code is in the table "What can go wrong" of the dialect's wire page.
         """
         events: list[Event] = []
         try:
             for raw in self._decoder.feed(frame):
                 if self.finished:
                     break
-                self._take(raw, events)
+                self._read_record(raw, events)
         except ServiceError as error:
+            # Events of records in front of the failing one must reach the caller before the error does.
             if not events:
                 raise
-            self._error = error
+            self._deferred_error = error
         return events
 
     def closed(self, code: int) -> list[Event]:
-        """The socket is gone.
+        """Handle a closed socket.
 
-        Raises: UnexpectedResponseError upstream_interrupted, unless the turn has ended or was refused.
+        Raises:
+            UnexpectedResponseError: `upstream_interrupted`, unless the turn has ended or was refused.
         """
-        return self._give_up(self._back_end.interrupted(f"socket closed with code {code} in phase {self.phase}"))
+        return self._give_up(self._errors.interrupted(f"socket closed with code {code} in phase {self.phase}"))
 
     def timed_out(self) -> list[Event]:
-        """A timer ran out.
+        """Handle a timer that ran out.
 
-        Raises: UnexpectedResponseError when there was not even a greeting, else UpstreamTimeoutError, unless the turn
-        has ended or was refused.
+        Raises:
+            UnexpectedResponseError: The handshake was not acknowledged.
+            UpstreamTimeoutError: In any other phase, unless the turn has ended or was refused.
         """
         if self.phase == "handshake":
-            raise self._back_end.unexpected("no answer to the handshake")
-        return self._give_up(self._back_end.fail("timeout", f"silence in phase {self.phase}"))
+            raise self._errors.unexpected("no answer to the handshake")
+        return self._give_up(self._errors.build("timeout", f"silence in phase {self.phase}"))
 
-    def _take(self, raw: bytes, events: list[Event]) -> None:
+    def _read_record(self, raw: bytes, events: list[Event]) -> None:
         record = self._parse(raw)
         if record is None:
             self.skipped += 1
         elif self.phase == "handshake":
-            self._greet(record)
+            self._accept_handshake(record)
         elif record.type == signalr.PING_TYPE:
+            # Unanswered pings end long turns early: docs/wire/m365.md, section 3.
             self._outbox.append(signalr.PING)
         else:
+            # Pings are not counted: a server that only pings is silent (docs/wire/chathub.md, section 3).
             self.progress += 1
             self.phase = "answering"
             if record.type == signalr.INVOCATION and record.target == "update":
                 for update in record.arguments or []:
                     self._update(update, events)
             else:
-                self._read(record, events)
+                self._read_other(record, events)
 
-    def _greet(self, record: Record[UpdateT, MessageT]) -> None:
+    def _accept_handshake(self, record: HubRecord[UpdateT, MessageT]) -> None:
         if record.error is not None:
-            raise self._back_end.unexpected("handshake refused", str(record.error))
-        if record.type is not None:
+            raise self._errors.unexpected("handshake refused", str(record.error))
+        if record.type is not None:  # a record in front of `{}` is no acknowledgement
             self.skipped += 1
             return
         self.phase = "waiting"
         self._outbox += self._opening
 
-    def _read(self, record: Record[UpdateT, MessageT], events: list[Event]) -> None:
-        """Take a record that is neither a ping nor an update."""
+    def _read_other(self, record: HubRecord[UpdateT, MessageT], events: list[Event]) -> None:
+        """Read a record that is neither a ping nor an update."""
         if record.type == signalr.COMPLETION and record.item is not None and _has_result(record.item):
             self._complete(record.item, events)
             events += self._end()
         elif record.type == signalr.DONE and record.error is None:
             self._close_stream(events)
         elif record.type in (signalr.DONE, signalr.CLOSE):
-            events += self._give_up(self._back_end.interrupted(f"type {record.type}: {record.error}"))
+            events += self._give_up(self._errors.interrupted(f"type {record.type}: {record.error}"))
         else:
             self.skipped += 1
 
     @abstractmethod
     def _update(self, update: UpdateT, events: list[Event]) -> None:
-        """Take one argument of an update."""
+        """Read one argument of an update."""
 
     @abstractmethod
     def _complete(self, item: Item[MessageT], events: list[Event]) -> None:
-        """Take the record that ends a turn, well or badly, up to the last events, which follow."""
+        """Read the record that ends the turn. `_end` adds the last events.
+
+        Raises:
+            ServiceError: Its result is a failure.
+        """
 
     @abstractmethod
     def _sources(self) -> tuple[Source, ...]:
-        """The answer's numbered sources."""
+        """Return the answer's numbered sources."""
 
     def _close_stream(self, events: list[Event]) -> None:
-        """Take the shell that closes a stream; on its own it ends a turn only when there is something to end."""
+        """End the turn at a type 3 that no type 2 preceded: docs/wire/chathub.md, section 5.6."""
         events += self._end()
 
     def _check_result(self, item: Item[MessageT]) -> None:
-        """Let a good result pass; any other is raised as what it means."""
-        value, words = str(item.result["value"]), item.result.get("message") or item.result.get("error") or ""
-        if value != "Success":
-            raise self._failure(value, str(words))
+        """Accept "Success".
 
-    def _failure(self, value: str, words: str) -> ServiceError:
-        """What a result that is no success means."""
-        return parse_result(value, words, self._back_end)
+        Raises:
+            ServiceError: Any other result.
+        """
+        value, message = str(item.result["value"]), item.result.get("message") or item.result.get("error") or ""
+        if value != "Success":
+            raise self._result_error(value, str(message))
+
+    def _result_error(self, value: str, message: str) -> ServiceError:
+        """Return the error that a result other than Success means."""
+        return parse_result(value, message, self._errors)
 
     def _note_throttling(self, value: Any, events: list[Event]) -> None:
         throttling = parse_throttling(value)
+        # Updates repeat the same figures.
         if throttling is not None and throttling != self._throttling:
             self._throttling = throttling
             events.append(throttling)
 
     def _is_decided(self) -> bool:
-        """Whether it is known how the turn ends, so that nothing that breaks changes it."""
+        """True if the outcome is known, so that a socket that breaks no longer matters."""
         return self.finished or self._refusal.is_made
 
     def _give_up(self, error: ServiceError) -> list[Event]:
@@ -185,23 +206,25 @@ class HubTurn(ABC, Generic[UpdateT, MessageT]):
         raise error
 
     def _check_answer(self) -> None:
-        """Raise what it means when nothing is called an answer."""
+        """Raise an error if the turn ends in success without an answer."""
         if self._text.is_blank:
-            raise self._back_end.interrupted("success without an answer")
+            raise self._errors.interrupted("success without an answer")
 
     def _is_over(self) -> bool:
-        """Whether the conversation takes no further turn."""
+        """True if the upstream conversation takes no further turn."""
+        # The turn that reaches the limit still has its answer: row 13.
         is_spent = self._throttling is not None and self._throttling.used >= self._throttling.limit
         return is_spent or self._refusal.is_final
 
     def _end(self) -> list[Event]:
-        """The last events of a turn.
+        """Return the last events of the turn.
 
-        Raises: UnexpectedResponseError upstream_interrupted, or what `_check_answer` knows better, when there is no
-        answer.
+        Raises:
+            ServiceError: There is no answer: `upstream_interrupted`, or a more exact one of `_check_answer`.
         """
         if self.finished:
             return []
+        # A refusal needs no answer.
         if not self._refusal.is_made:
             self._check_answer()
         self.finished = True
@@ -218,5 +241,5 @@ class HubTurn(ABC, Generic[UpdateT, MessageT]):
 
 
 def _has_result(item: Item[Any]) -> bool:
-    """Whether a final item says how it ended; one that does not is no end."""
+    """True if the item says how the turn ended. One without a result does not end it."""
     return isinstance(item.result, dict) and item.result.get("value") is not None

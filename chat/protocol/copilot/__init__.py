@@ -4,42 +4,40 @@ Source: docs/wire/copilot.md.
 """
 
 from chat.protocol.copilot.images import IMAGE_TYPES, build_image_request, parse_image_response
-from chat.protocol.copilot.refusals import COPILOT
-from chat.protocol.copilot.reply import Reply
+from chat.protocol.copilot.refusals import COPILOT_ERRORS
 from chat.protocol.copilot.session import (
+    AUTH_MODES,
     HANDSHAKE_SECONDS,
-    MANNERS,
+    AuthMode,
     Identity,
-    Manner,
     build_conversation_request,
     build_socket_headers,
     build_socket_url,
     build_start_request,
     build_user_request,
-    next_manner,
+    next_auth_mode,
     parse_conversation_response,
     parse_start_response,
     parse_upgrade_refusal,
     parse_user_response,
 )
-from chat.protocol.copilot.turn import MODES
+from chat.protocol.copilot.turn import CopilotTurn
 
 __all__ = [
-    "COPILOT",
+    "AUTH_MODES",
+    "COPILOT_ERRORS",
     "HANDSHAKE_SECONDS",
     "IMAGE_TYPES",
-    "MANNERS",
-    "MODES",
+    "AuthMode",
+    "CopilotTurn",
     "Identity",
-    "Manner",
-    "Reply",
     "build_conversation_request",
     "build_image_request",
     "build_socket_headers",
     "build_socket_url",
     "build_start_request",
     "build_user_request",
-    "next_manner",
+    "next_auth_mode",
     "parse_conversation_response",
     "parse_image_response",
     "parse_start_response",

@@ -1,18 +1,18 @@
-"""From Copilot's pieces of text to deltas, and to the answer as it finally stands.
+"""Turn Copilot's pieces of text into deltas and the final answer.
 
-Pieces are appended, not repeated; a part may be replaced afterwards, and what a caller has seen cannot be recalled.
+A piece is appended, not repeated. A part may be replaced later, but text that was sent cannot be recalled.
 Source: docs/wire/copilot.md, section 4.2.
 """
 
 from __future__ import annotations
 
-from chat.protocol.answers import Answer
-from chat.protocol.marks import Stripper, strip_marks
-from chat.protocol.mending import Halves
+from chat.protocol.answer_text import AnswerText
+from chat.protocol.citation_marks import MarkStripper, strip_marks
+from chat.protocol.surrogates import SurrogateJoiner
 
 
 class _Part:
-    """One part of the answer: what of it is out, and how it stands; one list while both are the same."""
+    """One part of the answer. `sent` and `pieces` are the same list until the part is replaced."""
 
     __slots__ = ("pieces", "sent")
 
@@ -21,50 +21,52 @@ class _Part:
         self.sent = self.pieces
 
 
-class AnswerText(Answer):
-    """The answer of one turn, gathered over its parts."""
+class CopilotAnswerText(AnswerText):
+    """The text of one answer, collected from its parts."""
 
-    __slots__ = ("_halves", "_parts", "_stripper")
+    __slots__ = ("_joiner", "_parts", "_stripper")
 
     def __init__(self) -> None:
         super().__init__()
         self._parts: dict[str, _Part] = {}
-        self._halves = Halves()
-        self._stripper = Stripper()
+        self._joiner = SurrogateJoiner()
+        self._stripper = MarkStripper()
 
     @property
     def final(self) -> str:
-        """The answer as it last stood."""
+        """The latest version of the text; the streamed text if that is blank."""
         text = strip_marks("".join(piece for part in self._parts.values() for piece in part.pieces))
         return text if text.strip() else self.streamed
 
     def append(self, part_id: str, text: str) -> str:
-        """Take more of a part; what of it may go out now, "" when nothing may."""
-        text = self._halves.join(text)
+        """Add a piece to a part and return the delta to send, or ""."""
+        text = self._joiner.join(text)
         part = self._part(part_id)
         part.pieces.append(text)
+        # After a rewrite the two differ, and each gets the piece.
         if part.sent is not part.pieces:
             part.sent.append(text)
         return self._emit(text)
 
     def replace(self, part_id: str, text: str) -> str:
-        """Take a part's whole text anew; the tail if it extends what is out of that part, else "".
+        """Replace a part's text. Return the new tail if the text extends what was sent of the part, else "".
 
-        What is appended afterwards is new to the caller and goes out all the same.
+        Pieces that are appended later are sent either way.
         """
-        self._halves.drop()
-        text = self._halves.join(text)
+        self._joiner.drop()
+        text = self._joiner.join(text)
         part = self._part(part_id)
         sent = "".join(part.sent)
         part.pieces = [text]
+        # Clients that append a rewrite show text twice (section 4.2).
         if not text.startswith(sent):
-            self._stripper = Stripper()  # the mark it may hold the beginning of is gone
+            self._stripper = MarkStripper()  # it may have the beginning of a mark that was replaced
             return ""
         part.sent = part.pieces
         return self._emit(text[len(sent) :])
 
     def replace_all(self, text: str) -> str:
-        """As `replace`, for a text that names no part and so stands for all so far; later parts follow it."""
+        """As `replace`, for a text without a part: it replaces all parts so far, and later parts follow it."""
         whole = _Part()
         whole.sent = [piece for part in self._parts.values() for piece in part.sent]
         self._parts = {"": whole}

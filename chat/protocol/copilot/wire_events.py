@@ -1,4 +1,4 @@
-"""Copilot's events as values: the keys that are needed, from text that may be damaged.
+"""Copilot's events as values with only the keys that are needed.
 
 Source: docs/wire/copilot.md, section 4.
 """
@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-from chat.protocol.mending import load_object, mend
+from chat.protocol.surrogates import clean_json, contains_nul, load_object
 
 
 class WireEvent(msgspec.Struct, rename="camel", gc=False):
-    """One event; every field may be absent or of another type than it should be."""
+    """One event. Any field may be absent or have the wrong type, so each is checked where it is used."""
 
     event: Any = None
     message_id: Any = None
@@ -31,13 +31,14 @@ _decode = msgspec.json.Decoder(WireEvent).decode
 
 
 def parse_event(frame: str | bytes) -> WireEvent | None:
-    """One frame, which is one event; None when it is no JSON object.
+    """Read one frame, which is one event. Return None if it is no JSON object.
 
-    Shape: `text` keeps half characters at its ends, since a piece of an answer may be cut there; other texts are whole.
+    `text` keeps lone surrogates at its ends, since a piece of an answer may be cut there. Other texts are cleaned.
     """
     try:
-        return _decode(frame)
+        if not contains_nul(frame):
+            return _decode(frame)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        raw = frame.encode("utf-8", "surrogatepass") if isinstance(frame, str) else frame
-    event = load_object(raw)
-    return None if event is None else msgspec.convert(mend(event) | {"text": event.get("text")}, WireEvent)
+        pass  # the tolerant parser below reads what it can
+    event = load_object(frame.encode("utf-8", "surrogatepass") if isinstance(frame, str) else frame)
+    return None if event is None else msgspec.convert(clean_json(event) | {"text": event.get("text")}, WireEvent)

@@ -3,33 +3,32 @@
 Source: docs/wire/m365.md.
 """
 
-from chat.protocol.m365.images import IMAGE_TYPES, UploadedImage, build_image_request, parse_image_response
-from chat.protocol.m365.invocation import CONVERSATION_SECONDS, HANDSHAKE_SECONDS, MAX_TURNS, TONES
-from chat.protocol.m365.reply import Reply
+from chat.protocol.m365.images import IMAGE_TYPES, M365Image, build_image_request, parse_image_response
+from chat.protocol.m365.invocation import CONVERSATION_SECONDS, HANDSHAKE_SECONDS, MAX_TURNS
 from chat.protocol.m365.session import (
-    M365,
+    M365_ERRORS,
     SOCKET_HEADERS,
     TIERS,
-    Credentials,
+    M365Credentials,
     Thread,
     build_call_url,
     build_socket_url,
     parse_upgrade_refusal,
 )
+from chat.protocol.m365.turn import M365Turn
 
 __all__ = [
     "CONVERSATION_SECONDS",
     "HANDSHAKE_SECONDS",
     "IMAGE_TYPES",
-    "M365",
+    "M365_ERRORS",
     "MAX_TURNS",
     "SOCKET_HEADERS",
     "TIERS",
-    "TONES",
-    "Credentials",
-    "Reply",
+    "M365Credentials",
+    "M365Image",
+    "M365Turn",
     "Thread",
-    "UploadedImage",
     "build_call_url",
     "build_image_request",
     "build_socket_url",

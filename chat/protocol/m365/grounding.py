@@ -1,4 +1,4 @@
-"""What stands around an answer: searches, sources, pictures made, and what the account has left.
+"""Read what accompanies an answer: searches, sources, pictures that were made, the account's meters.
 
 Source: docs/wire/m365.md, section 5.3.
 """
@@ -11,22 +11,23 @@ from typing import Any
 import msgspec
 
 from chat.protocol.events import Source
-from chat.protocol.m365.records import Message
+from chat.protocol.m365.records import M365Message
 
 _NUMBER = re.compile(r"(\d{1,6})-", re.ASCII)
-# A reference's title, best first.
+# Where a reference has its title, best first.
 _TITLE_KEYS = ("Title", "label", "providerDisplayName")
 
 
-def parse_queries(message: Message) -> tuple[str, ...]:
-    """What a search looks for."""
+def parse_queries(message: M365Message) -> tuple[str, ...]:
+    """Return the queries of the searches that a message reports."""
     listed = message.search_queries if isinstance(message.search_queries, list) else []
     return tuple(query for query in listed if isinstance(query, str) and query)
 
 
 def parse_references(value: Any) -> dict[str, tuple[int, Source]]:
-    """Sources by their key, `<number>-<hex>`, each with its number; entries without an address are left out."""
+    """Return each source with its number, by its key `<number>-<hex>`. Entries without an address are left out."""
     found: dict[str, tuple[int, Source]] = {}
+    # `sourceAttributions`, where Bing has them, is always empty here (section 5.3).
     for key, entry in value.items() if isinstance(value, dict) else ():
         url = entry.get("targetLink") if isinstance(entry, dict) else None
         number = _NUMBER.match(key)
@@ -35,8 +36,8 @@ def parse_references(value: Any) -> dict[str, tuple[int, Source]]:
     return found
 
 
-def parse_images(message: Message) -> tuple[str, ...]:
-    """The addresses of the pictures that a message brings; while they are being made it has none."""
+def parse_images(message: M365Message) -> tuple[str, ...]:
+    """Return the addresses of the pictures in a message. There is none while a picture is being made."""
     listed = message.content_generation_progress_list
     entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
     groups = [entry.get("ImageReferenceUrls") for entry in entries]
@@ -45,16 +46,17 @@ def parse_images(message: Message) -> tuple[str, ...]:
 
 
 def parse_exhausted(throttling: Any) -> tuple[str, ...]:
-    """The meters that stand at nothing: what they measure is off for this account until they fill again."""
+    """Return the meters that are at 0. What they measure is off for the account until they fill again."""
     metering = throttling.get("metering") if isinstance(throttling, dict) else None
     meters = metering.items() if isinstance(metering, dict) else ()
     return tuple(name for name, meter in meters if isinstance(meter, dict) and _is_at_nothing(meter))
 
 
 def _title(entry: dict[str, Any]) -> str:
-    """The title out of the JSON text that stands within a reference."""
+    """Return the title in the JSON text of a reference, or ""."""
     display = entry.get("displayData")
     content = display.get("content") if isinstance(display, dict) else None
+    # JSON in a string within JSON, and nothing guarantees that it is intact.
     try:
         read: object = msgspec.json.decode(content) if isinstance(content, str) else None
     except (ValueError, RecursionError):
@@ -64,7 +66,7 @@ def _title(entry: dict[str, Any]) -> str:
 
 
 def _is_at_nothing(meter: dict[str, Any]) -> bool:
-    allowance = meter.get("remainingAllowance")
+    allowance = meter.get("remainingAllowance")  # `type`, since a JSON true is an int for `isinstance`
     return type(allowance) is int and allowance <= 0
 
 

@@ -1,6 +1,6 @@
-"""What a turn asks for: the type-4 record and its twin, with their option sets and limits.
+"""The question of a turn: the type-4 invocation and the Metrics record behind it, with option sets and limits.
 
-All that the sources leave open stands here, so that a changed service is a changed table.
+Whatever the sources leave open is a constant of this module.
 Source: docs/wire/m365.md, sections 3 and 4.
 """
 
@@ -11,23 +11,14 @@ from typing import Any
 
 from chat.protocol import signalr
 from chat.protocol.events import Prompt
-from chat.protocol.m365.images import UploadedImage
+from chat.protocol.m365.images import M365Image
 from chat.protocol.m365.session import Thread
 from chat.protocol.transcript import prepend
 
-CONVERSATION_SECONDS = 6 * 3600
-MAX_TURNS = 600
+CONVERSATION_SECONDS = 6 * 3600  # section 5.3
+MAX_TURNS = 600  # section 5.3
 HANDSHAKE_SECONDS = 10
-
-# Our names and the service's. A tone the account is not licensed for gives an answer that is empty, and no error.
-TONES = {
-    "m365": "Magic",
-    "m365-quick": "Gpt_Quick",
-    "m365-think": "Gpt_Reasoning",
-    "precise": "Precise",
-    "balanced": "Balanced",
-    "creative": "Creative",
-}
+# Those of one client; which of them have an effect is not known (section 4).
 OPTIONS = (
     "search_result_progress_messages_with_search_queries",
     "update_textdoc_response_after_streaming",
@@ -45,12 +36,13 @@ OPTIONS = (
     "enable_gg_gpt",
 )
 ALLOWED_MESSAGE_TYPES = ("Chat", "Suggestion", "Disengaged", "Progress", "EndOfRequest", "InternalLoaderMessage")
+# Uncertain: search is switched off by leaving it out (section 4.4).
 SEARCH_PLUGINS = ({"Id": "BingWebSearch", "Source": "BuiltIn"},)
 CLIENT_INFO = {"clientPlatform": "mcmcopilot-web", "clientAppName": "Office"}
 ANNOTATION_TYPES = ("People", "File", "Event", "Email", "TeamsMessage")
 LOCALE = "en-us"
 LOCATION = {"timeZone": "UTC", "timeZoneOffset": 0}
-# Browsers put their clock's times here; empty texts are taken as well.
+# Browsers send their clock's times here. Empty texts are accepted too, so that no clock is read.
 METRICS = {
     "type": signalr.INVOCATION,
     "target": "Metrics",
@@ -73,19 +65,28 @@ def build_question(
     request_id: str,
     trace_id: str,
     has_search: bool,
-    images: Sequence[UploadedImage],
+    images: Sequence[M365Image],
 ) -> str:
-    """The one message that asks for an answer: the invocation and behind it its Metrics record.
+    """Return the one frame that asks for an answer: the invocation and the Metrics record.
 
-    Without the twin, or with the two in messages of their own, some tenants end the stream without a word.
-    Shape: `turn` counts from 0 within the conversation.
+    Without the second record, or with the two in separate frames, an education tenant's stream ended without an answer.
+
+    Args:
+        thread: The upstream conversation.
+        prompt: What the caller sends.
+        tone: The service's word for the model: `Magic`, `Gpt_Quick`, …
+        turn: Counts from 0 within the conversation.
+        request_id: A UUID for the message.
+        trace_id: A UUID for the turn.
+        has_search: False to send no search plugin.
+        images: The uploaded pictures.
     """
     argument: dict[str, Any] = {
         "source": "officeweb",
         "clientCorrelationId": trace_id,
         "traceId": trace_id,
         "sessionId": thread.session_id,
-        "conversationId": thread.conversation_id,  # compared with the one in the socket's address
+        "conversationId": thread.conversation_id,  # the service compares it with the socket's address
         "isStartOfSession": turn == 0,
         "productThreadType": "Office",
         "streamingMode": "ConciseWithPadding",
@@ -99,7 +100,7 @@ def build_question(
         "plugins": list(SEARCH_PLUGINS) if has_search else [],
         "message": build_message(prompt, turn, request_id, images),
     }
-    # Each turn is a socket of its own, so the invocation's number is always the first.
+    # Always "0": each turn has a socket of its own.
     invocation = {
         "type": signalr.STREAM_INVOCATION,
         "target": "chat",
@@ -109,10 +110,10 @@ def build_question(
     return signalr.encode(invocation) + signalr.encode(METRICS)
 
 
-def build_message(prompt: Prompt, turn: int, request_id: str, images: Sequence[UploadedImage]) -> dict[str, Any]:
-    """The caller's words with their pictures.
+def build_message(prompt: Prompt, turn: int, request_id: str, images: Sequence[M365Image]) -> dict[str, Any]:
+    """Return the caller's message with its pictures.
 
-    There is no channel for a system prompt or a history, so turn 0 takes them along in the text.
+    There is no channel for a system prompt or a history, so the text of turn 0 includes them.
     """
     message: dict[str, Any] = {
         "author": "user",
@@ -132,7 +133,7 @@ def build_message(prompt: Prompt, turn: int, request_id: str, images: Sequence[U
     return message
 
 
-def _annotation(image: UploadedImage) -> dict[str, Any]:
+def _annotation(image: M365Image) -> dict[str, Any]:
     metadata = {
         "@type": "File",
         "annotationType": "File",

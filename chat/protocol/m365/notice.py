@@ -1,55 +1,58 @@
-"""The sentence that comes in an answer's place when an account asks too often.
+"""Recognise the rate-limit sentence that comes instead of an answer if an account asks too often.
 
-It comes as plain text, like any answer. Source: docs/wire/m365.md, section 5.6.
+It is plain text, like any answer. Source: docs/wire/m365.md, section 5.6.
 """
 
 from __future__ import annotations
 
-# Uncertain: as three clients know them, folded. They also look for "too many requests" and "try again later", which
-# honest short answers contain; those are left out.
+# Uncertain: three clients search for these, in lower case. They also search for "too many requests" and "please
+# retry later", which real short answers contain, so those are left out.
 PHRASES = (
     "temporarily unable to respond to this many requests",
     "temporarily unable to respond to this volume of requests",
     "无法响应这么多请求",
 )
-# Longer texts are answers, whatever they quote.
+# A longer text is an answer, whatever it quotes.
 LONGEST_NOTICE_CHARACTERS = 300
-# So much of a phrase's beginning at the end of the text, and it waits for the rest.
+# Text waits only if it ends in at least this much of a phrase's beginning.
 _LEAST_OVERLAP = 5
 
 
 class NoticeGate:
-    """Lets an answer's text through, but not the sentence: what could be it waits until it is clear."""
+    """Pass an answer's text on, but not the sentence. Text that could become the sentence waits."""
 
-    __slots__ = ("_held", "_is_open", "_seen")
+    __slots__ = ("_is_open", "_pending", "_seen")
 
     def __init__(self) -> None:
         self._seen = ""
-        self._held = ""
+        self._pending = ""
         self._is_open = False
 
     @property
     def has_notice(self) -> bool:
-        """Whether all of the text so far is a short one with such a phrase."""
+        """True if the text so far is short and has one of the phrases."""
         return not self._is_open and _has_phrase(self._seen)
 
     def feed(self, piece: str) -> str:
-        """What may go out of the text so far and is not out yet."""
+        """Return the text that can be sent now."""
         if self._is_open:
             return piece
         self._seen += piece
-        self._held += piece
+        self._pending += piece
+        # Once open, nothing waits any more and nothing is searched.
         self._is_open = len(self._seen) > LONGEST_NOTICE_CHARACTERS
         if not self._is_open and _has_phrase(self._seen):
             return ""
-        kept = 0 if self._is_open else min(_overlap(self._seen), len(self._held))
-        free, self._held = self._held[: len(self._held) - kept], self._held[len(self._held) - kept :]
+        end = len(self._pending)
+        if not self._is_open:
+            end -= min(_overlap(self._seen), end)
+        free, self._pending = self._pending[:end], self._pending[end:]
         return free
 
     def flush(self) -> str:
-        """What waited for a rest that did not come."""
-        held, self._held = self._held, ""
-        return held
+        """Return the text that still waits, at the end of the answer."""
+        rest, self._pending = self._pending, ""
+        return rest
 
 
 def _has_phrase(text: str) -> bool:
@@ -58,13 +61,14 @@ def _has_phrase(text: str) -> bool:
 
 
 def _overlap(text: str) -> int:
-    """How many characters at a text's end could be a phrase's beginning."""
+    """Return the number of characters at the text's end that could begin a phrase."""
     folded = text.lower()
     return max(_overlap_with(phrase, folded) for phrase in PHRASES)
 
 
 def _overlap_with(phrase: str, folded: str) -> int:
     beginning = phrase[:_LEAST_OVERLAP]
+    # An overlap is shorter than the phrase, so the rest of the text is not searched.
     at = folded.find(beginning, max(0, len(folded) - len(phrase) + 1))
     while at >= 0 and not phrase.startswith(folded[at:]):
         at = folded.find(beginning, at + 1)

@@ -1,4 +1,4 @@
-"""Microsoft 365's records as values: the keys that are needed, from text that may be damaged.
+"""Microsoft 365's records as values with only the keys that are needed.
 
 Source: docs/wire/m365.md, section 5.
 """
@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 
 from chat.protocol import chathub
-from chat.protocol.mending import mend
+from chat.protocol.surrogates import clean_json, contains_nul
 
 
-class Message(chathub.Message, rename="camel", gc=False):
+class M365Message(chathub.HubMessage, rename="camel", gc=False):
     """One of the service's messages."""
 
     search_queries: Any = None
@@ -21,33 +21,35 @@ class Message(chathub.Message, rename="camel", gc=False):
     content_generation_progress_list: Any = None
 
 
-class Update(msgspec.Struct, rename="camel", gc=False):
+class M365Update(msgspec.Struct, rename="camel", gc=False):
     """One argument of an update."""
 
-    messages: list[Message] | None = None
+    messages: list[M365Message] | None = None
     write_at_cursor: Any = None
     references: Any = None
     throttling: Any = None
 
 
-Item = chathub.Item[Message]
-Record = chathub.Record[Update, Message]
+Item = chathub.Item[M365Message]
+Record = chathub.HubRecord[M365Update, M365Message]
 _decode = msgspec.json.Decoder(Record).decode
 
 
 def parse_record(raw: bytes) -> Record | None:
-    """One record; None when it is no JSON object.
+    """Read one record. Return None if it is no JSON object.
 
-    Shape: lists lose their elements of a wrong type. `write_at_cursor` keeps half characters at its ends, since a
-    piece of an answer may be cut there; other texts are whole.
+    Lists lose their elements of a wrong type. `write_at_cursor` keeps lone surrogates at its ends, since a piece of an
+    answer may be cut there. Other texts are cleaned.
     """
     try:
-        return _decode(raw)
+        if not contains_nul(raw):
+            return _decode(raw)
     except chathub.UNREADABLE:
-        return chathub.parse_damaged(raw, Message, _parse_update)
+        pass  # the tolerant parser below reads what it can
+    return chathub.parse_damaged(raw, M365Message, _parse_update)
 
 
-def _parse_update(argument: dict[str, Any]) -> Update:
-    mended = mend(argument)
-    messages = chathub.parse_messages(mended, Message)
-    return Update(messages, argument.get("writeAtCursor"), mended.get("references"), mended.get("throttling"))
+def _parse_update(argument: dict[str, Any]) -> M365Update:
+    cleaned = clean_json(argument)
+    messages = chathub.parse_messages(cleaned, M365Message)
+    return M365Update(messages, argument.get("writeAtCursor"), cleaned.get("references"), cleaned.get("throttling"))

@@ -1,4 +1,4 @@
-"""Where Microsoft 365's Chathub is spoken to, and as whom.
+"""The address of Microsoft 365's ChatHub for an account and a conversation.
 
 Source: docs/wire/m365.md, sections 1 and 2.
 """
@@ -10,19 +10,20 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode, urlsplit
 
 from bingproject.errors import ServiceError
-from chat.protocol.failures import BackEnd
+from chat.protocol.failures import ErrorFactory
 
-M365 = BackEnd(
+M365_ERRORS = ErrorFactory(
     "Microsoft 365 Copilot",
-    "Microsoft 365 Copilot no longer takes the account's access token. The operator must paste a new one.",
+    "Microsoft 365 Copilot no longer accepts the account's access token. The operator must paste a new one.",
 )
+# One client was refused without an Origin; two others send none and succeed (section 2.4).
 ORIGIN = "https://m365.cloud.microsoft"
 SOCKET_HEADERS = {"Origin": ORIGIN}
 
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """How an account may use Microsoft 365 Copilot, in the words of the socket's address."""
+    """An account's licence, in the words of the socket's address."""
 
     license_type: str
     is_edu: str
@@ -30,7 +31,7 @@ class Tier:
     scenario: str
 
 
-# Seen with one account of each kind; a wrong row shows as an answer that is empty at once.
+# Each row was seen with one account. A wrong row gives an empty answer at once.
 TIERS = {
     "individual": Tier("Starter", "false", "web", "OfficeWebPaidConsumerCopilot"),
     "included": Tier("Starter", "false", "web", "OfficeWebIncludedCopilot"),
@@ -40,11 +41,14 @@ TIERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
-    """Who asks.
+class M365Credentials:
+    """The account that asks.
 
-    Shape: `object_id` and `tenant_id` are claims of a token that can be read, and the operator's word for one that
-    cannot; `tier` is a key of `TIERS`.
+    Attributes:
+        token: An access token for the ChatHub.
+        object_id: The claim `oid` of a JWT. For an opaque token the operator enters it.
+        tenant_id: The claim `tid`, likewise.
+        tier: A key of `TIERS`.
     """
 
     token: str = field(repr=False)
@@ -55,9 +59,12 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """One upstream conversation. All of it is ours to choose; the same again goes on with it.
+    """One upstream conversation. The client chooses all three ids, and repeats them to continue.
 
-    Shape: `conversation_id` and `session_id` are UUIDs, `routing_key` is 32 hex digits.
+    Attributes:
+        conversation_id: A UUID.
+        session_id: A UUID.
+        routing_key: 32 hex digits.
     """
 
     conversation_id: str
@@ -65,13 +72,17 @@ class Thread:
     routing_key: str
 
 
-def build_socket_url(base_url: str, credentials: Credentials, thread: Thread) -> str:
-    """The socket's address. It holds the token: never log it.
+def build_socket_url(base_url: str, credentials: M365Credentials, thread: Thread) -> str:
+    """Return the socket's address. It includes the token: never log it.
 
-    Shape: `base_url` ends in `/m365Copilot/Chathub`.
+    Args:
+        base_url: Ends in `/m365Copilot/Chathub`.
+        credentials: The account.
+        thread: The upstream conversation.
     """
     tier = TIERS[credentials.tier]
     query = {
+        # Browsers send the same 32 hex digits under three names (section 2.2).
         "chatsessionid": thread.routing_key,
         "XRoutingParameterSessionKey": thread.routing_key,
         "clientrequestid": thread.routing_key,
@@ -86,16 +97,17 @@ def build_socket_url(base_url: str, credentials: Credentials, thread: Thread) ->
         "agent": tier.agent,
         "scenario": tier.scenario,
     }
+    # Encoded, since an operator may have typed the ids.
     owner = f"{quote(credentials.object_id, safe='')}@{quote(credentials.tenant_id, safe='')}"
     return f"{base_url.rstrip('/')}/{owner}?{urlencode(query)}"
 
 
 def build_call_url(socket_base_url: str) -> str:
-    """Where the calls beside the socket go: `wss://host/m365Copilot/Chathub` → `https://host`."""
+    """Return the base address of calls beside the socket: `wss://host/m365Copilot/Chathub` → `https://host`."""
     parts = urlsplit(socket_base_url)
     return f"{parts.scheme.replace('ws', 'http', 1)}://{parts.netloc}"
 
 
 def parse_upgrade_refusal(status: int, headers: Mapping[str, str]) -> ServiceError:
-    """What a refused upgrade means; the error is returned for the client to raise."""
-    return M365.refuse(status, headers, "upgrade")
+    """Return the error that a refused upgrade means, for the client to raise."""
+    return M365_ERRORS.from_status(status, headers, "upgrade")

@@ -13,15 +13,15 @@ from chat.protocol.chathub import HubTurn, parse_suggestions
 from chat.protocol.events import Event, ImageMade, Prompt, ReasoningDelta, Searching, Source, TextDelta
 from chat.protocol.failures import SessionEndedError
 from chat.protocol.m365.grounding import parse_exhausted, parse_images, parse_queries, parse_references
-from chat.protocol.m365.images import UploadedImage
+from chat.protocol.m365.images import M365Image
 from chat.protocol.m365.invocation import build_question
-from chat.protocol.m365.records import Item, Message, Update, parse_record
-from chat.protocol.m365.session import M365, Thread
-from chat.protocol.m365.text import AnswerText
+from chat.protocol.m365.records import Item, M365Message, M365Update, parse_record
+from chat.protocol.m365.session import M365_ERRORS, Thread
+from chat.protocol.m365.text import M365AnswerText
 
-# What a message without a type is when it is no answer; most of these have the type Progress besides.
+# A message of one of these origins is no answer, also if it has no type. Most have the type Progress.
 PROGRESS_ORIGINS = ("ChainOfThoughtSummary", "EarlyProgress", "ImageGeneration")
-# Seen, and of no use here; all others are counted.
+# Seen, and nothing an answer needs. Any other type is counted as skipped.
 IDLE_TYPES = (
     "EndOfRequest",
     "GeneratedCode",
@@ -32,17 +32,18 @@ IDLE_TYPES = (
     "RenderCardRequest",
     "Suggestion",
 )
-# The meter of plain answers: at nothing, an answer that is empty means that the account has used up its share.
+# The meter of plain answers. If it is at 0, an empty answer means that the account has used its allowance.
 ANSWER_METER = "LLMOnly"
 
 
-class Reply(HubTurn[Update, Message]):
-    """One turn; how it is driven stands at `chat.protocol.events.Dialect`.
+class M365Turn(HubTurn[M365Update, M365Message]):
+    """One turn. For its interface see `chat.protocol.events.Dialect`.
 
-    Shape: `exhausted` names the meters that stand at nothing, as far as the turn said.
+    Attributes:
+        exhausted: The meters that are at 0, according to the latest record that has any.
     """
 
-    _text: AnswerText
+    _text: M365AnswerText
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class Reply(HubTurn[Update, Message]):
         request_id: str,
         trace_id: str,
         has_search: bool = True,
-        images: Sequence[UploadedImage] = (),
+        images: Sequence[M365Image] = (),
     ) -> None:
         question = build_question(
             thread,
@@ -66,83 +67,83 @@ class Reply(HubTurn[Update, Message]):
             has_search=has_search,
             images=images,
         )
-        # No ping with it, unlike Bing's: one client blames it for streams that end at once.
-        super().__init__(M365, parse_record, (question,), AnswerText())
+        # Unlike Bing's, without a ping: one client blames it for streams that end at once (section 3).
+        super().__init__(M365_ERRORS, parse_record, (question,), M365AnswerText())
         self.exhausted: tuple[str, ...] = ()
-        self._told: set[str] = set()
-        self._reasoning: dict[str, str] = {}
-        self._images: set[str] = set()
+        self._seen_queries: set[str] = set()
+        self._thoughts: dict[str, str] = {}
+        self._seen_images: set[str] = set()
         self._references: dict[str, tuple[int, Source]] = {}
 
     @property
     def has_text(self) -> bool:
-        """Whether some of the answer is out, after which nothing can be tried again; a picture is some of it."""
-        return self._text.has_started or bool(self._images)
+        """True if a part of the answer was already sent: text or a picture."""
+        return self._text.has_started or bool(self._seen_images)
 
-    def _update(self, update: Update, events: list[Event]) -> None:
-        """Take whole texts first, then what is written at the end, which may be in them already."""
+    def _update(self, update: M365Update, events: list[Event]) -> None:
+        """Read the whole texts first, then `writeAtCursor`, which they may already include."""
         if update.throttling is not None:
             self._note_throttling(update.throttling, events)
         if update.references:
             self._references |= parse_references(update.references)
         messages = [message for message in update.messages or [] if message.author == "bot"]
         for message in messages:
-            self._hear(message, events)
+            self._read_message(message, events)
         piece = update.write_at_cursor
-        # Beside a tool's or a progress message it belongs to that message, and not to the answer.
+        # Beside a typed message it belongs to that message and not to the answer (section 5.4).
         if not isinstance(piece, str) or self._refusal.is_made or not all(map(_is_answer, messages)):
             return
         if not (messages and self._text.ends_with(piece)):
-            self._tell(self._text.append(piece), events)
+            self._emit(self._text.append(piece), events)
 
-    def _hear(self, message: Message, events: list[Event]) -> None:
-        """Take one of the service's messages."""
-        self._note_extras(message)
+    def _read_message(self, message: M365Message, events: list[Event]) -> None:
+        """Read one of the service's messages."""
+        self._note_annotations(message)
         if self._refusal.note(message):
             return
         if _is_answer(message):
             if isinstance(message.text, str) and not self._refusal.is_made:
-                self._tell(self._text.update(message.text), events)
+                self._emit(self._text.update(message.text), events)
         elif message.message_type == "Progress" or message.content_origin in PROGRESS_ORIGINS:
-            self._follow(message, events)
+            self._read_progress(message, events)
         elif message.message_type not in IDLE_TYPES:
             self.skipped += 1
 
-    def _note_extras(self, message: Message) -> None:
-        """What stands around the text; nearly every message has none of it."""
+    def _note_annotations(self, message: M365Message) -> None:
+        """Remember sources and suggestions. Nearly every message has neither."""
         if message.references:
             self._references |= parse_references(message.references)
         if message.suggested_responses:
             self._suggestions = parse_suggestions(message) or self._suggestions
 
-    def _follow(self, message: Message, events: list[Event]) -> None:
-        """Take what is told of the work on an answer: thoughts, searches, pictures."""
+    def _read_progress(self, message: M365Message, events: list[Event]) -> None:
+        """Read a message about the work on an answer: reasoning, searches, pictures."""
         if message.content_origin == "ChainOfThoughtSummary":
-            self._reason(message, events)
+            self._add_reasoning(message, events)
         for query in parse_queries(message):
-            if query not in self._told:
-                self._told.add(query)
+            if query not in self._seen_queries:
+                self._seen_queries.add(query)
                 events.append(Searching(query))
         for url in parse_images(message):
-            if url not in self._images:
-                self._images.add(url)
+            if url not in self._seen_images:
+                self._seen_images.add(url)
                 events.append(ImageMade(url, ""))
 
-    def _reason(self, message: Message, events: list[Event]) -> None:
-        """A thought may come whole again and again, like an answer; each new one stands on a line of its own."""
+    def _add_reasoning(self, message: M365Message, events: list[Event]) -> None:
+        """Send the new part of a thought, which may be repeated and grow. Each thought is a paragraph."""
         key, text = str(message.message_id), message.text
         if not isinstance(text, str) or not text:
             return
-        seen = self._reasoning.get(key, "")
-        if not text.startswith(seen):
+        seen = self._thoughts.get(key, "")
+        if not text.startswith(seen):  # sent reasoning cannot be recalled
             return
         tail = text[len(seen) :]
         if tail:
-            is_another = not seen and self._reasoning
+            is_another = not seen and self._thoughts
             events.append(ReasoningDelta(f"\n\n{tail}" if is_another else tail))
-        self._reasoning[key] = text
+        self._thoughts[key] = text
 
-    def _tell(self, delta: str, events: list[Event]) -> None:
+    def _emit(self, delta: str, events: list[Event]) -> None:
         if delta:
             events.append(TextDelta(delta))
 
@@ -157,50 +158,53 @@ class Reply(HubTurn[Update, Message]):
         answers = [message for message in messages if _is_answer(message)]
         for message in messages:
             if not _is_answer(message):
-                self._hear(message, events)
-        # Earlier turns may stand here too: only the last message is this turn's answer.
+                self._read_message(message, events)
+        # The item may repeat earlier turns: only the last message is this turn's answer.
         for message in answers[-1:]:
-            self._note_extras(message)
+            self._note_annotations(message)
             self._refusal.note(message)
         if not self._refusal.is_made:
+            # `result.message` is the whole answer here, unlike Bing's, and on some tenants the only one (section 5.4).
             texts = [item.result.get("message"), *(message.text for message in answers[-1:])]
             candidates = [text for text in texts if isinstance(text, str) and text.strip()]
-            self._tell(self._text.settle(candidates), events)
+            self._emit(self._text.finish(candidates), events)
 
     def _close_stream(self, events: list[Event]) -> None:
         if not self._refusal.is_made:
-            self._tell(self._text.settle(()), events)
+            self._emit(self._text.finish(()), events)
+            # Row 26: without type 2 and without text, the service dropped the invocation.
             if not (self.has_text or self._text.is_notice):
-                raise M365.unexpected("the stream was closed without a word: the invocation was dropped")
+                raise M365_ERRORS.unexpected("the stream was closed without an answer: the invocation was dropped")
         super()._close_stream(events)
 
-    def _failure(self, value: str, words: str) -> ServiceError:
-        """As Bing's, but a token that ran out is the account's here and not the conversation's."""
-        error = super()._failure(value, words)
+    def _result_error(self, value: str, message: str) -> ServiceError:
+        """As Bing's, but an expired token is the account's here and not the conversation's (row 4)."""
+        error = super()._result_error(value, message)
         is_token = isinstance(error, SessionEndedError) and value == "UnauthorizedRequest"
-        return M365.fail("cookie_expired", error.detail) if is_token else error
+        return M365_ERRORS.build("cookie_expired", error.detail) if is_token else error
 
     def _is_decided(self) -> bool:
-        """A sentence that the account asks too often says enough: how it ends after that does not matter."""
+        """The rate-limit sentence decides the outcome, however the turn ends after it."""
         return super()._is_decided() or self._text.is_notice
 
     def _check_answer(self) -> None:
-        """Raise what it means when there is nothing but a sentence about limits, or nothing at all.
+        """Accept text or a picture.
 
-        Raises: AccountThrottledError when all that was said is that the account asks too often, or it said nothing and
-        its meter stands at nothing; UnexpectedResponseError upstream_interrupted when nothing is called an answer.
+        Raises:
+            AccountThrottledError: The text is the rate-limit sentence, or there is none and the meter is at 0.
+            UnexpectedResponseError: `upstream_interrupted`: there is no answer.
         """
         if self._text.is_notice:
-            raise M365.fail("throttled", "the answer is a rate-limit notice")
-        if self._images:
+            raise M365_ERRORS.build("throttled", "the answer is a rate-limit notice")
+        if self._seen_images:
             return
         if self._text.is_blank and ANSWER_METER in self.exhausted:
-            raise M365.fail("throttled", f"no answer, and the meter {ANSWER_METER} stands at nothing")
+            raise M365_ERRORS.build("throttled", f"no answer, and the meter {ANSWER_METER} is at 0")
         super()._check_answer()
 
     def _sources(self) -> tuple[Source, ...]:
         return tuple(source for _, source in sorted(self._references.values(), key=lambda entry: entry[0]))
 
 
-def _is_answer(message: Message) -> bool:
+def _is_answer(message: M365Message) -> bool:
     return message.message_type is None and message.content_origin not in PROGRESS_ORIGINS

@@ -3,7 +3,7 @@
 Source: docs/wire/chathub.md.
 """
 
-from chat.protocol.sydney.images import UploadedImage, build_image_request, check_images, parse_image_response
+from chat.protocol.sydney.images import SydneyImage, build_image_request, check_images, parse_image_response
 from chat.protocol.sydney.invocation import (
     CONVERSATION_SECONDS,
     HANDSHAKE_SECONDS,
@@ -12,10 +12,9 @@ from chat.protocol.sydney.invocation import (
     PING_SECONDS,
     WRITE_SECONDS,
 )
-from chat.protocol.sydney.reply import Reply
 from chat.protocol.sydney.session import (
     SOCKET_HEADERS,
-    Credentials,
+    SydneyCredentials,
     build_create_request,
     build_list_request,
     build_socket_url,
@@ -24,6 +23,7 @@ from chat.protocol.sydney.session import (
     parse_list_response,
     parse_upgrade_refusal,
 )
+from chat.protocol.sydney.turn import SydneyTurn
 
 __all__ = [
     "CONVERSATION_SECONDS",
@@ -33,9 +33,9 @@ __all__ = [
     "PING_SECONDS",
     "SOCKET_HEADERS",
     "WRITE_SECONDS",
-    "Credentials",
-    "Reply",
-    "UploadedImage",
+    "SydneyCredentials",
+    "SydneyImage",
+    "SydneyTurn",
     "build_create_request",
     "build_image_request",
     "build_list_request",

@@ -1,39 +1,59 @@
-"""What stands around an answer: searches, their results, citations.
+"""Read what accompanies an answer: searches, their results, citations.
 
 Source: docs/wire/chathub.md, section 5.
 """
 
 from __future__ import annotations
 
-import re
+import json
 from typing import Any
 
 from chat.protocol.events import Source
-from chat.protocol.sydney.records import Message
+from chat.protocol.sydney.records import SydneyMessage
 
-_QUERY = re.compile(r'\(query="(.*)"\)', re.DOTALL)
+# A text that begins so is JSON with the pages that a search found, never its query.
+_DATA_STARTS = ("{", "[", "`")
 
 
-def parse_query(message: Message) -> str:
-    """What a search message searches for: its hidden text, else the call it stands for, else its text."""
-    if isinstance(message.hidden_text, str) and message.hidden_text:
+def parse_query(message: SydneyMessage) -> str:
+    """Return a search's query: the hidden text, else the argument of the call, else the text, else ""."""
+    if isinstance(message.hidden_text, str) and message.hidden_text and not _is_data(message.hidden_text):
         return message.hidden_text
-    invocation = message.invocation if isinstance(message.invocation, str) else ""
-    found = _QUERY.search(invocation)
-    if found:
-        return found[1]
-    return invocation or (message.text if isinstance(message.text, str) else "")
+    if called := parse_called_query(message):
+        return called
+    texts = (message.invocation, message.text)
+    return next((text for text in texts if isinstance(text, str) and text and not _is_data(text)), "")
 
 
-def parse_results(message: Message) -> tuple[Source, ...]:
-    """The pages a search found, in whatever group of results they stand, each once."""
+def parse_called_query(message: SydneyMessage) -> str:
+    """Return the query in a message's call, `search_web(query="…")`, or "".
+
+    Both texts of a result are its pages as JSON, so its call is the only place with the query (section 5.2).
+    """
+    if not isinstance(message.invocation, str):
+        return ""
+    # Up to the last `")`, since a query may have one of its own.
+    query = message.invocation.partition('(query="')[2].rpartition('")')[0]
+    try:
+        return str(json.loads(f'"{query}"', strict=False))  # its escapes are those of JSON
+    except ValueError:
+        return query
+
+
+def _is_data(text: str) -> bool:
+    return text.lstrip().startswith(_DATA_STARTS)
+
+
+def parse_results(message: SydneyMessage) -> tuple[Source, ...]:
+    """Return the pages that a search found, each once, from every group of results."""
+    # Usually `web_search_results`, sometimes other groups and not that one (section 5.2).
     groups = message.grounding_info.values() if isinstance(message.grounding_info, dict) else ()
     pages = [page for group in groups if isinstance(group, list) for page in group]
     return _sources(pages, "title", "url")
 
 
-def parse_citations(message: Message) -> tuple[Source, ...]:
-    """The answer's numbered sources; none is left out, since their places are their numbers."""
+def parse_citations(message: SydneyMessage) -> tuple[Source, ...]:
+    """Return the answer's numbered sources. None is left out, since a source's position is its number."""
     listed = message.source_attributions if isinstance(message.source_attributions, list) else []
     return tuple(_source(entry, "providerDisplayName", "seeMoreUrl") or Source("", "") for entry in listed)
 

@@ -1,6 +1,6 @@
-"""Bing's records as values: the keys that are needed, from text that may be damaged.
+"""Bing's records as values with only the keys that are needed.
 
-The quick way reads a record straight into the few fields below and skips the rest (cards repeat the whole text).
+The decoder skips all other keys, among them cards, which repeat the whole text.
 Source: docs/wire/chathub.md, section 5.
 """
 
@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from chat.protocol import chathub
-from chat.protocol.mending import mend
+from chat.protocol.surrogates import clean_json, contains_nul
 
 
-class Message(chathub.Message, rename="camel", gc=False):
+class SydneyMessage(chathub.HubMessage, rename="camel", gc=False):
     """One of Bing's messages."""
 
     hidden_text: Any = None
@@ -23,29 +23,31 @@ class Message(chathub.Message, rename="camel", gc=False):
     source_attributions: Any = None
 
 
-class Update(msgspec.Struct, rename="camel", gc=False):
+class SydneyUpdate(msgspec.Struct, rename="camel", gc=False):
     """One argument of an update. The first of a turn often has no messages."""
 
-    messages: list[Message] | None = None
+    messages: list[SydneyMessage] | None = None
     throttling: Any = None
 
 
-Item = chathub.Item[Message]
-Record = chathub.Record[Update, Message]
+Item = chathub.Item[SydneyMessage]
+Record = chathub.HubRecord[SydneyUpdate, SydneyMessage]
 _decode = msgspec.json.Decoder(Record).decode
 
 
 def parse_record(raw: bytes) -> Record | None:
-    """One record; None when it is no JSON object.
+    """Read one record. Return None if it is no JSON object.
 
-    Shape: lists lose their elements of a wrong type, texts their broken characters.
+    Lists lose their elements of a wrong type, and texts are cleaned.
     """
     try:
-        return _decode(raw)
+        if not contains_nul(raw):
+            return _decode(raw)
     except chathub.UNREADABLE:
-        return chathub.parse_damaged(raw, Message, _parse_update)
+        pass  # the tolerant parser below reads what it can
+    return chathub.parse_damaged(raw, SydneyMessage, _parse_update)
 
 
-def _parse_update(argument: dict[str, Any]) -> Update:
-    mended = mend(argument)
-    return Update(chathub.parse_messages(mended, Message), mended.get("throttling"))
+def _parse_update(argument: dict[str, Any]) -> SydneyUpdate:
+    cleaned = clean_json(argument)
+    return SydneyUpdate(chathub.parse_messages(cleaned, SydneyMessage), cleaned.get("throttling"))

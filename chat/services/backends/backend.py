@@ -1,31 +1,39 @@
-"""What a turn needs of a back end, whichever it is: the one seam between the services and the dialects."""
+"""The interface of a chat back end: the one seam between the services and the dialects."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import httpx
 from django.conf import settings
 
+from accounts.microsoft import services as accounts
+from accounts.microsoft.services import Finding, Look
 from accounts.models import Account
-from bingproject.errors import ServiceError
+from bingproject.errors import CookieExpiredError, ServiceError
+from bingproject.upstream.http_client import UpstreamResponse
 from chat import client
-from chat.protocol.catalogue import ModelSpec, Route
 from chat.protocol.events import Dialect, Prompt
-from chat.protocol.failures import BackEnd as Voice
+from chat.protocol.failures import ErrorFactory
+from chat.protocol.model_spec import ChatModelSpec, Route
+from chat.protocol.requests import SessionRequest
+from chat.services.backends.budget import exchange
 
+Ask = Callable[[Look], Awaitable[Finding]]
+ANSWERED = "A question was answered."
 CALL_SECONDS, OPEN_SECONDS = 15.0, 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TurnAttempt:
     """One attempt at a turn.
 
-    Shape: `turn` counts from 0 within the upstream conversation; `attachments` are what `upload` gave.
+    `turn` counts from 0 within the upstream conversation; `attachments` are what `upload` returned.
     """
 
-    model: ModelSpec
+    model: ChatModelSpec
     route: Route
     prompt: Prompt
     credentials: dict[str, str]
@@ -35,23 +43,25 @@ class Asked:
     wants_suggestions: bool = True
 
     @property
-    def manner(self) -> str:
-        """The mode or tone to ask in."""
-        return self.route.thinking if self.is_thinking and self.route.thinking else self.route.manner
+    def mode(self) -> str:
+        """The mode or tone to use."""
+        return self.route.thinking if self.is_thinking and self.route.thinking else self.route.mode
 
 
 class Backend(Protocol):
-    """One chat service of Microsoft's.
+    """One of Microsoft's chat services.
 
-    Shape: `shown` is its name to callers; `is_one_text`: system prompt and history go out within the question;
-    `can_stay_offline`: it takes a wish not to search. Units: `conversation_seconds`, how long an upstream conversation
-    lives.
+    Attributes:
+        shown: Its name to callers.
+        is_one_text: True if system prompt and history are part of the question.
+        can_stay_offline: True if it can be asked not to search.
+        conversation_seconds: How long an upstream conversation lives.
     """
 
     name: str
     shown: str
     capability: str
-    voice: Voice
+    errors: ErrorFactory
     limit_characters: int
     is_one_text: bool
     can_stay_offline: bool
@@ -59,35 +69,63 @@ class Backend(Protocol):
     conversation_seconds: float
 
     def check(self, prompt: Prompt) -> None:
-        """Refuse what it cannot take, before anything is spent. Raises: InvalidRequestError."""
+        """Raise InvalidRequestError for a prompt that the back end cannot take, before anything is spent."""
+
+    def extra_models(self) -> Iterable[ChatModelSpec]:
+        """Return models that settings add to the catalogue."""
+
+    async def check_account(self, look: Look, ask: Ask) -> Finding:
+        """Tell whether the account's chat works, and spend nothing unless `look.may_open`; `ask` asks one question.
+
+        Raises: ServiceError, as the service refuses.
+        """
 
     async def open_session(self, account: Account) -> dict[str, str]:
-        """Open an upstream conversation as this account; what it is spoken to with. Raises: ServiceError."""
+        """Open an upstream conversation as this account and return its credentials. Raises ServiceError."""
 
     async def upload(self, account: Account, prompt: Prompt, credentials: dict[str, str]) -> tuple[Any, ...]:
-        """Hand over the prompt's pictures. Raises: InvalidRequestError (`image_rejected`), any ServiceError."""
+        """Upload the prompt's pictures. Raises InvalidRequestError (`image_rejected`) and any other ServiceError."""
 
-    def reply(self, asked: Asked) -> Dialect:
-        """The dialect that holds the turn."""
+    def new_dialect(self, asked: TurnAttempt) -> Dialect:
+        """Return the dialect that runs the turn."""
 
     async def address(self, account: Account, credentials: dict[str, str]) -> client.Address:
-        """Where the turn is held, and as whom. Raises: CookieExpiredError when no token is to be had."""
+        """Return the socket's address and headers. Raises CookieExpiredError if there is no token."""
 
     def timers(self) -> client.Timers:
-        """How long it may be quiet."""
+        """Return the timers of the turn."""
 
     def refusal(self, status: int, headers: Mapping[str, str], body: str) -> ServiceError:
-        """What a refused socket means."""
+        """Return the error that a refused socket means."""
 
     async def renew(self, account: Account) -> bool:
-        """Whether the account has other credentials now than those that were just refused."""
+        """True if the account has other credentials now than those that were refused."""
 
     def may_repeat(self, error: ServiceError, *, is_heard: bool) -> bool:
-        """Whether the same account may be asked once more; `is_heard`: the question has arrived."""
+        """True if the same account may be asked again; `is_heard` is True if the question has arrived."""
+
+
+async def call(http: httpx.AsyncClient, base_url: str, request: SessionRequest, *, number: int = 0) -> UpstreamResponse:
+    """Make a call besides the socket, within the time that the turn's earlier calls of its kind have left.
+
+    `number` distinguishes calls of one path that are not repeats, such as uploads of several pictures. Raises what
+    `client.call` raises.
+    """
+    async with exchange(f"{request.path.partition('?')[0]} {number}", at_most(CALL_SECONDS)) as seconds:
+        return await client.call(http, base_url, request, seconds=seconds)
+
+
+async def renew_token(account: Account) -> bool:
+    """True if the account has another token now than the one that was refused."""
+    refused = account.token
+    try:
+        return await accounts.fresh_token(account, replacing=refused) != refused
+    except CookieExpiredError:
+        return False
 
 
 def timers(handshake_seconds: float) -> client.Timers:
-    """The timers of a turn, from the settings."""
+    """Return the timers of a turn from the settings."""
     return client.Timers(
         opening=at_most(OPEN_SECONDS),
         handshake=at_most(handshake_seconds),
@@ -98,5 +136,5 @@ def timers(handshake_seconds: float) -> client.Timers:
 
 
 def at_most(seconds: float) -> float:
-    """What is one exchange over HTTP keeps to the limit of all of them."""
+    """Return the budget that limits exchanges over HTTP."""
     return min(seconds, settings.UPSTREAM_TIMEOUT_SECONDS)

@@ -1,20 +1,20 @@
-"""Bodies and queries ⇄ values, tasks → answers, in the contract's words."""
+"""Parse bodies and queries, and build answers from tasks, in the contract's terms."""
 
-from creator.serializers.answers import (
+from creator.api.serializers.answers import (
     image_urls,
     show_accepted,
-    show_condition,
     show_generation,
     show_images,
+    show_status,
     show_task,
 )
-from creator.serializers.bodies import (
+from creator.api.serializers.bodies import (
     CreateImageSerializer,
     CreateVideoSerializer,
     CreationSerializer,
     ImageGenerationSerializer,
 )
-from creator.serializers.queries import CURSOR_PATTERN, DEFAULT_LIMIT, MAX_LIMIT, STATES, TaskQuery, build_cursor
+from creator.api.serializers.queries import CURSOR_PATTERN, DEFAULT_LIMIT, MAX_LIMIT, STATES, TaskQuery, build_cursor
 
 __all__ = [
     "CURSOR_PATTERN",
@@ -29,8 +29,8 @@ __all__ = [
     "build_cursor",
     "image_urls",
     "show_accepted",
-    "show_condition",
     "show_generation",
     "show_images",
+    "show_status",
     "show_task",
 ]

@@ -1,4 +1,4 @@
-"""Request bodies, by route: what is asked for, as a wish the services understand."""
+"""Parse request bodies by route into a GenerationRequest for the services."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from creator.models import Kind
-from creator.protocol import MODELS
-from creator.serializers.fields import (
+from creator.api.serializers.fields import (
     MAX_IMAGES,
+    AbsentCountField,
     AbsentField,
     AspectField,
     CountField,
@@ -21,19 +20,21 @@ from creator.serializers.fields import (
     SizeField,
     SpeedField,
 )
-from creator.services import Wish
+from creator.models import Kind
+from creator.protocol import MODELS
+from creator.services import GenerationRequest
 
 # What `gpt-image-1` has always answered with; the others answer with addresses.
 DEFAULT_FORMATS = {"GPT4O": "b64_json"}
 
 
 class CreationSerializer(serializers.Serializer[Any]):
-    """A body that asks for something to be made."""
+    """A body that requests a generation."""
 
     @property
     @abstractmethod
-    def wish(self) -> Wish:
-        """What is asked for; `is_valid()` comes first."""
+    def generation_request(self) -> GenerationRequest:
+        """The request. Call `is_valid()` first."""
 
 
 class CreateImageSerializer(CreationSerializer):
@@ -45,50 +46,50 @@ class CreateImageSerializer(CreationSerializer):
     speed = SpeedField("auto")
 
     @property
-    def wish(self) -> Wish:
-        """What is asked for; `is_valid()` comes first."""
+    def generation_request(self) -> GenerationRequest:
+        """The request. Call `is_valid()` first."""
         body = self.validated_data
-        return Wish(Kind.IMAGE, body["query"], body["model"], body["aspect"], body["speed"])
+        return GenerationRequest(Kind.IMAGE, body["query"], body["model"], body["aspect"], body["speed"])
 
 
 class CreateVideoSerializer(CreationSerializer):
-    """The body of `POST /create/video`: fast videos can cost the account reward points, so none by default."""
+    """The body of `POST /create/video`. Fast videos can cost reward points, so the default is not fast."""
 
     query = PromptField("query")
     speed = SpeedField("standard")
 
     @property
-    def wish(self) -> Wish:
-        """What is asked for; `is_valid()` comes first."""
-        return Wish(Kind.VIDEO, self.validated_data["query"], speed=self.validated_data["speed"])
+    def generation_request(self) -> GenerationRequest:
+        """The request. Call `is_valid()` first."""
+        return GenerationRequest(Kind.VIDEO, self.validated_data["query"], speed=self.validated_data["speed"])
 
 
 class ImageGenerationSerializer(CreationSerializer):
-    """The body of OpenAI's `images/generations`; there null means the default."""
+    """The body of OpenAI's `images/generations`, in which null means the default."""
 
     prompt = PromptField("prompt")
     model = OpenAIModelField()
     n = CountField(required=False, allow_null=True)
     size = SizeField(required=False, allow_null=True)
     response_format = FormatField()
-    stream = AbsentField(required=False, allow_null=True)
-    partial_images = AbsentField(required=False, allow_null=True)
+    stream = AbsentField()
+    partial_images = AbsentCountField()
 
     @property
-    def wish(self) -> Wish:
-        """What is asked for: one DALL-E generation makes four pictures, the other models one each."""
+    def generation_request(self) -> GenerationRequest:
+        """The request; one generation by DALL-E makes four pictures, by other models one."""
         body = self.validated_data
         model = body["model"] or "DALLE"
         count = 1 if MODELS[model].image_count >= MAX_IMAGES else self.image_count
-        return Wish(Kind.IMAGE, body["prompt"], model, body.get("size") or "SQUARE", count=count)
+        return GenerationRequest(Kind.IMAGE, body["prompt"], model, body.get("size") or "SQUARE", count=count)
 
     @property
     def image_count(self) -> int:
-        """At most so many pictures are answered."""
+        """The most pictures to answer with."""
         return int(self.validated_data.get("n") or 1)
 
     @property
     def is_inline(self) -> bool:
-        """Whether the pictures themselves are asked for."""
-        wanted = self.validated_data.get("response_format") or DEFAULT_FORMATS.get(self.wish.model, "url")
+        """True if the pictures themselves are requested, not their addresses."""
+        wanted = self.validated_data.get("response_format") or DEFAULT_FORMATS.get(self.generation_request.model, "url")
         return bool(wanted == "b64_json")

@@ -1,6 +1,6 @@
-"""Fields of request bodies, read strictly: JSON `true` and `1.0` are not the number 1, null is no default.
+"""Strict fields of request bodies: JSON `true` and `1.0` are not the number 1, and null is not the default.
 
-Messages name the field and what it takes, in the contract's words.
+Messages name the field and what it accepts, in the contract's words.
 """
 
 from __future__ import annotations
@@ -27,30 +27,31 @@ ASPECT_HINT = "Use SQUARE, LANDSCAPE, PORTRAIT or 1,2,3."
 SPEED_HINT = "Use fast, standard or auto."
 OPENAI_MODELS = {"dall-e-3": "DALLE", "gpt-image-1": "GPT4O", "mai-image-1": "MAI1"}
 OPENAI_MODEL_HINT = "Use dall-e-3, gpt-image-1, mai-image-1, DALLE, GPT4O or MAI1."
-# As the API's description has a prompt: something to see, and no U+0000, which no database and no page can carry.
+# At least one visible character, and no U+0000, which PostgreSQL cannot store.
 PROMPT_SCHEMA = {
     "type": "string",
     "minLength": 1,
     "maxLength": PROMPT_CHARACTERS,
     "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
+    "example": "a red fox in the snow",
 }
 _SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
 
 
 def shown(value: Any) -> str:
-    """A refused value as the message names it: text as it is, all else as JSON, not too long."""
+    """Return a refused value for a message: text as it is, other values as JSON, shortened."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 
 def any_case(names: Iterable[str]) -> str:
-    """A pattern of these names in any letter case, for the API's description."""
+    """Return a pattern of these names in any letter case, for the API's description."""
     letters = ("".join(f"[{c.upper()}{c.lower()}]" if c.isalpha() else c for c in name) for name in names)
     return f"^({'|'.join(letters)})$"
 
 
 def name_or_number(numbers: Mapping[str, int], default: str) -> dict[str, Any]:
-    """The description of a field that takes a name in any letter case, its number, or that in digits."""
+    """Describe a field that accepts a name in any letter case, its number, or the number's digits."""
     texts = (*numbers, *map(str, numbers.values()))
     by_name = {"type": "string", "pattern": any_case(texts)}
     return {"anyOf": [by_name, {"type": "integer", "enum": list(numbers.values())}], "example": default}
@@ -58,7 +59,7 @@ def name_or_number(numbers: Mapping[str, int], default: str) -> dict[str, Any]:
 
 @extend_schema_field(PROMPT_SCHEMA)
 class PromptField(serializers.Field[str, Any, str, Any]):
-    """What to make, stripped, else as it was sent."""
+    """The prompt, stripped and otherwise unchanged."""
 
     def __init__(self, name: str) -> None:
         missing = f"{name} is required and must be a string."
@@ -67,7 +68,7 @@ class PromptField(serializers.Field[str, Any, str, Any]):
         super().__init__(error_messages=messages)
 
     def to_internal_value(self, data: Any) -> str:
-        """Refuse what is no text, or none to speak of."""
+        """Return the prompt; refuse other types and blank text."""
         prompt = data.strip() if isinstance(data, str) else ""
         if not prompt:
             self.fail("invalid")
@@ -77,9 +78,9 @@ class PromptField(serializers.Field[str, Any, str, Any]):
 
 
 class ChoiceField(serializers.Field[str, Any, str, Any]):
-    """One of a few names in any letter case, or its number, as a number or in digits.
+    """One of a few names in any letter case, or its number as a number or in digits.
 
-    Shape: `names` maps lower-case text to the value, `numbers` the numbers.
+    `names` maps lower-case text to values, `numbers` maps numbers to values.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class ChoiceField(serializers.Field[str, Any, str, Any]):
         super().__init__(error_messages=messages, required=False, **options)
 
     def to_internal_value(self, data: Any) -> str:
-        """The value; only ASCII has letter case here: a dotless i is no "I"."""
+        """Return the value. Letter case is ignored for ASCII only: a dotless i is not an "I"."""
         found = None
         if isinstance(data, str) and data.isascii():
             found = self.names.get(data.lower())
@@ -129,7 +130,7 @@ class AspectField(ChoiceField):
 
 @extend_schema_field({"type": "string", "pattern": any_case(SPEEDS), "example": "auto"})
 class SpeedField(ChoiceField):
-    """Whether a boost may be spent."""
+    """`fast`, `standard` or `auto`: whether a boost may be spent."""
 
     def __init__(self, default: str) -> None:
         super().__init__("speed", SPEED_HINT, _lower(SPEEDS), default=default)
@@ -139,7 +140,7 @@ class SpeedField(ChoiceField):
     {"type": "string", "nullable": True, "pattern": any_case((*OPENAI_MODELS, *MODELS)), "example": "dall-e-3"}
 )
 class OpenAIModelField(ChoiceField):
-    """An image model by the names that OpenAI clients know, or by ours."""
+    """An image model by a name of OpenAI or of this server."""
 
     def __init__(self) -> None:
         names = OPENAI_MODELS | _lower(tuple(MODELS))
@@ -150,14 +151,14 @@ class OpenAIModelField(ChoiceField):
     {"type": "string", "nullable": True, "pattern": f"^(auto|{_SIZE.pattern})$", "example": "1024x1024"}
 )
 class SizeField(serializers.Field[str, Any, str, Any]):
-    """An aspect by a picture's width and height: only the shape counts."""
+    """An aspect given as width and height, of which only the shape counts."""
 
     default_error_messages: ClassVar = {
         "invalid": "Invalid size: {value}. Use auto, or width x height, e.g. 1024x1024."
     }
 
     def to_internal_value(self, data: Any) -> str:
-        """The aspect's name."""
+        """Return the aspect's name."""
         if data == "auto":
             return "SQUARE"
         match = _SIZE.fullmatch(data) if isinstance(data, str) else None
@@ -171,12 +172,12 @@ class SizeField(serializers.Field[str, Any, str, Any]):
 
 @extend_schema_field({"type": "integer", "nullable": True, "minimum": 1, "maximum": MAX_IMAGES})
 class CountField(serializers.Field[int, Any, int, Any]):
-    """How many pictures."""
+    """The number of pictures."""
 
     default_error_messages: ClassVar = {"invalid": f"Invalid n: {{value}}. Use a whole number from 1 to {MAX_IMAGES}."}
 
     def to_internal_value(self, data: Any) -> int:
-        """The number; `true` and `1.0` are not 1."""
+        """Return the number; `true` and `1.0` are refused."""
         if type(data) is not int or not 1 <= data <= MAX_IMAGES:
             self.fail("invalid", value=shown(data))
         return data
@@ -184,18 +185,34 @@ class CountField(serializers.Field[int, Any, int, Any]):
 
 @extend_schema_field({"allOf": [{"type": "boolean", "enum": [False]}], "nullable": True})
 class AbsentField(serializers.Field[None, Any, None, Any]):
-    """A known option that this server cannot honour: false and null say the same as leaving it out."""
+    """A known option that is not supported; false and null count as absent."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False, allow_null=True)
 
     def to_internal_value(self, data: Any) -> None:
         """Refuse it.
 
         Raises: InvalidRequestError `unsupported_parameter`.
         """
-        if data is not False:
+        if not self._is_none(data):
             name = str(self.field_name)
             raise InvalidRequestError(
                 f"{name} is not supported here. Leave it out.", code="unsupported_parameter", param=name
             )
+
+    def _is_none(self, data: Any) -> bool:
+        return data is False
+
+
+@extend_schema_field(
+    {"anyOf": [{"type": "boolean", "enum": [False]}, {"type": "integer", "enum": [0]}], "nullable": True}
+)
+class AbsentCountField(AbsentField):
+    """A known count that is not supported; 0 counts as absent, too."""
+
+    def _is_none(self, data: Any) -> bool:
+        return isinstance(data, int | float) and data == 0
 
 
 @extend_schema_field({"type": "string", "nullable": True, "enum": [*FORMATS, None]})
@@ -208,7 +225,7 @@ class FormatField(serializers.Field[str, Any, str, Any]):
         super().__init__(required=False, allow_null=True)
 
     def to_internal_value(self, data: Any) -> str:
-        """The format's name."""
+        """Return the format's name."""
         if not isinstance(data, str) or data not in FORMATS:
             self.fail("invalid", value=shown(data))
         return data

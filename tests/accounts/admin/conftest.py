@@ -1,4 +1,4 @@
-"""An empty queue."""
+"""Fixtures: an empty queue."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from tests.waiting_jobs import forget_jobs
 
 @pytest.fixture(autouse=True)
 def empty_queue() -> None:
-    """No job of another test."""
+    """Delete jobs of other tests."""
     forget_jobs()

@@ -1,4 +1,4 @@
-"""What an operator does with the pages of accounts, whitelisted users and keys."""
+"""Steps of an operator on the pages of accounts, whitelisted users and keys."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Commit = Callable[..., Any]
 
 
 def page(operator: Client, name: str, *arguments: Any) -> str:
-    """The text of one admin page, which must open."""
+    """Return one admin page, which must open."""
     return operating.page(operator, f"accounts_{name}", *arguments)
 
 
 def form(account: Account | None = None, /, **changed: Any) -> dict[str, Any]:
-    """What the browser sends for an account: as it is, with the changes."""
+    """Return the form of an account with these changes."""
     fields: dict[str, Any] = {"name": "anna", "is_enabled": "on", "proxy": "", "user_agent": "", "notes": ""}
     fields |= {"kind": "bing"} if account is None else {}
     names = ("user_agent", "identity_type", "token_command", "object_id", "tenant_id", "tier")
@@ -40,22 +40,22 @@ def form(account: Account | None = None, /, **changed: Any) -> dict[str, Any]:
 
 
 def send(operator: Client, page_name: str, /, *arguments: Any, **fields: Any) -> str:
-    """Send a form and follow to the page that comes of it."""
+    """Send a form and follow the redirect."""
     return operating.send(operator, f"accounts_{page_name}", *arguments, **fields)
 
 
 def act(operator: Client, model: str, action: str, *rows: Any) -> str:
-    """Choose an action for some rows of a list."""
+    """Run an action on some rows of a list."""
     return operating.act(operator, f"accounts_{model}", action, *rows)
 
 
 def user_form(user_id: str, **changed: str) -> dict[str, str]:
-    """What the browser sends for a whitelisted user."""
+    """Return the form of a whitelisted user."""
     fields = {"user_id": user_id, "name": "", "note": "", "is_active": "on", "expires_at_0": "", "expires_at_1": ""}
     return fields | {"daily_images": "", "daily_videos": "", "daily_chats": ""} | changed
 
 
 def key_form(user: WhitelistedUser, **changed: str) -> dict[str, Any]:
-    """What the browser sends for a new key that is good for everything."""
+    """Return the form of a new key with all scopes."""
     fields: dict[str, Any] = {"user": user.pk, "label": "", "per_minute": "", "expires_at_0": "", "expires_at_1": ""}
     return fields | dict.fromkeys(SCOPES.values(), "on") | changed

@@ -1,4 +1,4 @@
-""" "Check now" for one, for the chosen, for all: asked for, waited for without JavaScript, told in words."""
+"""Checks of one account, selected ones, or all: requested, waited for without JavaScript, and described."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import jobs, services
-from accounts.admin.checking import say_result
+from accounts import jobs
+from accounts.admin.checking import describe_result
+from accounts.microsoft import services
 from accounts.models import Account, AccountCapability, AccountState, CheckState
 from bingproject.sandbox.server import SandboxServer
 from tests.accounts.admin.operating import Commit, act, form, page, send
@@ -31,7 +32,7 @@ CHECK_ALL = "admin:accounts_account_check_all"
 
 @contextmanager
 def worker() -> Iterator[None]:
-    """Somebody who does the next check that is asked for, a moment later, as a worker would."""
+    """Do the next requested check a moment later, as a worker would."""
 
     def work() -> None:
         wait_for(lambda: Account.objects.exclude(check_wanted_at=None).exists(), "a wish")
@@ -45,8 +46,8 @@ def worker() -> Iterator[None]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_page_after_the_action_shows_what_came_of_it(operator: Client, sandbox: SandboxServer) -> None:
-    """The answer waits for the worker and then says it; nothing is opened."""
+def test_the_page_after_the_action_shows_the_result(operator: Client, sandbox: SandboxServer) -> None:
+    """The page waits for the worker; no conversation is opened."""
     account = make_account("anna", state=AccountState.EXPIRED)
     with worker():
         text = act(operator, "account", "check_now", account)
@@ -58,7 +59,7 @@ def test_the_page_after_the_action_shows_what_came_of_it(operator: Client, sandb
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("way", ["action", "button", "all"])
 def test_a_conversation_is_opened_only_when_asked_for(operator: Client, sandbox: SandboxServer, way: str) -> None:
-    """By an action of its own, a switch on the account's page, a box before all are checked."""
+    """By its own action, a switch on the account's page, or a box on the page for all."""
     account = make_account("anna")
     with worker():
         if way == "action":
@@ -75,7 +76,7 @@ def test_a_conversation_is_opened_only_when_asked_for(operator: Client, sandbox:
 
 @pytest.mark.django_db(transaction=True)
 def test_checking_all(operator: Client, sandbox: SandboxServer) -> None:
-    """A page that asks once more, then every enabled account; many of them are summed up."""
+    """The page asks for confirmation, and sums up the results of many accounts."""
     for number in range(6):
         make_account(f"account-{number}")
     make_account("disabled", is_enabled=False)
@@ -90,19 +91,19 @@ def test_checking_all(operator: Client, sandbox: SandboxServer) -> None:
 
 
 @pytest.mark.django_db
-def test_without_a_worker_the_page_says_what_is_known(operator: Client, settings: Any) -> None:
-    """After the wait: that nothing came of it yet, and where to look."""
+def test_without_a_worker_the_page_gives_up_waiting(operator: Client, settings: Any) -> None:
+    """It says that there is no result yet, and where to look."""
     settings.CHECK_WAIT_SECONDS = 0.1
     text = act(operator, "account", "check_now", make_account("anna"))
-    assert "1 still under way: reload the page to see what comes of it." in text
-    assert "look whether a worker runs" in text
+    assert "1 still running: reload the page to see the result." in text
+    assert "see whether a worker is running" in text
 
 
 @pytest.mark.django_db
 def test_a_machine_without_workers_queues_no_check(
     operator: Client, settings: Any, django_capture_on_commit_callbacks: Commit
 ) -> None:
-    """Nobody would ever take it from there; the row is what the workers of other machines find."""
+    """Nobody would take it from that queue; workers of other machines find the row."""
     settings.CHECK_WAIT_SECONDS = 0.1
     make_machine(machine_id="another")
     make_machine(machine_id=settings.MACHINE_ID, seen_at=timezone.now() - timedelta(minutes=1))
@@ -113,34 +114,34 @@ def test_a_machine_without_workers_queues_no_check(
 
 
 @pytest.mark.django_db
-def test_what_is_said_of_a_failure() -> None:
-    """In words, as a warning; half-done checks say both."""
+def test_a_failure_is_described() -> None:
+    """As a warning; unfinished checks are mentioned, too."""
     now = timezone.now()
     anna, bert = make_account("anna"), make_account("bert")
     services.request_checks([anna.pk, bert.pk], now)
     for row in anna.capabilities.all():
         AccountCapability.note_check(anna, row.capability, CheckState.FAILED, "Signed out.", now + timedelta(seconds=1))
-    level, text = say_result(now)
+    level, text = describe_result(now)
     assert level == messages.WARNING
-    assert text.startswith("anna: images: does not work (Signed out);") and "1 still under way" in text
+    assert text.startswith("anna: images: does not work (Signed out);") and "1 still running" in text
     AccountCapability.objects.filter(account=anna).update(check_state=CheckState.OK)
-    assert say_result(now)[0] == messages.INFO
+    assert describe_result(now)[0] == messages.INFO
     bert.delete()
-    assert say_result(now)[0] == messages.SUCCESS
-    assert say_result(now + timedelta(hours=1)) == (messages.INFO, "There was nothing to check.")
+    assert describe_result(now)[0] == messages.SUCCESS
+    assert describe_result(now + timedelta(hours=1)) == (messages.INFO, "There was nothing to check.")
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("query", ["", "?since=soon&account=x", "?since=2026-01-01", "?account=" + "9" * 30])
-def test_an_odd_address_is_no_fault(operator: Client, query: str) -> None:
-    """Nobody asked for anything then: back to the list."""
+def test_an_invalid_address_redirects_to_the_list(operator: Client, query: str) -> None:
+    """It matches no check."""
     answer = operator.get(reverse(CHECKING) + query)
     assert (answer.status_code, answer.headers["Location"]) == (302, reverse("admin:accounts_account_changelist"))
 
 
 @pytest.mark.django_db
 def test_the_waiting_page_is_for_operators(client: Client) -> None:
-    """Without a log-in, or the permission to see accounts, it leads to the log-in."""
+    """Without a session or the permission to view accounts, it redirects to the log-in."""
     address = reverse(CHECKING)
     assert "/admin/login/" in client.get(address).headers["Location"]
     client.force_login(User.objects.create_user("guest", is_staff=True))

@@ -1,4 +1,4 @@
-"""What the pages say of credentials: what they are, how old, when they end, and what to do; never a value."""
+"""Descriptions of credentials: kind, age, expiry and next step, never a value."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pytest_django import Settings
 
 from accounts.admin.columns import WARNING
 from accounts.admin.credentials import show_credentials, show_token, what_to_do
+from accounts.microsoft.access_tokens import read_token
+from accounts.microsoft.services.credentials import keep_token
 from accounts.models import Account, AccountKind, AccountState
-from accounts.services.credentials import keep_token
-from accounts.tokens import read_token
-from bingproject.environment import new_seal_key
+from bingproject.conf.environment import new_seal_key
 from tests.accounts.admin.operating import page
-from tests.accounts.jwts import make_jwt
+from tests.accounts.microsoft.jwts import make_jwt
 from tests.factories import make_account
 
 pytestmark = pytest.mark.django_db
 
 
 def copilot(seconds: float | None = 3600, **columns: Any) -> Account:
-    """A consumer account whose token lives so long; None: it does not say."""
+    """Create a consumer account whose token expires in this time; None for an unknown time."""
     account = Account.objects.create(name=f"copilot {Account.objects.count()}", kind=AccountKind.COPILOT, **columns)
     claims = {} if seconds is None else {"exp": int(timezone.now().timestamp() + seconds)}
     keep_token(account, read_token(make_jwt(**claims)), timezone.now())
@@ -42,13 +42,13 @@ def copilot(seconds: float | None = 3600, **columns: Any) -> Account:
         (None, {"token_command": "work"}, "token, end not known, by work"),
     ],
 )
-def test_the_list_says_how_long_the_token_is_good(seconds: float | None, columns: dict[str, Any], words: str) -> None:
-    """Or that nobody knows."""
+def test_the_list_shows_the_tokens_expiry(seconds: float | None, columns: dict[str, Any], words: str) -> None:
+    """Or that it is not known."""
     assert show_credentials(copilot(seconds, **columns)) == words
 
 
 def test_the_clearance_has_an_age(operator: Client) -> None:
-    """On the list and, with what it is bound to, on the page."""
+    """On the list, and on the page with what it is bound to."""
     account = copilot(clearance_at=timezone.now() - timedelta(minutes=12))
     assert "clearance 12 minutes old" in page(operator, "account_changelist")
     shown = page(operator, "account_change", account.pk)
@@ -58,7 +58,7 @@ def test_the_clearance_has_an_age(operator: Client) -> None:
 
 
 def test_both_warn_before_the_end(operator: Client) -> None:
-    """With a program that brings new ones there is nothing to warn of; the list has a colour for it."""
+    """Unless a token command renews it; the list has a colour for the warning."""
     copilot(3600)
     assert WARNING not in page(operator, "account_changelist")
     assert "give a new one." in show_token(copilot(600)) and what_to_do(_ok(copilot(600))).startswith("Soon: sign in")
@@ -76,7 +76,7 @@ def _ok(account: Account) -> Account:
 
 
 def test_without_credentials() -> None:
-    """Of each kind it is said that there are none, and where to get them."""
+    """The page says that there are none, and where to get them."""
     for kind in AccountKind:
         account = Account.objects.create(name=kind, kind=kind)
         assert show_credentials(account).startswith(("no cookie", "no token"))
@@ -87,7 +87,7 @@ def test_without_credentials() -> None:
 
 
 def test_after_a_challenge_the_page_says_what_to_paste() -> None:
-    """In one's own browser, over the same network; nothing here answers one."""
+    """In the operator's own browser, over the same network."""
     account = copilot()
     account.mark(AccountState.CHALLENGED, "Copilot wants a human.", timezone.now())
     for words in ("copilot.microsoft.com in your own browser", "over the same network", "HAR", "Nothing here answers"):
@@ -95,17 +95,17 @@ def test_after_a_challenge_the_page_says_what_to_paste() -> None:
     account.kind = AccountKind.M365
     assert "address of the socket" in what_to_do(account)
     account.mark(AccountState.EXPIRED, "", timezone.now())
-    assert "a token command can bring new ones" in what_to_do(account)
+    assert "a token command can renew it" in what_to_do(account)
 
 
-def test_a_checked_microsoft_365_account_stays_unproved() -> None:
-    """Until a question shows it."""
+def test_a_checked_microsoft_365_account_stays_unchecked() -> None:
+    """Until a question succeeds."""
     account = Account.objects.create(name="m", kind=AccountKind.M365, token_command="x", checked_at=timezone.now())
     assert "the first question will show" in what_to_do(account)
 
 
-def test_a_token_under_a_key_that_is_gone(settings: Settings) -> None:
-    """Does not take the page along."""
+def test_a_token_under_a_lost_key(settings: Settings) -> None:
+    """The page still opens."""
     account = copilot()
     settings.SEAL_KEYS = [new_seal_key()]
-    assert show_token(account) == "sealed with a key that is not in SEAL_KEYS"
+    assert show_token(account) == "encrypted with a key that is not in SEAL_KEYS"

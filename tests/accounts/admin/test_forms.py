@@ -1,4 +1,4 @@
-"""The form of an account: what goes in, what is refused, and that no secret comes back."""
+"""The form of an account: valid and invalid input; no secret is shown again."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from accounts.admin.credentials import SEALED_AWAY
+from accounts.admin.credentials import UNDECRYPTABLE
 from accounts.admin.forms import GONE, PASTE_LIMIT_BYTES
 from accounts.admin.kinds import AccountForm
 from accounts.models import Account, AccountState
 from tests.accounts.admin.operating import SECRET, Commit, form, page, send
-from tests.accounts.protocol.test_pastes import entry, har
-from tests.factories import make_account, seal_away
+from tests.accounts.microsoft.protocol.test_paste_formats import entry, har
+from tests.factories import make_account, make_undecryptable
 from tests.waiting_jobs import waiting_jobs
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +44,7 @@ EXPORT = [{"name": name, "value": value, "domain": ".bing.com"} for name, value 
 def test_adding_an_account(
     operator: Client, pasted: str, is_upload: bool, django_capture_on_commit_callbacks: Commit
 ) -> None:
-    """Any form of cookies is taken and said to have been found; the account is checked by the queue once stored."""
+    """Cookies are accepted in any format and described; the queue checks the stored account."""
     assert "new_cookies" in page(operator, "account_add")
     given = {"cookies_file": upload(pasted)} if is_upload else {"new_cookies": pasted}
     with django_capture_on_commit_callbacks(execute=True):
@@ -58,7 +58,7 @@ def test_adding_an_account(
 
 
 def upload(content: str | bytes) -> SimpleUploadedFile:
-    """A file as the browser sends it."""
+    """Return a file as the browser sends it."""
     return SimpleUploadedFile("cookies", content if isinstance(content, bytes) else content.encode())
 
 
@@ -95,7 +95,7 @@ def upload(content: str | bytes) -> SimpleUploadedFile:
 def test_a_wrong_form_comes_back_without_its_secrets(
     operator: Client, changed: dict[str, Any], field: str, message: str, is_new: bool
 ) -> None:
-    """The fault is named at its field, nothing is written, secrets are gone and said to be, all else is kept."""
+    """The error is at its field, nothing is written, other values stay, and lost secrets are reported."""
     make_account("taken")
     account = None if is_new else make_account("anna", cookie="as-it-was")
     if not is_new and changed == {"new_cookies": ""}:
@@ -117,8 +117,8 @@ def test_a_wrong_form_comes_back_without_its_secrets(
     assert is_new or Account.objects.get(name="anna").cookies == {"_U": "as-it-was"}
 
 
-def test_what_was_found_in_fields_that_come_back_empty(operator: Client) -> None:
-    """Cookies and proxy were fine, the name was not: both are said to be gone, and what they were."""
+def test_lost_secrets_are_described(operator: Client) -> None:
+    """With an invalid name, the page says which cookies and which proxy it has dropped."""
     make_account("taken")
     proxy = "http://anna:hunter2@proxy:3128"
     text = unescape(send(operator, "account_add", **form(name="taken", new_cookies=SECRET, proxy=proxy)))
@@ -129,8 +129,8 @@ def test_what_was_found_in_fields_that_come_back_empty(operator: Client) -> None
     assert 'value="http://plain:3128"' in text and "Found: an address" not in text
 
 
-def test_an_error_in_a_capability_loses_no_word_about_secrets(operator: Client) -> None:
-    """The form itself was fine; the page comes back all the same, and says that the cookies are gone."""
+def test_an_error_in_a_capability_reports_lost_secrets(operator: Client) -> None:
+    """The form itself was valid; the page says that the cookies are lost."""
     account = make_account("anna", cookie="as-it-was")
     fields = form(account, new_cookies=SECRET, **{"capabilities-0-limit": "many"})
     text = unescape(send(operator, "account_change", account.pk, **fields))
@@ -139,13 +139,13 @@ def test_an_error_in_a_capability_loses_no_word_about_secrets(operator: Client) 
 
 
 def test_a_file_in_another_encoding_is_read(operator: Client) -> None:
-    """As Windows' editor may save it."""
+    """As Windows' editor can save it."""
     send(operator, "account_add", **form(cookies_file=upload(f"_U={SECRET}; MUID=1".encode("utf-16"))))
     assert Account.objects.get().cookies == {"_U": SECRET, "MUID": "1"}
 
 
-def test_a_file_beyond_the_limit_is_an_error_at_its_field() -> None:
-    """Should something let it through to the form."""
+def test_a_file_above_the_limit_is_an_error_at_its_field() -> None:
+    """If the request limit has let it through."""
     large = upload("x")
     large.size = PASTE_LIMIT_BYTES + 1
     shown = AccountForm({"name": "anna"}, {"cookies_file": large})
@@ -156,14 +156,14 @@ PROXY = "http://anna:hunter2@proxy:3128"
 
 
 def test_the_change_page_shows_no_proxy_password(operator: Client) -> None:
-    """Saved as it is shown, the page keeps the stored address."""
+    """Saving the page as shown keeps the stored address."""
     account = make_account("anna", proxy=PROXY)
-    sealed = account.sealed_proxy
+    encrypted = account.encrypted_proxy
     text = page(operator, "account_change", account.pk)
     assert "http://anna:•••@proxy:3128" in text and "hunter2" not in text
     text = send(operator, "account_change", account.pk, **form(account, proxy="http://anna:•••@proxy:3128"))
     assert "changed successfully" in text and "hunter2" not in text
-    assert Account.objects.get().sealed_proxy == sealed
+    assert Account.objects.get().encrypted_proxy == encrypted
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_the_change_page_shows_no_proxy_password(operator: Client) -> None:
     ],
 )
 def test_changing_a_proxy(operator: Client, typed: str, stored: str) -> None:
-    """A new address replaces the old one; a stored password does not move to another host unseen."""
+    """A new address replaces the old one; a stored password is not sent to another host."""
     account = make_account("anna", proxy=PROXY)
     text = send(operator, "account_change", account.pk, **form(account, proxy=typed))
     assert Account.objects.get().proxy == stored
@@ -185,25 +185,25 @@ def test_changing_a_proxy(operator: Client, typed: str, stored: str) -> None:
 
 
 def test_a_wrong_form_comes_back_without_the_proxys_password(operator: Client) -> None:
-    """Whatever else is wrong with it."""
+    """Whatever the error."""
     text = send(operator, "account_add", **form(new_cookies="", proxy=PROXY))
     assert "An account needs its cookies." in text
     assert "hunter2" not in text
 
 
 @pytest.mark.usefixtures("own_cluster")
-def test_a_proxy_that_no_key_opens(operator: Client, django_capture_on_commit_callbacks: Commit) -> None:
-    """The page opens and says so; saved as it is shown it keeps the row, a new address replaces what is lost."""
+def test_an_undecryptable_proxy(operator: Client, django_capture_on_commit_callbacks: Commit) -> None:
+    """The page opens and says so; saving it as shown keeps the row, and a new address replaces the proxy."""
     account = make_account("anna", proxy=PROXY, state=AccountState.EXPIRED)
-    seal_away(account, "sealed_proxy", "sealed_cookies")
+    make_undecryptable(account, "encrypted_proxy", "encrypted_cookies")
     text = page(operator, "account_change", account.pk)
-    assert f'value="{SEALED_AWAY}"' in text and "cookies and proxy anew" in text
-    send(operator, "account_change", account.pk, **form(account, proxy=SEALED_AWAY, notes="seen"))
+    assert f'value="{UNDECRYPTABLE}"' in text and "cookies and proxy again" in text
+    send(operator, "account_change", account.pk, **form(account, proxy=UNDECRYPTABLE, notes="seen"))
     kept = Account.objects.get()
-    assert (kept.sealed_proxy, kept.notes) == (account.sealed_proxy, "seen")
+    assert (kept.encrypted_proxy, kept.notes) == (account.encrypted_proxy, "seen")
     with django_capture_on_commit_callbacks(execute=True):
         send(operator, "account_change", account.pk, **form(account, proxy="http://elsewhere:1"))
     assert Account.objects.get().proxy == "http://elsewhere:1"
     assert [job["args"] for job in waiting_jobs()] == [(account.pk,)]
     send(operator, "account_change", account.pk, **form(account, proxy="http://elsewhere:1", new_cookies=SECRET))
-    assert Account.objects.get().unopened == []
+    assert Account.objects.get().undecryptable == []

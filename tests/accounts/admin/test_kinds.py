@@ -1,4 +1,4 @@
-"""Accounts of the two Copilots: what each needs, what a paste fills in, and that no secret comes back."""
+"""Accounts of the two Copilots: required and filled-in fields; no secret is shown again."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from django.utils import timezone
 from django.utils.html import escape
 from pytest_django import Settings
 
-from accounts.admin.instructions import conditions, explain, fields_of_others
+from accounts.admin.instructions import conditional_fields, fields_of_other_kinds, help_text_of
 from accounts.models import Account, AccountKind, AccountState, Capability
 from tests.accounts.admin.operating import Commit, form, page, send
-from tests.accounts.jwts import M365_AUDIENCE, make_jwt
-from tests.accounts.pastes import AGENT, OBJECT_ID, TENANT_ID, chathub, curl, har
+from tests.accounts.microsoft.jwts import M365_AUDIENCE, make_jwt
+from tests.accounts.microsoft.pastes import AGENT, OBJECT_ID, TENANT_ID, chathub, curl, har
 from tests.factories import make_account
 from tests.waiting_jobs import waiting_jobs
 
@@ -27,13 +27,13 @@ ENCRYPTED = "eyJlbmMiOiJBMjU2R0NNIn0.aaaaaaaaaaaa.bbbbbbbbbbbb.cccccccccccc.dddd
 
 
 def later(seconds: float = 3600) -> int:
-    """A moment that is still to come."""
+    """Return a future time."""
     return int(timezone.now().timestamp() + seconds)
 
 
 @pytest.mark.usefixtures("own_cluster")
 def test_a_consumer_account_from_one_request(operator: Client, django_capture_on_commit_callbacks: Commit) -> None:
-    """Token, cookies, clearance and User-Agent come out of one paste; the account may do its one thing, in its pace."""
+    """One paste has token, cookies, clearance and User-Agent; the account gets its one capability and pace."""
     token = make_jwt(exp=later())
     with django_capture_on_commit_callbacks(execute=True):
         text = unescape(send(operator, "account_add", **form(kind="copilot", new_cookies=curl(token))))
@@ -50,7 +50,7 @@ def test_a_consumer_account_from_one_request(operator: Client, django_capture_on
 
 
 def test_a_consumer_account_needs_its_browser(operator: Client) -> None:
-    """A token alone does not say which browser it is from; typed with it, it is taken."""
+    """A token alone does not contain the User-Agent, which can be typed."""
     token = make_jwt(exp=later())
     text = unescape(send(operator, "account_add", **form(kind="copilot", new_cookies=token)))
     assert "Give the User-Agent of the browser" in text and "Read an access token." in text
@@ -71,14 +71,14 @@ def test_a_consumer_account_needs_its_browser(operator: Client) -> None:
             "This token is for Microsoft Graph, and not for Copilot",
         ),
         ({"kind": "m365", "new_cookies": make_jwt()}, "and not for Microsoft 365 Copilot"),
-        ({"kind": "m365", "new_cookies": ENCRYPTED}, "This token cannot be looked into"),
+        ({"kind": "m365", "new_cookies": ENCRYPTED}, "This token cannot be read"),
         ({"kind": "m365", "new_cookies": chathub(ENCRYPTED, "new")}, "Choose the account's licence"),
         ({"kind": "copilot", "token_command": "unnamed", "user_agent": "x"}, "not one of the available choices"),
         ({"kind": "other"}, "not one of the available choices"),
     ],
 )
-def test_what_is_refused(operator: Client, changed: dict[str, Any], words: str) -> None:
-    """In plain words at the field, and without the token."""
+def test_invalid_credentials_are_refused(operator: Client, changed: dict[str, Any], words: str) -> None:
+    """The error is at the field, and does not contain the token."""
     text = unescape(send(operator, "account_add", **form(**changed)))
     assert words in text
     assert not Account.objects.exists()
@@ -122,10 +122,10 @@ WRONG = {"token_command": "unnamed", "identity_type": "x" * 13, "object_id": "x"
         ("m365", ENCRYPTED, ("token_command", "object_id", "tenant_id", "tier")),
     ],
 )
-def test_what_was_typed_for_another_kind_does_not_count(
+def test_values_for_another_kind_are_ignored(
     operator: Client, settings: Settings, kind: str, pasted: str, kept: tuple[str, ...], is_wrong: bool
 ) -> None:
-    """Its fields are hidden: right values are not stored, and wrong ones are no error that nobody could see."""
+    """Its fields are hidden: valid values are not stored, and invalid ones are no invisible error."""
     settings.TOKEN_COMMANDS = {"work": ("/opt/tool",)}
     own = {name: value for name, value in TYPED.items() if name in (*kept, "user_agent")}
     typed = (TYPED | WRONG if is_wrong else TYPED) | own
@@ -135,43 +135,43 @@ def test_what_was_typed_for_another_kind_does_not_count(
     assert {name: getattr(account, name) for name in TYPED} == dict.fromkeys(TYPED, "") | own
 
 
-def test_the_add_page_shows_what_the_chosen_kind_needs(operator: Client) -> None:
-    """The theme is told when to show which row; nothing is hidden from a browser without scripts."""
+def test_the_add_page_shows_the_fields_of_the_chosen_kind(operator: Client) -> None:
+    """By the theme's conditions; a browser without scripts shows all fields."""
     text = page(operator, "account_add")
-    for name, when in conditions().items():
+    for name, when in conditional_fields().items():
         assert f'x-show="{escape(when)}"' in text and f'name="{name}"' in text
     assert "display: none" not in text and "display:none" not in text
 
 
 @pytest.mark.parametrize("chosen", AccountKind)
 def test_a_form_that_comes_back_shows_its_kind(operator: Client, chosen: AccountKind) -> None:
-    """It stays chosen, and no error is at a field which that kind has not."""
+    """It stays selected, and no error is at a field that it does not have."""
     answer = operator.post(reverse("admin:accounts_account_add"), form(kind=chosen.value, name="", tier="x" * 13))
     shown = answer.context["adminform"].form
     assert re.findall(r'<option value="(\w+)" selected>', answer.content.decode())[0] == chosen.value
-    assert "name" in shown.errors and not set(fields_of_others(chosen.value)) & set(shown.errors)
+    assert "name" in shown.errors and not set(fields_of_other_kinds(chosen.value)) & set(shown.errors)
 
 
 @pytest.mark.parametrize("kind", AccountKind)
-def test_an_accounts_page_speaks_of_its_own_kind(operator: Client, kind: AccountKind) -> None:
-    """It says how credentials of this kind are had and of no other, and no row waits for a kind to be chosen."""
+def test_an_accounts_page_has_the_help_texts_of_its_kind(operator: Client, kind: AccountKind) -> None:
+    """It has no texts of other kinds, and no conditional fields."""
     account = make_account("anna", kind=kind)
     text = unescape(page(operator, "account_change", account.pk))
-    assert [other for other in AccountKind if explain("new_cookies", other.value) in text] == [kind]
+    assert [other for other in AccountKind if help_text_of("new_cookies", other.value) in text] == [kind]
     assert "kind ==" not in text and "<noscript>" not in text
 
 
 def test_a_microsoft_365_account_from_its_sockets_address(operator: Client) -> None:
-    """The address says what its token keeps to itself."""
+    """The address contains what its opaque token does not show."""
     text = unescape(send(operator, "account_add", **form(kind="m365", new_cookies=chathub(ENCRYPTED))))
     account = Account.objects.get()
     assert (account.kind, account.token, account.tier) == (AccountKind.M365, ENCRYPTED, "included")
     assert (account.object_id, account.tenant_id) == (OBJECT_ID, TENANT_ID)
-    assert "An encrypted token: it does not say" in text and "the object id and tenant id" in text
+    assert "An encrypted token: it does not show which service" in text and "the object id and tenant id" in text
     assert ENCRYPTED not in text
 
 
-def test_what_an_encrypted_token_keeps_to_itself_can_be_typed(operator: Client) -> None:
+def test_fields_that_an_opaque_token_hides_can_be_typed(operator: Client) -> None:
     """Object id, tenant id and licence."""
     typed = {"object_id": OBJECT_ID, "tenant_id": TENANT_ID, "tier": "edu"}
     send(operator, "account_add", **form(kind="m365", new_cookies=ENCRYPTED, **typed))
@@ -180,7 +180,7 @@ def test_what_an_encrypted_token_keeps_to_itself_can_be_typed(operator: Client) 
 
 
 def test_a_token_command_is_a_name(operator: Client, settings: Settings) -> None:
-    """The page offers names; the program and its arguments are nowhere on it."""
+    """The page offers names; it never contains the program or its arguments."""
     settings.TOKEN_COMMANDS = {"work": ("/opt/secret-tool", "--password", "hunter2")}
     shown = page(operator, "account_add")
     assert '<option value="work">work</option>' in shown
@@ -197,7 +197,7 @@ def test_a_token_command_is_a_name(operator: Client, settings: Settings) -> None
 
 
 def test_a_new_token_keeps_the_rest(operator: Client) -> None:
-    """Of an account with cookies a new token alone leaves cookies, clearance and browser as they are."""
+    """Cookies, clearance and User-Agent stay as they are."""
     send(operator, "account_add", **form(kind="copilot", new_cookies=curl(make_jwt(exp=later()))))
     account = Account.objects.get()
     account.mark(AccountState.EXPIRED, "refused", timezone.now())
@@ -209,7 +209,7 @@ def test_a_new_token_keeps_the_rest(operator: Client) -> None:
 
 
 def test_new_clearance_alone_after_a_challenge(operator: Client) -> None:
-    """Cookies and User-Agent of the browser that passed it are enough: the token stays, the state starts anew."""
+    """Cookies and User-Agent of the browser that passed it are enough: the token stays, the state is reset."""
     token = make_jwt(exp=later())
     send(operator, "account_add", **form(kind="copilot", new_cookies=curl(token)))
     account = Account.objects.get()
@@ -226,15 +226,15 @@ def test_new_clearance_alone_after_a_challenge(operator: Client) -> None:
 
 
 def test_the_kind_is_chosen_once(operator: Client) -> None:
-    """What the form says of it later changes nothing."""
+    """A later change in the form is ignored."""
     send(operator, "account_add", **form(kind="copilot", new_cookies=curl(make_jwt(exp=later()))))
     account = Account.objects.get()
     send(operator, "account_change", account.pk, **form(account, kind="bing"))
     assert Account.objects.get().kind == AccountKind.COPILOT
 
 
-def test_claims_of_a_readable_token_fill_the_place(operator: Client) -> None:
-    """Object and tenant need no typing when the token says them."""
+def test_claims_of_a_readable_token_fill_in_the_ids(operator: Client) -> None:
+    """Object and tenant id need no typing."""
     token = make_jwt(aud=M365_AUDIENCE, scp="M365Chat.Read", oid="o-1", tid="t-1", exp=later())
     send(operator, "account_add", **form(kind="m365", new_cookies=token, tier="enterprise"))
     account = Account.objects.get()

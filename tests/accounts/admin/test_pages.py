@@ -1,4 +1,4 @@
-"""Pages of accounts: each opens, each action acts, and no secret comes back out."""
+"""Pages and actions of accounts; no secret is shown again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_the_list_shows_state_and_no_secret(operator: Client) -> None:
-    """State with its reason first, the end of the cookie, and what rests for how long."""
+    """State and reason first, the end of the cookie, and cooldowns."""
     account = make_account("anna", cookie=SECRET)
     account.mark(AccountState.EXPIRED, "Signed out, said Bing.", timezone.now())
     rest = timezone.now() + timedelta(minutes=90)
@@ -38,8 +38,8 @@ def test_the_list_shows_state_and_no_secret(operator: Client) -> None:
     assert SECRET not in text
 
 
-def test_the_list_can_be_narrowed(operator: Client) -> None:
-    """To those cooling down, to a state, to a name."""
+def test_the_list_can_be_filtered(operator: Client) -> None:
+    """By cooldown, state and name."""
     make_account("fine")
     set_capability(make_account("resting"), Capability.IMAGE, cooldown_until=timezone.now() + timedelta(hours=1))
     set_capability(make_account("rested"), Capability.IMAGE, cooldown_until=timezone.now() - timedelta(hours=1))
@@ -56,11 +56,11 @@ def test_the_change_page_shows_no_secret(operator: Client) -> None:
     account.note_failed_check("Bing is overloaded.", timezone.now())
     text = page(operator, "account_change", account.pk)
     assert "…wxyz" in text and "Bing is overloaded." in text and "capabilities-0-limit" in text
-    assert SECRET not in text and "jar-secret" not in text and account.sealed_cookies not in text
+    assert SECRET not in text and "jar-secret" not in text and account.encrypted_cookies not in text
 
 
 def test_changing_an_account_keeps_cookies_and_state(operator: Client) -> None:
-    """Without new cookies nothing of what is known of the old ones is lost, and no check is made."""
+    """Without new cookies, the state stays and no check is requested."""
     account = make_account("anna", cookie=SECRET)
     send(operator, "account_change", account.pk, **form(account, notes="new", proxy="http://proxy:3128"))
     found = Account.objects.get()
@@ -68,8 +68,8 @@ def test_changing_an_account_keeps_cookies_and_state(operator: Client) -> None:
     assert found.cookies["_U"] == SECRET and found.check_wanted_at is None
 
 
-def test_the_pages_say_what_to_do(operator: Client) -> None:
-    """Each state has its next step, the list its reason, the index the number of accounts that wait for somebody."""
+def test_the_pages_show_the_next_step(operator: Client) -> None:
+    """Each state has a next step, the list a reason, the menu the number of accounts that need an operator."""
     steps = set()
     for state in AccountState.values:
         account = make_account(state, state=state)
@@ -94,7 +94,7 @@ def test_the_pages_say_what_to_do(operator: Client) -> None:
 
 
 def test_changing_a_limit(operator: Client) -> None:
-    """Limit and pace are the operator's; other columns of the row stay as workers wrote them."""
+    """Only limit and pace are written; the other columns stay as workers wrote them."""
     account = make_account("anna")
     account.capabilities.update(served_at=timezone.now(), cooldown_count=F("cooldown_count") + 2)
     changed = {"capabilities-0-limit": 0, "capabilities-0-per_minute": 6, "capabilities-0-burst": 2}
@@ -105,8 +105,8 @@ def test_changing_a_limit(operator: Client) -> None:
 
 
 @pytest.mark.usefixtures("own_cluster")
-def test_pasting_new_cookies_starts_afresh(operator: Client, django_capture_on_commit_callbacks: Commit) -> None:
-    """State unchecked, cool-downs gone, a check queued."""
+def test_new_cookies_reset_the_state(operator: Client, django_capture_on_commit_callbacks: Commit) -> None:
+    """The state is unchecked, cooldowns have ended, a check is queued."""
     account = make_account("anna", state=AccountState.EXPIRED)
     set_capability(account, Capability.IMAGE, cooldown_until=timezone.now() + timedelta(hours=1))
     with django_capture_on_commit_callbacks(execute=True):
@@ -122,7 +122,7 @@ def test_pasting_new_cookies_starts_afresh(operator: Client, django_capture_on_c
 def test_check_now(
     operator: Client, sandbox: SandboxServer, way: str, settings: Any, django_capture_on_commit_callbacks: Commit
 ) -> None:
-    """The job is queued; once it has run, the reloaded page shows what came of it."""
+    """The job is queued; once it has run, the reloaded page shows the result."""
     settings.CHECK_WAIT_SECONDS = 0.1
     account = make_account("anna", state=AccountState.EXPIRED)
     with django_capture_on_commit_callbacks(execute=True):
@@ -131,7 +131,7 @@ def test_check_now(
         else:
             button = {"accounts_account_save_and_check": "1", "_continue": "1"}
             text = send(operator, "account_change", account.pk, **form(account, **button))
-    assert "1 still under way: reload the page" in text
+    assert "1 still running: reload the page" in text
     assert Account.objects.get().check_wanted_at is not None
     (job,) = waiting_jobs()
     assert (job["func"], job["args"]) == ("accounts.jobs.check_account", (account.pk,))
@@ -141,13 +141,13 @@ def test_check_now(
     assert "Works: Signed in" in text and "Cannot tell without opening a conversation." in text
 
 
-def test_the_change_page_has_the_button(operator: Client) -> None:
-    """Checking needs no trip to the list."""
+def test_the_change_page_has_a_check_button(operator: Client) -> None:
+    """The list is not needed for a check."""
     assert "accounts_account_save_and_check" in page(operator, "account_change", make_account().pk)
 
 
 def test_actions_on_accounts(operator: Client) -> None:
-    """Disable, enable and clear act on the chosen ones and say how many."""
+    """Disable, enable and clear act on the selected accounts and report their number."""
     anna, bert = make_account("anna"), make_account("bert")
     assert "1 disabled." in act(operator, "account", "disable", anna)
     assert list(Account.objects.filter(is_enabled=True)) == [bert]
@@ -156,13 +156,13 @@ def test_actions_on_accounts(operator: Client) -> None:
     rest = timezone.now() + timedelta(hours=1)
     for account in (anna, bert):
         set_capability(account, Capability.IMAGE, cooldown_until=rest)
-    assert "1 cool-downs cleared." in act(operator, "account", "clear_cooldowns", anna)
+    assert "1 cooldowns cleared." in act(operator, "account", "clear_cooldowns", anna)
     assert not anna.capabilities.exclude(cooldown_until=None).exists()
     assert bert.capabilities.filter(cooldown_until=rest).exists()
 
 
 def test_an_account_can_be_deleted(operator: Client) -> None:
-    """After the question, with its capabilities."""
+    """After a confirmation, with its capabilities."""
     account = make_account("anna")
     assert "anna" in page(operator, "account_delete", account.pk)
     send(operator, "account_delete", account.pk, post="yes")
@@ -172,15 +172,15 @@ def test_an_account_can_be_deleted(operator: Client) -> None:
 # --- whitelisted users and keys -------------------------------------------------------------------------------------
 
 
-def test_nobody_else_sees_these_pages(client: Client) -> None:
-    """Without a log-in every page leads to it."""
+def test_the_pages_require_a_login(client: Client) -> None:
+    """Without a session, every page redirects to the log-in."""
     for name in ("account_changelist", "account_add", "apikey_add", "whitelisteduser_changelist"):
         answer = client.get(reverse(f"admin:accounts_{name}"))
         assert answer.status_code == 302 and "/login/" in answer.headers["Location"]
 
 
-def test_somebody_who_may_only_look(client: Client) -> None:
-    """List and page open and show no secret; there is nothing to paste into and nothing to set off."""
+def test_a_viewer(client: Client) -> None:
+    """List and page open without a secret, an input or an action."""
     viewer = User.objects.create_user("viewer", is_staff=True)
     viewer.user_permissions.set(Permission.objects.filter(codename__in=("view_account", "view_accountcapability")))
     client.force_login(viewer)

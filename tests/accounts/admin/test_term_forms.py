@@ -1,4 +1,4 @@
-"""Mistakes in the terms of users and keys: said at the field, what was typed stays, nothing changes."""
+"""Errors in the forms of users and keys: at their field, input stays, nothing changes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAST = {"expires_at_0": "2020-01-01", "expires_at_1": "00:00:00"}
 
 
 def refused(operator: Client, name: str, fields: dict[str, Any], *arguments: Any) -> dict[str, list[str]]:
-    """The errors of a form that comes back, by field; what was typed is in it still."""
+    """Return the errors of a form by field; check that it still has the input."""
     answer = operator.post(reverse(f"admin:accounts_{name}", args=arguments), fields)
     assert answer.status_code == 200
     for value in fields.values():
@@ -40,15 +40,15 @@ def refused(operator: Client, name: str, fields: dict[str, Any], *arguments: Any
         ({"user_id": "there"}, "user_id"),
     ],
 )
-def test_a_users_mistakes(operator: Client, changed: dict[str, str], field: str) -> None:
-    """One that is already there too."""
+def test_errors_in_a_users_form(operator: Client, changed: dict[str, str], field: str) -> None:
+    """Including an id that exists."""
     make_user("there")
     assert list(refused(operator, "whitelisteduser_add", user_form("anna") | changed)) == [field]
     assert [user.user_id for user in WhitelistedUser.objects.all()] == ["there"]
 
 
-def test_an_end_that_has_passed_may_stay(operator: Client) -> None:
-    """Whoever changes an expired user's note is not asked for a new end; a new one must be to come."""
+def test_a_past_expiry_may_stay(operator: Client) -> None:
+    """Changing an expired user's note needs no new expiry; a new expiry must be in the future."""
     ended = timezone.now().replace(microsecond=0) - timedelta(days=1)
     user = make_user("anna", expires_at=ended)
     as_it_is = {"expires_at_0": f"{ended:%Y-%m-%d}", "expires_at_1": f"{ended:%H:%M:%S}", "note": "left"}
@@ -68,7 +68,15 @@ def test_an_end_that_has_passed_may_stay(operator: Client) -> None:
         ({"user": ""}, "user"),
     ],
 )
-def test_a_keys_mistakes(operator: Client, changed: dict[str, str], field: str) -> None:
+def test_errors_in_a_keys_form(operator: Client, changed: dict[str, str], field: str) -> None:
     """No key is issued."""
     assert list(refused(operator, "apikey_add", key_form(make_user("anna")) | changed)) == [field]
     assert not ApiKey.objects.exists()
+
+
+def test_an_id_exists_in_either_spelling(operator: Client) -> None:
+    """The form stores ids composed, and finds an older decomposed one."""
+    send(operator, "whitelisteduser_add", **user_form("Rene\u0301"))
+    assert WhitelistedUser.objects.get().user_id == "Ren\u00e9"
+    WhitelistedUser.objects.update(user_id="Rene\u0301")
+    assert "already exists" in str(refused(operator, "whitelisteduser_add", user_form("Ren\u00e9")))

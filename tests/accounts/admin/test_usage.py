@@ -1,12 +1,12 @@
-"""Today's use in words."""
+"""Texts of today's use."""
 
 from __future__ import annotations
 
 import pytest
 from django.utils import timezone
 
-from accounts import limits
 from accounts.admin.usage import read_usage, show_all_usage, show_usage
+from accounts.callers import limits
 from accounts.models import Capability
 from tests.factories import make_user
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_use_beside_its_limit() -> None:
-    """Nothing used is 0; without a limit the number stands alone."""
+    """No use is 0; without a limit there is only the number."""
     user = make_user("anna", daily_images=10, daily_videos=0)
     limits.take_quota(user, Capability.IMAGE, 3, timezone.now())
     read_usage([user])

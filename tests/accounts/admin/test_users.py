@@ -1,4 +1,4 @@
-"""Pages of whitelisted users: who is let in, until when, how much, and what they have used today."""
+"""Pages of whitelisted users: state, expiry, limits and today's use."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts import limits
+from accounts.callers import limits
+from accounts.callers.services import find_api_key, issue_api_key
 from accounts.models import WhitelistedUser
-from accounts.services import find_api_key, issue_api_key
 from bingproject.errors import InvalidApiKeyError, NotWhitelistedError
 from tests.accounts.admin.operating import act, page, send, user_form
 from tests.factories import make_user
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_users(operator: Client) -> None:
-    """They are added, listed with their keys, changed, and kept out with all keys revoked."""
+    """They are added, listed with their keys, changed, and removed with all keys revoked."""
     send(operator, "whitelisteduser_add", **user_form("anna", name="Anna"))
     user = WhitelistedUser.objects.get()
     _, text = issue_api_key("anna")
@@ -34,8 +34,8 @@ def test_users(operator: Client) -> None:
         find_api_key(text)
 
 
-def test_terms_are_set_and_taken_away(operator: Client) -> None:
-    """An empty field is no limit and no end; 0 is none at all."""
+def test_limits_and_expiry_are_set_and_removed(operator: Client) -> None:
+    """An empty field is no limit and no expiry; 0 allows nothing."""
     terms = {"daily_images": "10", "daily_videos": "0", "expires_at_0": "2099-01-31", "expires_at_1": "18:00:00"}
     send(operator, "whitelisteduser_add", **user_form("anna", **terms))
     user = WhitelistedUser.objects.get()
@@ -48,7 +48,7 @@ def test_terms_are_set_and_taken_away(operator: Client) -> None:
 
 
 def test_the_list_shows_todays_use_in_one_query(operator: Client) -> None:
-    """Beside the limits; as many queries for thirty users as for one."""
+    """Beside the limits; thirty users need as many queries as one."""
 
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
@@ -69,8 +69,8 @@ def test_the_list_shows_todays_use_in_one_query(operator: Client) -> None:
     assert "3 of 10 images, 0 videos, 7 chat turns" in page(operator, "whitelisteduser_change", user.pk)
 
 
-def test_who_has_expired_is_shown_as_such(operator: Client) -> None:
-    """As somebody inactive is."""
+def test_an_expired_user_is_shown_as_not_let_in(operator: Client) -> None:
+    """Like an inactive one."""
     make_user("anna")
     assert "close_small" not in page(operator, "whitelisteduser_changelist")
     WhitelistedUser.objects.update(expires_at=timezone.now())
@@ -78,12 +78,12 @@ def test_who_has_expired_is_shown_as_such(operator: Client) -> None:
 
 
 def test_many_users_are_disabled_and_enabled(operator: Client) -> None:
-    """Those chosen, at once; their keys are not revoked, so they work again afterwards."""
+    """Their keys are not revoked, so they work again afterwards."""
     anna, bert, carl = make_user("anna"), make_user("bert"), make_user("carl", is_active=False)
     _, text = issue_api_key("anna")
     assert "2 disabled." in act(operator, "whitelisteduser", "disable", anna, bert, carl)
     with pytest.raises(NotWhitelistedError):
         find_api_key(text)
     assert "1 enabled." in act(operator, "whitelisteduser", "enable", anna)
-    assert find_api_key(text).holder == "user:anna"
+    assert find_api_key(text).caller_id == "user:anna"
     assert set(WhitelistedUser.objects.filter(is_active=False).values_list("user_id", flat=True)) == {"bert", "carl"}

@@ -1,4 +1,4 @@
-"""Import and export on the whitelist's page: file, preview, word; who may, what is recorded, where the file lies."""
+"""Import and export on the whitelist's page: preview, confirmation, permissions, audit log, the stored upload."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from accounts.admin import whitelist_rows
 from accounts.models import PendingUpload, WhitelistedUser
 from tests.factories import make_user
 from tests.servers import LiveServer
@@ -34,27 +35,28 @@ def upload(browser: Client, content: bytes, kind: str = CSV, name: str = "list.c
 
 
 def confirm(browser: Client, previewed: Any, **changed: str) -> Any:
-    """Press “Import” below a preview, and follow to the page that comes of it."""
+    """Press “Confirm import” on a preview and follow the redirect."""
     form = previewed.context["confirm_form"]
     sent = {name: str(form.initial[name]) for name in form.fields} | changed
     return browser.post(reverse("admin:accounts_whitelisteduser_process_import"), sent, follow=True)
 
 
 def text_of(answer: Any) -> str:
-    """What can be read."""
+    """Return the page's text without its markup."""
     return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", answer.content.decode()))
 
 
 def test_a_file_is_previewed_and_imported(operator: Client) -> None:
-    """The preview says what will change and changes nothing; the word makes it so, and each user has an entry."""
+    """The preview changes nothing; the confirmed import does, with an audit log entry per user."""
     make_user("bert", name="Bertram")
     make_user("carl")
     previewed = upload(operator, TEXT + b"carl,\n")
     shown = text_of(previewed)
-    for words in ("1 new", "1 changed", "1 unchanged", "0 wrong", "name: Bertram → Bert", "nothing has been changed"):
+    for words in ("1 new", "1 changed", "1 unchanged", "0 wrong", "Nothing has been changed yet", "Confirm import"):
         assert words in shown
+    assert "<span>Bert</span><del" in previewed.content.decode()
     assert not WhitelistedUser.objects.filter(user_id="anna").exists()
-    assert "1 new, 1 changed, 1 unchanged." in text_of(confirm(operator, previewed))
+    assert "1 new, 1 updated, 0 deleted and 1 skipped" in text_of(confirm(operator, previewed))
     assert dict(WhitelistedUser.objects.values_list("user_id", "name")) == {"anna": "Anna", "bert": "Bert", "carl": ""}
     written = set(LogEntry.objects.values_list("object_repr", "change_message"))
     assert written == {("anna", "Added by import"), ("bert", "Changed by import")}
@@ -64,7 +66,7 @@ def test_a_file_is_previewed_and_imported(operator: Client) -> None:
 
 
 def test_the_older_servers_file(operator: Client) -> None:
-    """One id a line, both ways."""
+    """One id per line, both ways."""
     assert "2 new" in text_of(confirm(operator, upload(operator, b"anna\r\n\r\n bert\r\n", TXT, "whitelist.txt")))
     answer = operator.post(reverse("admin:accounts_whitelisteduser_export"), {"resource": "0", "format": TXT})
     assert answer.content == b"anna\nbert\n"
@@ -81,8 +83,8 @@ def test_the_older_servers_file(operator: Client) -> None:
         (b"user_id\nanna", "7", "not one of the available choices"),
     ],
 )
-def test_a_file_that_is_none(operator: Client, content: bytes, kind: str, words: str) -> None:
-    """The fault stands at the field, and nothing is kept or changed."""
+def test_an_unreadable_file(operator: Client, content: bytes, kind: str, words: str) -> None:
+    """The error is at the field, and nothing is stored or changed."""
     answer = upload(operator, content, kind)
     errors = answer.context["form"].errors
     assert words in str(errors) and set(errors) <= {"import_file", "format"}
@@ -91,24 +93,26 @@ def test_a_file_that_is_none(operator: Client, content: bytes, kind: str, words:
 
 
 def test_wrong_rows(operator: Client) -> None:
-    """Each is named with its line and column; there is no button to import the others."""
+    """Each is named with line, column and value; there is no button to import the others."""
     answer = upload(operator, b"user_id,daily_chats\nanna,1\nan na,-5\nanna,2\n")
     shown = text_of(answer)
-    assert "nothing was imported" in shown and "1 new" in shown and "2 wrong" in shown
-    assert "daily_chats: Give a whole number" in shown and "user_id: The same id as in line 2." in shown
+    assert "Nothing was imported" in shown and "1 new" in shown and "2 wrong" in shown
+    assert "user_id: A user id is" in shown and "3 an na" in shown
+    assert "daily_chats: Give a whole number" in shown and "-5" in shown
+    assert "user_id: The same id as in line 2. 4 anna" in shown
     assert "confirm_form" not in answer.context
     assert not WhitelistedUser.objects.exists() and not PendingUpload.objects.exists()
 
 
-def test_nothing_in_a_file_is_taken_for_a_page(operator: Client) -> None:
-    """Markup in a name or in a wrong id is shown as it was typed."""
+def test_markup_in_a_file_is_escaped(operator: Client) -> None:
+    """In a name and in an invalid id."""
     bad = b"user_id,name\n<script>alert(1)</script>,<b>x</b>\n"
     for content in (bad, bad + b"<i> </i>,\n"):
         assert b"<script>alert" not in upload(operator, content).content
 
 
 def test_the_list_changed_since_the_preview(operator: Client) -> None:
-    """What was right then is looked at again: a row that has become wrong stops all."""
+    """Rows are checked again: one that has become wrong stops the import."""
     make_user("an na")
     previewed = upload(operator, b"user_id,name\nanna,Anna\nan na,x\n")
     WhitelistedUser.objects.all().delete()
@@ -116,8 +120,20 @@ def test_the_list_changed_since_the_preview(operator: Client) -> None:
     assert not WhitelistedUser.objects.exists() and not PendingUpload.objects.exists()
 
 
-def test_a_preview_that_is_gone(operator: Client) -> None:
-    """Another file was chosen since, or the form was tampered with: choose again."""
+def test_a_user_added_during_the_import(
+    operator: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The database refuses the second row; the import is rolled back, and the log has the error."""
+    previewed = upload(operator, b"user_id\nanna\nbert\n")
+    make_user("bert")
+    monkeypatch.setattr(whitelist_rows, "find_users", lambda _ids: {})
+    assert "has changed since the preview" in text_of(confirm(operator, previewed))
+    assert "was rolled back" in caplog.text
+    assert WhitelistedUser.objects.get().user_id == "bert"
+
+
+def test_an_expired_preview(operator: Client) -> None:
+    """Replaced by another file, or a forged form: the operator must choose a file again."""
     previewed = upload(operator, TEXT)
     upload(operator, b"user_id\ncarl\n")
     for changed in ({}, {"import_file_name": "../../etc/passwd"}, {"import_file_name": ""}, {"format": "9"}):
@@ -127,7 +143,7 @@ def test_a_preview_that_is_gone(operator: Client) -> None:
 
 
 def test_another_operators_preview(operator: Client) -> None:
-    """It is theirs alone."""
+    """Nobody else can confirm it."""
     previewed = upload(operator, TEXT)
     other = Client()
     other.force_login(User.objects.create_superuser("other"))
@@ -135,8 +151,8 @@ def test_another_operators_preview(operator: Client) -> None:
     assert "2 new" in text_of(confirm(operator, previewed))
 
 
-def test_who_may(client: Client) -> None:
-    """Importing needs adding and changing, exporting needs seeing; the buttons are there for those alone."""
+def test_permissions(client: Client) -> None:
+    """Importing needs add and change, exporting needs view; the buttons do, too."""
     clerk = User.objects.create_user("clerk", is_staff=True)
     client.force_login(clerk)
     steps = (("view", 200, 403), ("add", 200, 403), ("change", 200, 200))
@@ -156,7 +172,7 @@ def test_who_may(client: Client) -> None:
 
 
 def test_an_export_is_what_the_list_shows(operator: Client) -> None:
-    """Filtered and searched as the list is, named by the day, and recorded."""
+    """It has the list's filters and search; its name has the date; it is recorded."""
     make_user("=anna", name="Anna")
     make_user("bert", is_active=False)
     address = f"{reverse('admin:accounts_whitelisteduser_export')}?is_active__exact=1"
@@ -171,15 +187,16 @@ def test_an_export_is_what_the_list_shows(operator: Client) -> None:
 
 @pytest.fixture
 def no_temporary_files(tmp_path: Path) -> Iterator[None]:
-    """A process in which no temporary file can be made: the folder for them is not there."""
+    """Make temporary files impossible: their folder does not exist."""
     before, tempfile.tempdir = tempfile.tempdir, str(tmp_path / "there is none")
     yield
     tempfile.tempdir = before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_temporary_files")
 def test_a_large_file_stays_in_memory(site: LiveServer) -> None:
-    """32 MiB come through the real server where no temporary file can be made; a byte more is refused."""
+    """32 MiB pass the real server without a temporary file; one byte more is refused."""
     with pytest.raises(FileNotFoundError), tempfile.TemporaryFile():
         pass
     User.objects.create_superuser("admin", password="x")
@@ -191,13 +208,13 @@ def test_a_large_file_stays_in_memory(site: LiveServer) -> None:
         browser.post("/admin/login/", data={"username": "admin", "password": "x", "csrfmiddlewaretoken": token})
         fields = {"resource": "0", "format": CSV, "csrfmiddlewaretoken": _token(browser.get(reverse(IMPORT)).text)}
         for sent, status, words in (
-            (content, 200, "nothing has been changed yet"),
+            (content, 200, "Nothing has been changed yet"),
             (content + b"\n", 200, "At most 32 MiB"),
             (content + b"\n" * (2 * 1024 * 1024), 413, "too_large"),
         ):
             answer = browser.post(reverse(IMPORT), data=fields, files={"import_file": ("list.csv", sent)})
             assert answer.status_code == status and words in answer.text
-    assert len(PendingUpload.objects.get().sealed_content) < len(content) // 10
+    assert len(PendingUpload.objects.get().encrypted_content) < len(content) // 10
 
 
 def _token(page: str) -> str:

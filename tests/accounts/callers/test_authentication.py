@@ -1,4 +1,4 @@
-"""Who asks: keys in either header, in both modes, over a real port."""
+"""Authentication by both headers, in both modes, over a real port."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import httpx
 import pytest
 from django.utils import timezone
 
-from accounts.services import remove_whitelisted_user, revoke_api_key
+from accounts.callers.services import remove_whitelisted_user, revoke_api_key
 from tests.factories import make_key, make_user
 
 NO_KEYS: list[dict[str, str]] = [{}, {"Authorization": "Bearer sk-1"}, {"X-API-Key": "x"}, {"Authorization": "x"}]
@@ -16,19 +16,19 @@ NO_KEYS: list[dict[str, str]] = [{}, {"Authorization": "Bearer sk-1"}, {"X-API-K
 
 @pytest.fixture(autouse=True)
 def test_paths(settings: Any) -> None:
-    """A path that shows its caller."""
-    settings.ROOT_URLCONF = "tests.bingproject.api_urls"
+    """Add a path that returns its caller."""
+    settings.ROOT_URLCONF = "tests.bingproject.api.api_urls"
 
 
-def holder_of(answer: httpx.Response) -> str:
-    """Whom the server took the caller for."""
+def caller_id_of(answer: httpx.Response) -> str:
+    """Return the caller that the server found."""
     assert answer.status_code == 200, answer.text
-    return str(answer.json()["data"]["holder"])
+    return str(answer.json()["data"]["caller_id"])
 
 
 @pytest.mark.parametrize("access", ["open", "keys"])
 def test_a_key_acts_as_its_user(http: httpx.Client, settings: Any, access: str) -> None:
-    """In either header and any letter case of the scheme; a key of ours goes before an SDK's own."""
+    """In either header, with any case of the scheme; this server's key wins over an SDK's."""
     settings.ACCESS = access
     caller, key = make_key(make_user("maria"))
     for headers in (
@@ -38,23 +38,23 @@ def test_a_key_acts_as_its_user(http: httpx.Client, settings: Any, access: str) 
         {"Authorization": "Bearer sk-anything", "X-API-Key": key},
         {"Authorization": "Basic dTpw", "X-API-Key": key},
     ):
-        assert holder_of(http.get("/echo", headers=headers)) == caller.holder == "user:maria"
+        assert caller_id_of(http.get("/echo", headers=headers)) == caller.caller_id == "user:maria"
 
 
 @pytest.mark.parametrize(
     "credentials", [{}, {"Authorization": "Bearer sk-1"}, {"X-API-Key": "x"}, {"Authorization": "x"}]
 )
-def test_open_mode_asks_nobody(http: httpx.Client, settings: Any, credentials: dict[str, str]) -> None:
-    """Any credential that is not ours means nothing there; all these callers are one."""
+def test_open_mode_ignores_other_credentials(http: httpx.Client, settings: Any, credentials: dict[str, str]) -> None:
+    """All callers without a key of this server are one caller."""
     settings.ACCESS = "open"
-    assert holder_of(http.get("/echo", headers=credentials)) == "open"
+    assert caller_id_of(http.get("/echo", headers=credentials)) == "open"
 
 
 @pytest.mark.parametrize(
     "credentials", [{}, {"Authorization": "Bearer sk-1"}, {"X-API-Key": "x"}, {"Authorization": "x"}]
 )
-def test_keys_mode_asks_everybody(http: httpx.Client, settings: Any, credentials: dict[str, str]) -> None:
-    """401 that names the scheme; before the body is looked at, and on asynchronous routes too."""
+def test_keys_mode_requires_a_key(http: httpx.Client, settings: Any, credentials: dict[str, str]) -> None:
+    """401 with the scheme, before the body is read, on asynchronous routes, too."""
     settings.ACCESS = "keys"
     for answer in (
         http.get("/echo", headers=credentials),
@@ -68,8 +68,8 @@ def test_keys_mode_asks_everybody(http: httpx.Client, settings: Any, credentials
 
 
 @pytest.mark.parametrize("access", ["open", "keys"])
-def test_a_wrong_key_of_ours_is_refused(http: httpx.Client, settings: Any, access: str) -> None:
-    """Made up, cut short or revoked: 401 in every mode, and the key is not repeated."""
+def test_a_wrong_key_is_refused_in_every_mode(http: httpx.Client, settings: Any, access: str) -> None:
+    """An invented, cut or revoked key is 401, and the answer does not repeat it."""
     settings.ACCESS = access
     caller, key = make_key()
     assert caller.key is not None
@@ -80,8 +80,8 @@ def test_a_wrong_key_of_ours_is_refused(http: httpx.Client, settings: Any, acces
         assert text not in answer.text or text == "bp_"
 
 
-def test_a_removed_users_key_opens_nothing(http: httpx.Client) -> None:
-    """Removing a user revokes the keys; one that was only switched off is told so."""
+def test_a_removed_users_key_is_refused(http: httpx.Client) -> None:
+    """Removing a user revokes the keys; a user who is only disabled gets another error."""
     caller, key = make_key()
     assert caller.user is not None
     type(caller.user).objects.filter(pk=caller.user.pk).update(is_active=False)

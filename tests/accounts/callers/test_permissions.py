@@ -1,4 +1,4 @@
-"""Only callers pass, and keys only to what they were issued for."""
+"""Only callers pass, and keys only for their scopes."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from django.contrib.auth.models import AnonymousUser
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
+from accounts.callers.permissions import HasScope, IsCaller
+from accounts.callers.services import Caller
+from accounts.callers.validation import check_scopes
 from accounts.models import ApiKey
-from accounts.permissions import HasScope, IsCaller
-from accounts.services import Caller, check_scopes
 
 
 def asked_by(user: Any) -> Request:
-    """A request as authentication leaves it."""
+    """Return an authenticated request."""
     request = Request(APIRequestFactory().get("/"))
     request.user = user
     return request
 
 
 @pytest.mark.parametrize(
-    ("user", "passes"), [(Caller(holder="open"), True), (None, False), (AnonymousUser(), False), ("open", False)]
+    ("user", "passes"), [(Caller(caller_id="open"), True), (None, False), (AnonymousUser(), False), ("open", False)]
 )
 def test_only_callers_pass(user: Any, passes: bool) -> None:
-    """What authentication made a caller; nothing that merely looks like a user, a log-in of the admin neither."""
+    """A `Caller` passes; an admin's user or anything else that resembles a user does not."""
     assert IsCaller().has_permission(asked_by(user), None) is passes
 
 
@@ -40,10 +41,10 @@ def test_only_callers_pass(user: Any, passes: bool) -> None:
         ((), (), True),
     ],
 )
-def test_a_key_does_what_it_was_issued_for(scopes: tuple[str, ...], needed: tuple[str, ...], passes: bool) -> None:
-    """One of the scopes that the action names is enough; an action that names none is for all."""
+def test_a_key_needs_one_of_the_actions_scopes(scopes: tuple[str, ...], needed: tuple[str, ...], passes: bool) -> None:
+    """An action without scopes is for all keys."""
     key = ApiKey(**check_scopes(scopes))
-    request = asked_by(Caller(holder="user:anna", key=key))
+    request = asked_by(Caller(caller_id="user:anna", key=key))
     view = SimpleNamespace(action="create", needs={"create": needed})
     permission = HasScope()
     assert permission.has_permission(request, view) is passes
@@ -51,8 +52,8 @@ def test_a_key_does_what_it_was_issued_for(scopes: tuple[str, ...], needed: tupl
         assert permission.message.endswith(f"this key lacks the scope {' or '.join(needed)}.")
 
 
-def test_callers_without_a_key_do_everything() -> None:
-    """Where the server is open; views that know nothing of scopes are left alone too."""
+def test_callers_without_a_key_have_all_scopes() -> None:
+    """In open mode; views without `needs` have no scopes."""
     view = SimpleNamespace(action="create", needs={"create": ("chat",)})
-    assert HasScope().has_permission(asked_by(Caller(holder="open")), view)
-    assert HasScope().has_permission(asked_by(Caller(holder="user:anna", key=ApiKey(**check_scopes(())))), None)
+    assert HasScope().has_permission(asked_by(Caller(caller_id="open")), view)
+    assert HasScope().has_permission(asked_by(Caller(caller_id="user:anna", key=ApiKey(**check_scopes(())))), None)

@@ -1,4 +1,4 @@
-"""Limited keys on the real server: let through exactly as often as they may, and told where they stand."""
+"""Limited keys on the real server: exactly as many requests pass as allowed, and headers show the use."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ HEADERS = ("x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ra
 
 @pytest.fixture(autouse=True)
 def test_paths(settings: Any) -> None:
-    """Paths that succeed, fail and stream."""
-    settings.ROOT_URLCONF = "tests.bingproject.api_urls"
+    """Add paths that succeed, fail and stream."""
+    settings.ROOT_URLCONF = "tests.bingproject.api.api_urls"
 
 
 def limited(per_minute: int | None) -> dict[str, str]:
-    """What a caller sends whose key may ask so often."""
+    """Return the headers of a caller with this limit."""
     caller, text = make_key()
     assert caller.key is not None
     ApiKey.objects.filter(pk=caller.key.pk).update(per_minute=per_minute)
@@ -32,8 +32,9 @@ def limited(per_minute: int | None) -> dict[str, str]:
     return {"Authorization": f"Bearer {text}"}
 
 
-def test_of_a_hundred_requests_at_once_ten_are_let_through(http: httpx.Client) -> None:
-    """Over real connections; the others are 429 with the seconds to wait, and the headers are on both."""
+@pytest.mark.slow
+def test_ten_of_a_hundred_concurrent_connections_pass(http: httpx.Client) -> None:
+    """The others get 429 with the seconds to wait; all answers have the headers."""
     key = limited(10)
     with ThreadPoolExecutor(100) as pool:
         answers = list(pool.map(lambda _: http.get("/echo", headers=key), range(100)))
@@ -43,7 +44,7 @@ def test_of_a_hundred_requests_at_once_ten_are_let_through(http: httpx.Client) -
     for answer in by_status[429]:
         error = answer.json()["error"]
         assert (error["type"], error["code"]) == ("rate_limit_error", "rate_limit_exceeded")
-        assert error["message"].startswith("This key may ask 10 times a minute.")
+        assert error["message"].startswith("This key is limited to 10 requests per minute.")
         assert 0 < int(answer.headers["retry-after"]) <= 60
         assert "x-should-retry" not in answer.headers
     assert {(a.headers[HEADERS[0]], a.headers[HEADERS[2]][-1]) for a in answers} == {("10", "s")}
@@ -61,15 +62,15 @@ def test_of_a_hundred_requests_at_once_ten_are_let_through(http: httpx.Client) -
         ("DELETE", "/wait", 500),
     ],
 )
-def test_every_answer_says_where_the_key_stands(http: httpx.Client, method: str, path: str, status: int) -> None:
-    """Successes, errors, streams and bugs: each was a request."""
+def test_every_answer_has_the_rate_limit_headers(http: httpx.Client, method: str, path: str, status: int) -> None:
+    """Successes, errors, streams and crashes all count as requests."""
     answer = http.request(method, path, headers=limited(5), json={} if method == "POST" else None)
     assert answer.status_code == status, answer.text
     assert [answer.headers[name] for name in HEADERS[:2]] == ["5", "4"]
 
 
-def test_nobody_else_is_counted(http: httpx.Client) -> None:
-    """A key without a limit, and callers without a key: no headers and no rows."""
+def test_other_callers_are_not_counted(http: httpx.Client) -> None:
+    """Keys without a limit and callers without a key get no headers and no rows."""
     for headers in (limited(None), {}):
         answer = http.get("/echo", headers=headers)
         assert answer.status_code == 200
@@ -77,8 +78,8 @@ def test_nobody_else_is_counted(http: httpx.Client) -> None:
     assert not UsageCounter.objects.exists()
 
 
-def test_web_pages_may_read_where_the_key_stands(http: httpx.Client, settings: Any) -> None:
-    """Browsers hide from a page what is not named for it."""
+def test_web_pages_can_read_the_rate_limit_headers(http: httpx.Client, settings: Any) -> None:
+    """CORS hides headers from a page unless they are exposed."""
     settings.CORS_ALLOWED_ORIGINS = ["https://app.example.org"]
     answer = http.get("/echo", headers=limited(5) | {"Origin": "https://app.example.org"})
     assert set(HEADERS) <= set(answer.headers["access-control-expose-headers"].split(", "))

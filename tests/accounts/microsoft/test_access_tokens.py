@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from accounts.tokens import PERSONAL_TENANT_ID, describe_token, find_tokens, parse_token, read_token
+from accounts.microsoft.access_tokens import PERSONAL_TENANT_ID, describe_token, find_tokens, parse_token, read_token
 from bingproject.errors import InvalidRequestError
 
 CHAT_AUDIENCE = "140e65af-45d1-4427-bf08-3e7295db6836"
 SUBSTRATE = "https://substrate.office.com/sydney"
+TENANT_ID = "66666666-7777-8888-9999-000000000000"
 ENDS = 1_795_543_200  # 2026-11-24 18:00 UTC
 
 
@@ -28,7 +29,7 @@ def jwt(**claims: Any) -> str:
 
 JWE = f"{part({'alg': 'RSA-OAEP', 'enc': 'A256CBC-HS512'})}.{'k' * 43}.{'i' * 16}.{'c' * 80}.{'t' * 22}"
 OPAQUE = "EwB4A8l6BAAU" + "x" * 60 + "+/=="
-M365 = jwt(aud=SUBSTRATE, scp="M365Chat.Read sydney.readwrite", exp=ENDS, oid="oid-1", tid="tid-1")
+M365 = jwt(aud=SUBSTRATE, scp="M365Chat.Read sydney.readwrite", exp=ENDS, oid="oid-1", tid=TENANT_ID)
 COPILOT = jwt(aud=CHAT_AUDIENCE, scp="ChatAI.ReadWrite", exp=ENDS, tid=PERSONAL_TENANT_ID)
 
 
@@ -44,7 +45,7 @@ def test_the_claims_of_a_token() -> None:
     """Audience, scopes, end, and the two ids that Microsoft 365's address needs."""
     token = parse_token(M365, "m365")
     assert (token.form, token.audience, token.scopes) == ("jwt", SUBSTRATE, ("M365Chat.Read", "sydney.readwrite"))
-    assert (token.expires_unix_seconds, token.object_id, token.tenant_id) == (ENDS, "oid-1", "tid-1")
+    assert (token.expires_unix_seconds, token.object_id, token.tenant_id) == (ENDS, "oid-1", TENANT_ID)
     assert (token.text, token.is_personal) == (M365, False)
     assert parse_token(COPILOT, "copilot").is_personal
 
@@ -71,9 +72,9 @@ def test_what_cannot_be_read_may_pass() -> None:
         (COPILOT, "m365", "is for Copilot (copilot.microsoft.com), and not for Microsoft 365 Copilot"),
         (jwt(aud="https://graph.microsoft.com/"), "m365", "is for Microsoft Graph, and not"),
         (jwt(aud="https://substrate.office.com"), "m365", "not for its chat"),
-        (jwt(aud="api://x"), "m365", "is for api://x, and not"),
-        (jwt(scp="User.Read"), "copilot", "a service it does not name"),
-        (jwt(aud=7, exp="soon"), "m365", "a service it does not name"),
+        (jwt(aud="api://x"), "m365", "is for an unknown service, and not"),
+        (jwt(scp="User.Read"), "copilot", "an unnamed service"),
+        (jwt(aud=7, exp="soon"), "m365", "an unnamed service"),
         ("", "m365", "No access token found"),
         ("hello", "copilot", "No access token found"),
     ],
@@ -150,13 +151,13 @@ def test_ends_that_are_none(expires: Any) -> None:
         (
             M365,
             0,
-            "A token for Microsoft 365 Copilot, with the scopes M365Chat.Read, sydney.readwrite, of tenant tid-1, "
-            "valid until 2026-11-24 18:00 UTC.",
+            "A token for Microsoft 365 Copilot, with the scopes M365Chat.Read, sydney.readwrite, "
+            f"of tenant {TENANT_ID}, valid until 2026-11-24 18:00 UTC.",
         ),
-        (COPILOT, ENDS, "of a personal account, ended at 2026-11-24 18:00 UTC."),
+        (COPILOT, ENDS, "of a personal account, expired at 2026-11-24 18:00 UTC."),
         (jwt(aud=SUBSTRATE), 0, "A token for Microsoft 365 Copilot."),
-        (JWE, 0, "An encrypted token: it does not say"),
-        (OPAQUE, 0, "A token that cannot be read: it does not say"),
+        (JWE, 0, "An encrypted token: it does not show which service"),
+        (OPAQUE, 0, "A token that cannot be read: it does not show which service"),
     ],
 )
 def test_a_token_in_plain_words(text: str, now: float, words: str) -> None:
@@ -164,7 +165,16 @@ def test_a_token_in_plain_words(text: str, now: float, words: str) -> None:
     assert words in describe_token(read_token(text), now)
 
 
+def test_claims_that_are_not_known_are_not_repeated() -> None:
+    """Audience, scopes and tenant may be anything: they are counted, or called unknown."""
+    token = jwt(aud="SECRET", scp="SECRET.Read x/M365Chat.Read", tid="SECRET")
+    said = describe_token(read_token(token), 0)
+    assert said == "A token for an unknown service, with the scopes M365Chat.Read and 1 other."
+    assert "with 2 scopes." in describe_token(read_token(jwt(aud="SECRET", scp="SECRET a")), 0)
+    assert "SECRET" not in problem(token, "copilot") + repr(read_token(token))
+
+
 def test_a_token_does_not_print_itself() -> None:
     """Neither in a log nor in a traceback."""
     assert "eyJ" not in repr(read_token(M365))
-    assert SUBSTRATE in repr(read_token(M365))
+    assert "Microsoft 365 Copilot" in repr(read_token(M365))

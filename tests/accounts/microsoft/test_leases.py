@@ -1,4 +1,4 @@
-"""Leases on accounts: the limit holds whoever asks at once, the living renew theirs, the dead lose theirs."""
+"""Leases on accounts: exact limits and paces under concurrency, renewal, expiry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import connections
 from django.utils import timezone
 
-from accounts.leases import LEASE_SECONDS, Pace, Renewer, drop_lease, keep_lease, paces, prune_leases, take_lease
+from accounts.microsoft.leases import (
+    LEASE_SECONDS,
+    Pace,
+    Renewer,
+    drop_lease,
+    keep_lease,
+    paces,
+    prune_leases,
+    take_lease,
+)
 from accounts.models import Account, AccountState, Capability, Lease
 from tests.factories import make_account, set_capability
 
@@ -66,6 +75,13 @@ def test_a_lease_names_its_account_and_holder() -> None:
     assert account.capabilities.get(capability=Capability.CHAT).served_at == now
 
 
+def test_a_holder_with_invalid_characters_is_cleaned() -> None:
+    """U+0000 and a lone surrogate cause no error."""
+    chat_account()
+    lease = take_lease(Capability.CHAT, "a\0\ud800", timezone.now())
+    assert lease is not None and lease.holder == Lease.objects.get().holder == "a\N{REPLACEMENT CHARACTER}"
+
+
 def test_the_least_busy_account_is_taken_and_none_beyond_its_limit() -> None:
     """Two accounts fill up evenly; then there is none."""
     one, two = chat_account(3), chat_account(2)
@@ -75,8 +91,8 @@ def test_the_least_busy_account_is_taken_and_none_beyond_its_limit() -> None:
     assert taken[5] is None
 
 
-def test_only_what_may_be_given_work_is_taken() -> None:
-    """Not the expired, the resting, the disabled or the excluded; and no other than the one asked for."""
+def test_only_usable_accounts_are_leased() -> None:
+    """Not expired, cooling, disabled or excluded ones, and no other than the requested one."""
     now = timezone.now()
     expired, resting, disabled, good = (chat_account(name=name) for name in ("a", "b", "c", "d"))
     expired.mark(AccountState.EXPIRED, "", now)
@@ -90,8 +106,8 @@ def test_only_what_may_be_given_work_is_taken() -> None:
     assert take_lease(Capability.IMAGE, "x", now, only=resting.pk) is not None  # its chat rests, not its pictures
 
 
-def test_what_is_let_go_of_can_be_taken_again() -> None:
-    """One at a time over an account with room for one."""
+def test_a_dropped_lease_makes_room() -> None:
+    """An account with room for one is leased several times in a row."""
     chat_account(1)
     first = take()
     assert first is not None and take() is None
@@ -99,8 +115,8 @@ def test_what_is_let_go_of_can_be_taken_again() -> None:
     assert take() is not None
 
 
-def test_the_dead_hold_nothing() -> None:
-    """A lease that was not renewed counts no more, before and after it is cleared away."""
+def test_an_expired_lease_does_not_count() -> None:
+    """Neither before nor after it is deleted."""
     chat_account(1)
     first = take()
     assert first is not None
@@ -111,8 +127,8 @@ def test_the_dead_hold_nothing() -> None:
     assert Lease.objects.count() == 1
 
 
-def test_one_that_is_kept_lives_until_it_is_told_to_end() -> None:
-    """Bing goes on with what was asked of it, whatever becomes of the process that asked."""
+def test_a_kept_lease_lasts_until_its_fixed_end() -> None:
+    """Bing continues the work even if the process dies."""
     chat_account(1)
     first = take()
     assert first is not None
@@ -129,7 +145,7 @@ def paced_account(per_minute: int | None = 12, burst: int = 4, name: str = "") -
     return account
 
 
-def test_some_begin_in_a_row_and_then_one_after_the_other() -> None:
+def test_a_burst_starts_in_a_row_and_then_one_turn_per_step() -> None:
     """Twelve a minute, four in a row: after those, one every five seconds; after a pause four again."""
     paced_account()
     now = timezone.now()
@@ -139,7 +155,7 @@ def test_some_begin_in_a_row_and_then_one_after_the_other() -> None:
     assert [take(later) is not None for _ in range(6)] == [True] * 4 + [False] * 2
 
 
-def test_without_a_row_each_waits_for_its_step() -> None:
+def test_without_a_burst_each_turn_waits_for_its_step() -> None:
     """Sixty a minute, none in a row: one a second, however long the pause."""
     paced_account(60, 1)
     now = timezone.now()
@@ -157,7 +173,7 @@ def test_an_account_out_of_pace_leaves_the_turn_to_another() -> None:
     assert take_lease(Capability.CHAT, "x", now, only=one.pk) is None
 
 
-def test_when_the_next_may_begin() -> None:
+def test_when_the_next_turn_may_start() -> None:
     """Of each account that is usable, a pause that counts included; without a pace that is now."""
     now = timezone.now()
     one, two = paced_account(6, 1, "a"), paced_account(2, 3, "b")
@@ -168,6 +184,15 @@ def test_when_the_next_may_begin() -> None:
     set_capability(one, Capability.CHAT, cooldown_until=now + timedelta(hours=1))
     set_capability(two, Capability.CHAT, per_minute=None)
     assert paces(Capability.CHAT, now) == {two.pk: Pace(now, timedelta())}
+
+
+def test_a_caller_with_an_earlier_clock_reading_loses_no_start() -> None:
+    """Callers read the clock before they wait for the row's lock, and get it in any order: none of three is lost."""
+    account, now = paced_account(1, 3), timezone.now()
+    moments = [now, *(now - timedelta(milliseconds=number) for number in (5, 9, 1))]
+    assert [take(moment) is not None for moment in moments] == [True, True, True, False]
+    row = account.capabilities.get(capability=Capability.CHAT)
+    assert (row.served_at, row.paced_until) == (now, now + timedelta(minutes=1))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -189,7 +214,7 @@ def test_the_limit_is_exact_when_many_ask_at_once() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_taking_and_letting_go_never_exceeds_the_limit() -> None:
+def test_leasing_and_dropping_never_exceeds_the_limit() -> None:
     """Eight threads, twenty turns each, room for three: nobody fails, and no more than three at any time."""
     chat_account(2)
     chat_account(1)
@@ -209,7 +234,7 @@ def test_taking_and_letting_go_never_exceeds_the_limit() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_leases_of_the_living_are_renewed() -> None:
+def test_held_leases_are_renewed() -> None:
     """One task renews all that are held, also when the request that began it is long over, and no other."""
     chat_account(4)
     now = timezone.now()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts.programs import OUTPUT_LIMIT_BYTES, run_program
+from accounts.microsoft.token_commands import OUTPUT_LIMIT_BYTES, run_program
 from bingproject.errors import CookieExpiredError
 
 
@@ -48,6 +48,7 @@ async def test_failures_are_words_without_the_output(argv: list[str], words: str
     assert "sss" not in str(caught.value) and "secret" not in str(caught.value)
 
 
+@pytest.mark.slow
 async def test_at_the_limit_all_that_it_started_is_killed(tmp_path: Path) -> None:
     """A child that the program left behind dies with it."""
     note = tmp_path / "pid"

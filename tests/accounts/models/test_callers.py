@@ -1,4 +1,4 @@
-"""Rows of callers: users, keys, counters."""
+"""Models of callers: users, keys, counters."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tests.factories import make_user
 pytestmark = pytest.mark.django_db
 
 
-def test_rows_say_what_they_are() -> None:
-    """Names in the admin carry no secret."""
+def test_names_of_rows() -> None:
+    """A row's name in the admin contains no secret."""
     user = make_user("bert")
     key = ApiKey.objects.create(user=user, key_hash="h" * 64, key_tail="wxyz")
-    counter = UsageCounter(holder=user.holder, kind="image", window_at=timezone.now().replace(2026, 11, 24, 0, 0))
+    counter = UsageCounter(caller_id=user.caller_id, kind="image", window_at=timezone.now().replace(2026, 11, 24, 0, 0))
     assert [str(row) for row in (user, key, counter)] == ["bert", "bp_…wxyz", "user:bert image 2026-11-24 00:00"]
 
 
-def test_a_key_is_found_with_what_its_user_may() -> None:
-    """As long as it is neither revoked nor expired; the user's terms come along, times in UTC."""
+def test_a_key_is_found_with_its_user() -> None:
+    """Unless it is revoked or expired; the user's limits and expiry are loaded, times in UTC."""
     now = timezone.now()
     user = make_user("anna", daily_images=5, expires_at=now + timedelta(days=1))
     row = ApiKey.objects.create(user=user, key_hash="a" * 64, key_tail="abcd", expires_at=now + timedelta(hours=1))

@@ -12,8 +12,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from bingproject import alerts
-from bingproject.alerts import Cause
+from bingproject.alerts import causes
+from bingproject.alerts.causes import Cause
 from bingproject.models import Alert
 from tests.receivers import Webhook, serving
 
@@ -29,7 +29,7 @@ def find_happening(now: datetime) -> Iterator[Cause]:
 
 
 @pytest.fixture(autouse=True)
-def told_by_webhook(settings: Any, db: None) -> Iterator[Webhook]:
+def notified_by_webhook(settings: Any, db: None) -> Iterator[Webhook]:
     """Causes are those of the test, a webhook on loopback is told."""
     happening.clear()
     settings.ALERT_CAUSES = [f"{__name__}.find_happening"]
@@ -45,47 +45,47 @@ def told(hook: Webhook) -> list[list[str]]:
     return [[alert["cause"] for alert in json.loads(body)["alerts"]] for _, _, body in hook.seen]
 
 
-def test_one_message_for_what_began(told_by_webhook: Webhook) -> None:
+def test_one_message_for_what_began(notified_by_webhook: Webhook) -> None:
     """Two causes at once are one message; the rows know when they were told."""
     happening[:] = [ONE, TWO]
-    assert alerts.review(NOW) == 2
-    assert told(told_by_webhook) == [["thing first", "thing second"]] or told(told_by_webhook) == [
+    assert causes.review(NOW) == 2
+    assert told(notified_by_webhook) == [["thing first", "thing second"]] or told(notified_by_webhook) == [
         ["thing second", "thing first"]
     ]
     row = Alert.objects.get(pk="thing first")
-    assert (row.summary, row.what_to_do, row.began_at, row.told_at, row.told_count) == (
+    assert (row.summary, row.what_to_do, row.began_at, row.notified_at, row.notification_count) == (
         "The first thing broke.", "Mend it.", NOW, NOW, 1,
     )  # fmt: skip
     assert str(row) == "The first thing broke."
 
 
-def test_what_lasts_is_told_once_and_then_daily(told_by_webhook: Webhook) -> None:
+def test_what_lasts_is_told_once_and_then_daily(notified_by_webhook: Webhook) -> None:
     """Noticed every half minute, told when it begins and after each further day."""
     happening[:] = [ONE]
     for after in (timedelta(), MINUTE, HOUR + MINUTE, DAY - MINUTE, DAY + MINUTE, DAY + 2 * HOUR):
-        alerts.review(NOW + after)
-    assert len(told_by_webhook.seen) == 2
+        causes.review(NOW + after)
+    assert len(notified_by_webhook.seen) == 2
     row = Alert.objects.get()
-    assert (row.began_at, row.told_at, row.seen_at) == (NOW, NOW + DAY + MINUTE, NOW + DAY + 2 * HOUR)
+    assert (row.began_at, row.notified_at, row.seen_at) == (NOW, NOW + DAY + MINUTE, NOW + DAY + 2 * HOUR)
 
 
-def test_what_ended_says_so(told_by_webhook: Webhook) -> None:
+def test_what_ended_says_so(notified_by_webhook: Webhook) -> None:
     """The end stands on the row, and nobody is told of it."""
     happening[:] = [ONE, TWO]
-    alerts.review(NOW)
+    causes.review(NOW)
     happening[:] = [TWO]
-    alerts.review(NOW + MINUTE)
+    causes.review(NOW + MINUTE)
     assert Alert.objects.get(pk=ONE.name).ended_at == NOW + MINUTE
     assert Alert.objects.get(pk=TWO.name).ended_at is None
-    assert len(told_by_webhook.seen) == 1
+    assert len(notified_by_webhook.seen) == 1
 
 
-def test_what_flaps_is_told_once_an_hour(told_by_webhook: Webhook) -> None:
+def test_what_flaps_is_told_once_an_hour(notified_by_webhook: Webhook) -> None:
     """Ending and beginning again makes it anew, but nobody hears of it twice within an hour."""
     for minutes in range(0, 121, 10):
         happening[:] = [ONE] if minutes % 20 == 0 else []
-        alerts.review(NOW + minutes * MINUTE)
-    assert len(told_by_webhook.seen) == 3  # at 0, at 60 and at 120 minutes
+        causes.review(NOW + minutes * MINUTE)
+    assert len(notified_by_webhook.seen) == 3  # at 0, at 60 and at 120 minutes
     assert Alert.objects.get().began_at == NOW + 2 * HOUR
 
 
@@ -94,10 +94,10 @@ def test_a_failure_is_noted_and_tried_again(settings: Any) -> None:
     happening[:] = [ONE]
     with serving(Webhook(404, 404, 200)) as hook:
         settings.ALERT_WEBHOOK_URL = hook.url
-        assert [alerts.review(NOW + minutes * MINUTE) for minutes in (0, 1, 6, 7, 12)] == [0, 0, 0, 0, 1]
+        assert [causes.review(NOW + minutes * MINUTE) for minutes in (0, 1, 6, 7, 12)] == [0, 0, 0, 0, 1]
         assert len(hook.seen) == 3
     row = Alert.objects.get()
-    assert (row.last_error, row.told_count, row.told_at) == ("", 1, NOW + 12 * MINUTE)
+    assert (row.last_error, row.notification_count, row.notified_at) == ("", 1, NOW + 12 * MINUTE)
 
 
 def test_the_failure_stands_on_the_row(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -105,7 +105,7 @@ def test_the_failure_stands_on_the_row(settings: Any, caplog: pytest.LogCaptureF
     happening[:] = [ONE]
     with serving(Webhook(404)) as hook:
         settings.ALERT_WEBHOOK_URL = f"{hook.url}?token=mark"
-        alerts.review(NOW)
+        causes.review(NOW)
     assert Alert.objects.get().last_error == "webhook: the other end answered 404"
     assert "answered 404" in caplog.text and "mark" not in caplog.text
 
@@ -114,28 +114,28 @@ def test_nobody_to_tell(settings: Any) -> None:
     """Without a way the rows are kept all the same, and told once there is one."""
     settings.ALERT_WEBHOOK_URL = ""
     happening[:] = [ONE]
-    assert alerts.review(NOW) == 0
+    assert causes.review(NOW) == 0
     row = Alert.objects.get()
-    assert (row.told_at, row.last_error) == (None, "")
+    assert (row.notified_at, row.last_error) == (None, "")
 
 
-def test_a_test_leaves_no_row(told_by_webhook: Webhook) -> None:
+def test_a_test_leaves_no_row(notified_by_webhook: Webhook) -> None:
     """It goes out, once, and nothing is noted."""
-    assert alerts.send_test(NOW).told == ["webhook"]
-    assert told(told_by_webhook) == [[]] and not Alert.objects.exists()
+    assert causes.send_test(NOW).delivered == ["webhook"]
+    assert told(notified_by_webhook) == [[]] and not Alert.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_machine_tells(told_by_webhook: Webhook) -> None:
+def test_one_machine_tells(notified_by_webhook: Webhook) -> None:
     """Four reviews at the same moment: one message."""
     happening[:] = [ONE]
-    alerts.note(happening, NOW)
+    causes.note(happening, NOW)
     start = threading.Barrier(4)
 
     def review() -> None:
         try:
             start.wait(10)
-            alerts.tell_due(NOW)
+            causes.notify_due(NOW)
         finally:
             connection.close()
 
@@ -144,12 +144,12 @@ def test_one_machine_tells(told_by_webhook: Webhook) -> None:
         machine.start()
     for machine in machines:
         machine.join(30)
-    assert told(told_by_webhook) == [["thing first"]]
-    assert Alert.objects.get().told_count == 1
+    assert told(notified_by_webhook) == [["thing first"]]
+    assert Alert.objects.get().notification_count == 1
 
 
 def test_the_settings_causes_can_be_asked(settings: Any) -> None:
     """Those of the apps exist and have nothing to say of an empty database."""
-    settings.ALERT_CAUSES = ["accounts.services.find_alert_causes", "creator.services.find_alert_causes"]
-    assert alerts.review(NOW) == 0
+    settings.ALERT_CAUSES = ["accounts.microsoft.services.find_alert_causes", "creator.services.find_alert_causes"]
+    assert causes.review(NOW) == 0
     assert not Alert.objects.exists()

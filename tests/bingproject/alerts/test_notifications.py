@@ -1,4 +1,4 @@
-"""How operators are told: letters to a real mail server, signed requests to a real webhook, and what goes wrong."""
+"""Notifications: e-mail to a real SMTP server, signed requests to a real webhook, and their faults."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from bingproject import telling
-from bingproject.contracts import iso
+from bingproject.alerts import notifications
+from bingproject.conf.timestamps import iso
 from bingproject.models import Alert
 from tests.receivers import Post, Webhook, serving
 
@@ -24,7 +24,7 @@ PASSWORD = "the-password-of-the-mail-server"
 
 @pytest.fixture(autouse=True)
 def setup(settings: Any) -> None:
-    """Loopback may be told."""
+    """Allow requests to loopback."""
     settings.ALLOW_PRIVATE_ADDRESSES = ["127.0.0.1"]
     settings.ALERT_WEBHOOK_SECRET = SECRET
     settings.PUBLIC_URL = "https://pictures.example.org"
@@ -55,8 +55,11 @@ def alert(cause: str = "account 3 blocked") -> Alert:
 def test_nobody_to_tell(settings: Any) -> None:
     """Without settings there is no way, and telling does nothing."""
     settings.ALERT_EMAIL, settings.ALERT_WEBHOOK_URL = [], ""
-    assert not telling.has_channel()
-    assert telling.tell(telling.message([alert()], timezone.now()), pause_seconds=0.01) == telling.Outcome()
+    assert not notifications.has_channel()
+    assert (
+        notifications.notify(notifications.message([alert()], timezone.now()), pause_seconds=0.01)
+        == notifications.Outcome()
+    )
 
 
 def test_a_letter(settings: Any) -> None:
@@ -64,14 +67,14 @@ def test_a_letter(settings: Any) -> None:
     with serving(Post()) as post:
         by_mail(settings, post.port)
         settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "server", PASSWORD
-        outcome = telling.tell(telling.message([alert(), alert("another")], timezone.now()))
-    assert outcome == telling.Outcome(told=["e-mail"])
+        outcome = notifications.notify(notifications.message([alert(), alert("another")], timezone.now()))
+    assert outcome == notifications.Outcome(delivered=["e-mail"])
     letter = message_from_string(post.letters[0])
     text = letter.get_payload(decode=True)
     assert isinstance(text, bytes)
     assert letter["To"] == "anna@example.org, bert@example.org" and letter["From"] == "server@example.org"
     assert b"Look at it in a browser." in text and b"https://pictures.example.org/admin/bingproject/alert/" in text
-    message = telling.message([alert(), alert("another")], timezone.now())
+    message = notifications.message([alert(), alert("another")], timezone.now())
     assert message.subject == "[bingproject] Microsoft has blocked the account mäx. (and 1 more)"
     assert PASSWORD not in post.letters[0]
 
@@ -79,8 +82,8 @@ def test_a_letter(settings: Any) -> None:
 def test_a_signed_request(hook: Webhook) -> None:
     """JSON that names each cause; the signature is that of time stamp and body, as the documents verify it."""
     row = alert()
-    message = telling.message([row], timezone.now())
-    assert telling.tell(message) == telling.Outcome(told=["webhook"])
+    message = notifications.message([row], timezone.now())
+    assert notifications.notify(message) == notifications.Outcome(delivered=["webhook"])
     ((path, headers, body),) = hook.seen
     signed = headers["x-bingproject-timestamp"].encode() + b"." + body
     expected = "sha256=" + hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()
@@ -104,9 +107,9 @@ def test_a_signed_request(hook: Webhook) -> None:
 
 def test_a_test_says_so(hook: Webhook) -> None:
     """Nothing is wrong, and both ways say it."""
-    message = telling.message([], timezone.now())
+    message = notifications.message([], timezone.now())
     assert "test" in message.subject and "Nothing is wrong" in message.text
-    assert telling.tell(message).is_told
+    assert notifications.notify(message).is_notified
     assert json.loads(hook.seen[0][2])["is_test"] is True
 
 
@@ -114,7 +117,9 @@ def test_a_webhook_that_stumbles_is_asked_again(settings: Any) -> None:
     """Up to three times, each with the same id and a signature of its own; then it has arrived."""
     with serving(Webhook(500, 429, 200)) as hook:
         settings.ALERT_WEBHOOK_URL = hook.url
-        assert telling.tell(telling.message([alert()], timezone.now()), pause_seconds=0.01).told == ["webhook"]
+        assert notifications.notify(notifications.message([alert()], timezone.now()), pause_seconds=0.01).delivered == [
+            "webhook"
+        ]
     assert len({json.loads(body)["id"] for _, _, body in hook.seen}) == 1 and len(hook.seen) == 3
 
 
@@ -125,7 +130,7 @@ def test_a_webhook_that_refuses(settings: Any, status: int, count: int, words: s
     """What cannot be mended by a repeat is not repeated; the fault names way and status."""
     with serving(Webhook(status)) as hook:
         settings.ALERT_WEBHOOK_URL = hook.url
-        (fault,) = telling.tell(telling.message([alert()], timezone.now()), pause_seconds=0.01).faults
+        (fault,) = notifications.notify(notifications.message([alert()], timezone.now()), pause_seconds=0.01).faults
     assert fault.startswith("webhook: ") and words in fault and len(hook.seen) == count
     assert "/elsewhere" not in {path for path, _, _ in hook.seen}
 
@@ -133,7 +138,7 @@ def test_a_webhook_that_refuses(settings: Any, status: int, count: int, words: s
 def test_a_webhook_in_the_own_network_is_refused(hook: Webhook, settings: Any) -> None:
     """Unless the operator has named the network; the fault says how, and nothing was sent."""
     settings.ALLOW_PRIVATE_ADDRESSES = []
-    (fault,) = telling.tell(telling.message([alert()], timezone.now()), pause_seconds=0.01).faults
+    (fault,) = notifications.notify(notifications.message([alert()], timezone.now()), pause_seconds=0.01).faults
     assert "ALLOW_PRIVATE_ADDRESSES" in fault and hook.seen == []
 
 
@@ -150,9 +155,9 @@ def test_a_mail_server_that_refuses(settings: Any, refused: str, answer: str, wo
     with serving(Post(refused=refused, answer=answer)) as post:
         by_mail(settings, post.port)
         settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "server", PASSWORD
-        outcome = telling.tell(telling.message([alert()], timezone.now()), pause_seconds=0.01)
+        outcome = notifications.notify(notifications.message([alert()], timezone.now()), pause_seconds=0.01)
     (fault,) = outcome.faults
-    assert words in fault and PASSWORD not in fault and not outcome.is_told
+    assert words in fault and PASSWORD not in fault and not outcome.is_notified
 
 
 def test_a_mail_server_that_is_not_there(hook: Webhook, settings: Any) -> None:
@@ -160,5 +165,5 @@ def test_a_mail_server_that_is_not_there(hook: Webhook, settings: Any) -> None:
     with socket.socket() as unheard:
         unheard.bind(("127.0.0.1", 0))
         by_mail(settings, unheard.getsockname()[1])
-        outcome = telling.tell(telling.message([alert()], timezone.now()), pause_seconds=0.01)
-    assert outcome.told == ["webhook"] and "e-mail: the mail server cannot be reached" in outcome.faults[0]
+        outcome = notifications.notify(notifications.message([alert()], timezone.now()), pause_seconds=0.01)
+    assert outcome.delivered == ["webhook"] and "e-mail: the mail server cannot be reached" in outcome.faults[0]

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import include, path
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 
-from bingproject.api import AsyncContractViewSet, ContractRequest, ContractViewSet, idempotency_key, prefer
-from bingproject.contracts import OPENAI, Contract
+from bingproject.api.contracts import OPENAI, Contract
+from bingproject.api.viewsets import AsyncContractViewSet, ContractRequest, ContractViewSet, idempotency_key, prefer
 from bingproject.errors import UpstreamTimeoutError, by_code
 from bingproject.urls import handler404, handler500
 
 __all__ = ["handler404", "handler500", "urlpatterns"]
 left: list[str] = []
+policy_threads: list[str] = []
 
 
-def holder_of(request: ContractRequest) -> str:
+def caller_id_of(request: ContractRequest) -> str:
     """Whom the request counts for."""
     caller: Any = request.user
-    return str(caller.holder)
+    return str(caller.caller_id)
 
 
 class FoxSerializer(serializers.Serializer[Any]):
@@ -37,7 +41,7 @@ class EchoViewSet(ContractViewSet):
 
     def retrieve(self, request: ContractRequest) -> HttpResponse:
         """Who asks, on which thread."""
-        return self.success({"holder": holder_of(request), "thread": threading.current_thread().name})
+        return self.success({"caller_id": caller_id_of(request), "thread": threading.current_thread().name})
 
     def create(self, request: ContractRequest) -> HttpResponse:
         """What the body was read as."""
@@ -69,7 +73,7 @@ class FailingViewSet(ContractViewSet):
         if code == "bug":
             raise RuntimeError("SELECT secret FROM cookies")
         if code == "timeout":
-            return self.failure(UpstreamTimeoutError(), taskId="t-1")
+            return self.failure(UpstreamTimeoutError(), task_id="t-1")
         raise by_code(code, retry_after=7)
 
 
@@ -83,22 +87,40 @@ class OpenAIViewSet(FailingViewSet):
         return self.success(request.data)
 
 
-class WaitingViewSet(AsyncContractViewSet):
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What the action of `WaitingViewSet` found out in its thread."""
+
+    body: Any
+    caller_id: str
+    thread: str
+    seconds: float = 0.0
+    is_bug: bool = False
+
+
+class NoteThread(BaseThrottle):
+    """A policy that notes the thread it runs on."""
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        """Let everybody pass."""
+        policy_threads.append(threading.current_thread().name)
+        return True
+
+
+class WaitingViewSet(AsyncContractViewSet[Wait]):
     """Waits without a thread."""
 
-    async def create(self, request: ContractRequest) -> HttpResponse:
+    throttle_classes = (*AsyncContractViewSet.throttle_classes, NoteThread)
+
+    def create(self, request: ContractRequest) -> Wait:
         """Wait as long as `Prefer` says, a thousand times faster; tell when the caller leaves."""
         preferences = prefer(request)
-        try:
-            if preferences.wait_seconds:
-                await asyncio.sleep(preferences.wait_seconds / 1000)
-                preferences.apply_wait(min(preferences.wait_seconds, 60_000))
-        except asyncio.CancelledError:
-            left.append(request.data.get("name", ""))
-            raise
-        return self.success({"body": request.data, "holder": holder_of(request)})
+        seconds = preferences.wait_seconds or 0.0
+        if seconds:
+            preferences.apply_wait(min(seconds, 60_000))
+        return Wait(request.data, caller_id_of(request), threading.current_thread().name, seconds / 1000)
 
-    async def stream(self, request: ContractRequest) -> StreamingHttpResponse:
+    def stream(self, request: ContractRequest) -> StreamingHttpResponse:
         """Two lines of a stream."""
 
         async def lines() -> Any:
@@ -107,9 +129,20 @@ class WaitingViewSet(AsyncContractViewSet):
 
         return StreamingHttpResponse(lines(), content_type="text/event-stream")
 
-    async def fail(self, request: ContractRequest) -> HttpResponse:
-        """A bug in an asynchronous action."""
-        raise RuntimeError("SELECT secret FROM cookies")
+    def fail(self, request: ContractRequest) -> Wait:
+        """A bug in the asynchronous part."""
+        return Wait({}, "", "", is_bug=True)
+
+    async def respond(self, request: Request, prepared: Wait) -> HttpResponse:
+        """Wait, then show what was prepared."""
+        if prepared.is_bug:
+            raise RuntimeError("SELECT secret FROM cookies")
+        try:
+            await asyncio.sleep(prepared.seconds)
+        except asyncio.CancelledError:
+            left.append(prepared.body.get("name", ""))
+            raise
+        return self.success({"body": prepared.body, "caller_id": prepared.caller_id, "thread": prepared.thread})
 
 
 def broken(request: HttpRequest) -> HttpResponse:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bingproject.bodies import FORM_TYPE, JSON_TYPE, parse_body
+from bingproject.api.request_body import FORM_TYPE, JSON_TYPE, canonical_text, parse_body
 from bingproject.errors import InvalidRequestError
 
 
@@ -114,3 +114,41 @@ def test_reads_the_largest_body_it_may_get() -> None:
     """A megabyte of text, or of small values, is read whole."""
     assert len(str(read(json.dumps({"query": "🦊" * 80_000}).encode())["query"])) == 80_000
     assert len(list(read(b'{"a": [' + b"1," * 500_000 + b"1]}")["a"])) == 500_001  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("value", ["[]", "{}", "0", '""', "null", "[[[[0]]]]"])
+def test_refuses_very_many_values(value: str) -> None:
+    """A large body of small values, in a field that nobody reads too: refused before it is parsed."""
+    content = b'{"query": "a fox", "unknown": [' + b",".join([value.encode()] * (8_000_000 // (len(value) + 1))) + b"]}"
+    with pytest.raises(InvalidRequestError, match="too many values") as caught:
+        read(content)
+    assert caught.value.code == "invalid_value"
+
+
+def test_marks_within_texts_are_no_values() -> None:
+    """A long text may consist of them, escaped quotes and all."""
+    text = ",[]{}:" * 1_000_000
+    assert read(json.dumps({"query": text}).encode())["query"] == text
+    text = '",[' * 1_000_000
+    assert read(json.dumps({"query": text}).encode())["query"] == text
+
+
+def test_reads_the_largest_chats() -> None:
+    """Pictures and long histories up to the limit of a chat's body have few values."""
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 7_800_000}}
+    body = {"messages": [{"role": "user", "content": [picture, {"type": "text", "text": "What is this?"}]}]}
+    assert read(json.dumps(body).encode()) == body
+    body = {"messages": [{"role": "user", "content": "word " * 5}] * 100_000}
+    content = json.dumps(body).encode()
+    assert 5_000_000 < len(content) < 8_388_608
+    assert read(content) == body
+
+
+def test_equal_bodies_have_one_canonical_text() -> None:
+    """Neither the order of keys nor white space counts; lists keep theirs, and 1 is not 1.0."""
+    first, second = (read(content) for content in (b'{"a": 1, "b": {"d": [2, 1], "c": null}}',
+                                                   b'{ "b":{"c":null,"d":[2,1]}, "a":1 }'))  # fmt: skip
+    assert canonical_text(first) == canonical_text(second) == '{"a":1,"b":{"c":null,"d":[2,1]}}'
+    assert canonical_text({"a": [1, 2]}) != canonical_text({"a": [2, 1]})
+    assert canonical_text({"a": 1}) != canonical_text({"a": 1.0})
+    assert canonical_text({"query": "ä 🦊"}) == '{"query":"ä 🦊"}'

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bingproject.api.request_headers import check_idempotency_key, parse_prefer
 from bingproject.errors import InvalidRequestError
-from bingproject.prefer import check_idempotency_key, parse_prefer
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import os
 import time
 from pathlib import Path
 
-from bingproject.processes import is_known_dead, process_identity
-from bingproject.stopping import is_stopping
+from bingproject.cluster.processes import is_known_dead, process_identity
+from bingproject.cluster.stop_flag import is_stopping
 
 HOST = "test"
 FOLDER = Path(os.environ.get("CLUSTER_FOLDER", "."))
@@ -22,26 +22,26 @@ def note(line: str) -> None:
         journal.write(f"{line} {os.getpid()}\n")
 
 
-def _holder() -> Path:
+def _caller_line() -> Path:
     return FOLDER / f"holder-{os.environ['MACHINE_ID']}"
 
 
-def needs_holder() -> bool:
+def needs_caller_id() -> bool:
     """The question: is a holder wanted, and does none live?"""
     if not (FOLDER / "wanted").exists():
         return False
-    return not _holder().exists() or is_known_dead(_holder().read_text(), HOST)
+    return not _caller_line().exists() or is_known_dead(_caller_line().read_text(), HOST)
 
 
 def hold() -> str:
     """A job as long as a runner's slice that hands over when its cluster stops."""
-    if not needs_holder():
+    if not needs_caller_id():
         return "somebody holds"
-    _holder().write_text(process_identity(HOST))
+    _caller_line().write_text(process_identity(HOST))
     note("hold")
     while not is_stopping():
         time.sleep(0.05)
-    _holder().unlink()
+    _caller_line().unlink()
     note("hand-over")
     return "handed over"
 

@@ -3,7 +3,7 @@
 from bingproject.settings import *  # noqa: F403
 
 CLUSTER_NUDGES = [
-    ("tests.bingproject.cluster_jobs.needs_holder", "tests.bingproject.cluster_jobs.hold"),
-    ("tests.bingproject.cluster_jobs.has_order", "tests.bingproject.cluster_jobs.serve_order"),
+    ("tests.bingproject.cluster.cluster_jobs.needs_caller_id", "tests.bingproject.cluster.cluster_jobs.hold"),
+    ("tests.bingproject.cluster.cluster_jobs.has_order", "tests.bingproject.cluster.cluster_jobs.serve_order"),
 ]
-CLUSTER_PERIODIC = {"tests.bingproject.cluster_jobs.repeat": 3600}
+CLUSTER_PERIODIC = {"tests.bingproject.cluster.cluster_jobs.repeat": 3600}

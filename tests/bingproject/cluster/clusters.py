@@ -29,7 +29,7 @@ def environment(folder: Path, machine: str = "m1", **settings: str) -> dict[str,
         "MACHINE_ID": machine,
         "SECRET_KEY": "of a test",
         "SEAL_KEYS": SEAL_KEY,
-        "DJANGO_SETTINGS_MODULE": "tests.bingproject.cluster_settings",
+        "DJANGO_SETTINGS_MODULE": "tests.bingproject.cluster.cluster_settings",
         **settings,
     }
 
@@ -93,7 +93,7 @@ class ClusterRun:
         draft.write_text(text)
         draft.rename(self.folder / "orders" / text.replace(" ", "-"))
 
-    def want_holder(self) -> None:
+    def want_caller_id(self) -> None:
         """Have one long job run from now on."""
         (self.folder / "wanted").touch()
 

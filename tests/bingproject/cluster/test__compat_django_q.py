@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from bingproject.cluster import GUARD_DEAD, HUNG
-from tests.bingproject.clusters import ClusterRun, manage
+from bingproject.cluster._compat_django_q import GUARD_DEAD, HUNG
+from tests.bingproject.cluster.clusters import ClusterRun, manage
 from tests.rig.processes import send
 from tests.rig.servers import wait_for
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are found in /proc")
+pytestmark = [
+    pytest.mark.chaos,
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are found in /proc"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +64,7 @@ def test_periodic_work_once_in_the_installation(folder: Path) -> None:
         for cluster, word in ((first, "one"), (second, "two")):
             cluster.order(f"echo {word}")
             cluster.wait_journal(f"echo {word} done")
-        wait_for(lambda: len(rows(folder, "SELECT * FROM bingproject_machine")) == 2, "two machines' rows")
+        wait_for(lambda: len(rows(folder, "SELECT * FROM bingproject_liveprocess")) == 2, "two machines' rows")
         first.wait_journal("repeat")
         assert len(first.journal("repeat")) == 1
 
@@ -91,7 +94,7 @@ def test_engine_rule_09_two_machines_with_one_id_are_told(folder: Path) -> None:
     """Two live clusters under one MACHINE_ID: an error in both logs, a row an admin can see; it goes when one stops."""
     with ClusterRun(folder) as first:
         with ClusterRun(folder, log="second") as second:
-            asked = "SELECT pid FROM bingproject_machine WHERE problem LIKE '%MACHINE_ID=m1%' ORDER BY pid"
+            asked = "SELECT pid FROM bingproject_liveprocess WHERE problem LIKE '%MACHINE_ID=m1%' ORDER BY pid"
             both = sorted([(first.main,), (second.main,)])
             wait_for(lambda: rows(folder, asked) == both, "both rows to name the problem")
             assert all("Two live machines" in cluster.log.read_text() for cluster in (first, second))
@@ -104,12 +107,12 @@ def test_engine_rule_09_two_machines_with_one_id_are_told(folder: Path) -> None:
 def test_engine_rule_11_stop_hands_over(folder: Path, number: int) -> None:
     """A signal to main: the long job hands over, its result is saved, the exit code is 0, nothing is left."""
     with ClusterRun(folder) as cluster:
-        cluster.want_holder()
+        cluster.want_caller_id()
         cluster.wait_journal("hold ")
         send([cluster.main], number)
         assert cluster.wait_end() == 0
         assert len(cluster.journal("hand-over")) == 1
-    assert rows(folder, "SELECT * FROM bingproject_machine") == []
+    assert rows(folder, "SELECT * FROM bingproject_liveprocess") == []
 
 
 def test_engine_rule_11_a_job_that_does_not_listen_is_ended(folder: Path) -> None:
@@ -126,7 +129,7 @@ def test_engine_rule_11_a_job_that_does_not_listen_is_ended(folder: Path) -> Non
 def test_engine_rule_11_signal_to_all_processes_does_not_hang(folder: Path, number: int) -> None:
     """A supervisor that signals the whole tree, against advice, still gets rid of it."""
     with ClusterRun(folder) as cluster:
-        cluster.want_holder()
+        cluster.want_caller_id()
         cluster.wait_journal("hold ")
         send(cluster.pids(), number)
         assert cluster.wait_end() is not None
@@ -152,7 +155,7 @@ def test_engine_rule_11_no_thread_before_the_fork(folder: Path) -> None:
 def test_engine_rule_12_killed_idle_workers_end_the_cluster(folder: Path) -> None:
     """Workers killed while they wait keep the queue's lock for ever: the cluster ends at once, to be started again."""
     with ClusterRun(folder) as cluster:
-        cluster.want_holder()
+        cluster.want_caller_id()
         cluster.wait_journal("hold ")
         idle = [pid for pid in cluster.pids("bp-worker") if pid != cluster.holder_pid()]
         send(idle, signal.SIGKILL)
@@ -177,7 +180,7 @@ def test_engine_rule_12_killed_guard_ends_the_cluster(folder: Path) -> None:
 def test_engine_rule_12_killed_main_leaves_nobody(folder: Path) -> None:
     """The kernel ends what main forked, so a new start never makes two clusters."""
     with ClusterRun(folder) as cluster:
-        cluster.want_holder()
+        cluster.want_caller_id()
         cluster.wait_journal("hold ")
         cluster.kill("bp-cluster")
         assert cluster.wait_end() == -signal.SIGKILL
@@ -188,7 +191,7 @@ def test_engine_rule_12_killed_main_leaves_nobody(folder: Path) -> None:
 def test_engine_rule_12_killed_busy_worker_is_replaced(folder: Path) -> None:
     """The worker that runs the long job dies: another takes the job up, the cluster stays."""
     with ClusterRun(folder) as cluster:
-        cluster.want_holder()
+        cluster.want_caller_id()
         cluster.wait_journal("hold ")
         main = cluster.main
         send([cluster.holder_pid()], signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,8 +14,8 @@ from django.utils import timezone
 from django_q.conf import Conf
 from django_q.models import OrmQ
 
-from bingproject.brokers import PatientOrm, PatientRedis, drop_abandoned_queues, own_broker
-from tests.bingproject.clusters import ClusterRun, manage
+from bingproject.cluster.brokers import PatientOrm, PatientRedis, drop_abandoned_queues, own_broker, send_job
+from tests.bingproject.cluster.clusters import ClusterRun, manage
 from tests.factories import make_machine
 from tests.rig.processes import send
 from tests.rig.servers import MissingServerError, OwnPostgres, OwnRedis, wait_for
@@ -56,16 +57,16 @@ def redis_server(tmp_path: Path) -> Iterator[OwnRedis]:
 
 def outlive(cluster: ClusterRun, server: OwnPostgres | OwnRedis) -> None:
     """Kill the server below a working cluster, start it again: the same cluster goes on."""
-    cluster.want_holder()
+    cluster.want_caller_id()
     cluster.wait_journal("hold ")
-    main, holder = cluster.main, cluster.holder_pid()
+    main, caller_id = cluster.main, cluster.holder_pid()
     server.kill()
     with pytest.raises(TimeoutError):  # long enough for a look at the queue, a chore and a canary to fail
         wait_for(lambda: cluster.main != main, "main to end, which it must not", DOWN_SECONDS)
     server.start()
     cluster.order("echo after")
     cluster.wait_journal("echo after done")
-    assert (cluster.main, cluster.holder_pid()) == (main, holder)
+    assert (cluster.main, cluster.holder_pid()) == (main, caller_id)
 
 
 @pytest.mark.postgres
@@ -121,6 +122,19 @@ def test_redis_that_is_gone_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(Conf, "REDIS", "redis://127.0.0.1:1/0")
     assert PatientRedis("bingproject-nobody").dequeue() is None
     assert PatientRedis("bingproject-nobody").ping()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_for_a_queue_that_is_gone_is_dropped(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever sends it goes on: its wish is in a row. One line says so."""
+    monkeypatch.setattr(Conf, "ORM", None)
+    monkeypatch.setattr(Conf, "REDIS", "redis://127.0.0.1:1/0")
+    with caplog.at_level(logging.WARNING, "bingproject.cluster.brokers"):
+        send_job("accounts.jobs.check_account", 1, name="check account 1")
+    (record,) = caplog.records
+    assert "cannot be reached (ConnectionError)" in record.getMessage() and not record.exc_text
 
 
 @pytest.mark.django_db

@@ -11,11 +11,12 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from django_q.models import Task as QueueRecord
 
-from bingproject.environment import SettingError, new_seal_key
-from bingproject.installation import prune_records, verify_installation
+from bingproject.cluster.database_identity import prune_records, verify_installation
+from bingproject.conf.environment import SettingError, new_seal_key
 from bingproject.models import Installation, Machine
-from bingproject.seals import fingerprint
-from tests.bingproject.clusters import manage
+from bingproject.security.encryption import fingerprint
+from tests.bingproject.cluster.clusters import manage
+from tests.factories import make_machine
 
 pytestmark = pytest.mark.django_db
 
@@ -76,10 +77,11 @@ def test_a_database_without_tables_is_told(tmp_path: Path) -> None:
     """A cluster on a fresh database ends with one line that says what to run."""
     ended = manage(tmp_path, "cluster")
     assert ended.returncode == 1
-    assert "run manage.py migrate" in ended.stderr
+    assert "run manage.py prepare" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_database_that_does_not_answer_is_told(tmp_path: Path) -> None:
     """Nobody listens at DATABASE_URL: one line, without the address's password."""
     ended = manage(tmp_path, "cluster", DATABASE_URL="postgres://name:hidden@127.0.0.1:1/none")
@@ -96,7 +98,7 @@ def test_prune_records() -> None:
         QueueRecord.objects.create(
             id=name, name=name, func="f", started=now - age, stopped=now - age, success=False, attempt_count=1
         )
-        Machine.objects.create(process=name, machine_id=name, host="h", pid=1, started_at=now - age, seen_at=now - age)
+        make_machine(machine_id=name, seen_at=now - age)
     Session.objects.create(session_key="old", session_data="", expire_date=now - timedelta(seconds=1))
     Session.objects.create(session_key="new", session_data="", expire_date=now + timedelta(days=1))
     assert prune_records() == 3

@@ -5,14 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from bingproject import pulse
+from bingproject.cluster import heartbeat
 
 # In a process of its own: this one may have threads, and must not fork.
 OVER_A_FORK = """
 import os
-from bingproject.pulse import Pulse
+from bingproject.cluster.heartbeat import Heartbeat
 
-signs = Pulse()
+signs = Heartbeat()
 print(signs.has_idle_worker, signs.is_broken)
 child = os.fork()
 if not child:
@@ -34,7 +34,7 @@ def test_a_fork_writes_what_we_read() -> None:
 
 def test_a_late_canary_takes_nothing_back() -> None:
     """An older number that comes last leaves the newer one as it is."""
-    signs = pulse.Pulse()
+    signs = heartbeat.Heartbeat()
     for number in (3, 2):
         signs.mark_canary_run(number)
         signs.mark_canary_acknowledged(number)
@@ -43,7 +43,7 @@ def test_a_late_canary_takes_nothing_back() -> None:
 
 def test_silence_has_an_age() -> None:
     """The guard's silence is counted from its last beat."""
-    signs = pulse.Pulse()
+    signs = heartbeat.Heartbeat()
     signs.beat(0)
     first = signs.guard_age_seconds
     assert 0 <= first <= signs.guard_age_seconds
@@ -51,4 +51,4 @@ def test_silence_has_an_age() -> None:
 
 def test_no_cluster_has_no_pulse() -> None:
     """Outside a cluster there is nobody to give signs to."""
-    assert pulse.current() is None
+    assert heartbeat.current() is None

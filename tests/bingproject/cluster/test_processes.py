@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from bingproject.processes import is_known_dead, process_identity
+from bingproject.cluster.processes import is_known_dead, process_identity
 from tests.rig.processes import is_alive
 from tests.rig.servers import wait_for
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the kernel offers no /proc")
-SAY = "from bingproject.processes import process_identity as name; print(name('here'), flush=True)"
+SAY = "from bingproject.cluster.processes import process_identity as name; print(name('here'), flush=True)"
 
 
 def test_a_living_process_is_not_dead() -> None:
@@ -56,7 +56,7 @@ def test_a_process_id_that_was_given_again_is_no_life() -> None:
 
 FORKS = """
 import os, sys, time
-from bingproject.processes import bind_forks, name_process
+from bingproject.cluster.processes import bind_forks, name_process
 bind_forks()
 bind_forks()
 name_process("a-name-longer-than-the-kernel-keeps")

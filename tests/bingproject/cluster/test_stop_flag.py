@@ -5,12 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from bingproject import stopping
+from bingproject.cluster import stop_flag
 
 # In a process of its own: this one may have threads, and must not fork.
 BOTH_WAYS = """
 import os
-from bingproject import stopping
+from bingproject.cluster import stop_flag as stopping
 
 flag = stopping.prepare()
 child = os.fork()
@@ -31,7 +31,7 @@ print("parent saw it", stopping.is_stopping())
 
 def test_no_cluster_never_stops() -> None:
     """Outside a cluster, as in a fresh process, nobody stops, and asking to stop does nothing."""
-    code = "from bingproject import stopping; stopping.request_stop(); print(stopping.is_stopping())"
+    code = "from bingproject.cluster import stop_flag as f; f.request_stop(); print(f.is_stopping())"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "False\n"
 
@@ -44,4 +44,4 @@ def test_engine_rule_11_a_forked_process_sees_the_stop() -> None:
 
 def test_waiting_ends_without_a_stop() -> None:
     """Nobody stops: the wait ends by itself and says so."""
-    assert stopping.Flag().wait(0.05) is False
+    assert stop_flag.Flag().wait(0.05) is False

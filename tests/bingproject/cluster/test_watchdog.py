@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import logging
-import socket
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import OperationalError
-from django.utils import timezone
 
-from bingproject import pulse
-from bingproject.brokers import own_broker
-from bingproject.liveness import SignOfLife
-from bingproject.models import Machine, Periodic
-from bingproject.watchdog import (
+from bingproject.cluster import heartbeat
+from bingproject.cluster.brokers import own_broker
+from bingproject.cluster.process_registry import Registration
+from bingproject.cluster.watchdog import (
     CANARY,
     CANARY_EVERY_SECONDS,
     CANARY_PATIENCE_SECONDS,
     NUDGE_AGAIN_SECONDS,
     Canary,
     Nudges,
-    Presence,
     Watchdog,
 )
+from bingproject.models import Machine, Periodic
 
 answers: dict[str, Any] = {}
 sent: list[tuple[Any, ...]] = []
@@ -51,14 +47,14 @@ def clean() -> None:
 
 
 @pytest.fixture
-def signs() -> pulse.Pulse:
+def signs() -> heartbeat.Heartbeat:
     """A cluster whose guard has beaten once, with a worker that could take a job."""
-    signs = pulse.Pulse()
+    signs = heartbeat.Heartbeat()
     signs.beat(1)
     return signs
 
 
-def test_engine_rule_12_canary_that_comes_through(signs: pulse.Pulse) -> None:
+def test_engine_rule_12_canary_that_comes_through(signs: heartbeat.Heartbeat) -> None:
     """Each canary is run and acknowledged: nothing is lost, however long it goes on."""
     canary = Canary(signs, enqueue)
     for step in range(20):
@@ -69,7 +65,7 @@ def test_engine_rule_12_canary_that_comes_through(signs: pulse.Pulse) -> None:
 
 
 @pytest.mark.parametrize("is_run", [True, False])
-def test_engine_rule_12_canary_not_run_or_not_acknowledged_is_lost(signs: pulse.Pulse, is_run: bool) -> None:
+def test_engine_rule_12_canary_not_run_or_not_acknowledged_is_lost(signs: heartbeat.Heartbeat, is_run: bool) -> None:
     """Ten seconds with a free worker, and none was run, or run and not acknowledged: the cluster hangs."""
     canary = Canary(signs, enqueue)
     assert not canary.is_lost(0)
@@ -79,7 +75,7 @@ def test_engine_rule_12_canary_not_run_or_not_acknowledged_is_lost(signs: pulse.
     assert canary.is_lost(CANARY_PATIENCE_SECONDS + 0.1)
 
 
-def test_engine_rule_12_one_lost_canary_is_no_hang(signs: pulse.Pulse) -> None:
+def test_engine_rule_12_one_lost_canary_is_no_hang(signs: heartbeat.Heartbeat) -> None:
     """Redis may lose one: the next that comes through is proof enough."""
     canary = Canary(signs, enqueue)
     assert not canary.is_lost(0)
@@ -89,7 +85,7 @@ def test_engine_rule_12_one_lost_canary_is_no_hang(signs: pulse.Pulse) -> None:
     assert not canary.is_lost(CANARY_PATIENCE_SECONDS + 1)
 
 
-def test_engine_rule_12_busy_workers_and_outages_are_no_hang(signs: pulse.Pulse) -> None:
+def test_engine_rule_12_busy_workers_and_outages_are_no_hang(signs: heartbeat.Heartbeat) -> None:
     """While every worker is busy the wait does not count; what was sent before an outage proves nothing."""
     canary = Canary(signs, enqueue)
     assert not canary.is_lost(0)
@@ -120,50 +116,14 @@ def test_nudges_are_sent_once_until_their_time_is_over(settings: Any) -> None:
     assert sent == [("some.job",)] * 3
 
 
-@pytest.mark.django_db
-def test_presence_and_its_double(caplog: pytest.LogCaptureFixture) -> None:
-    """Two live machines of one id both see it, once in the log; when one leaves the problem is over."""
-    first, second = Presence(), Presence()
-    first.renew()
-    for _ in range(3):
-        second.renew()
-        first.renew()
-    assert [row.problem.partition(";")[0] for row in Machine.objects.all()] == [
-        f"Two live machines share MACHINE_ID={Machine.objects.all()[0].machine_id}"
-    ] * 2
-    assert len(caplog.records) == 2
-    second.leave()
-    first.renew()
-    assert [row.problem for row in Machine.objects.all()] == [""]
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("age", [0, 60])
-def test_a_machine_that_is_gone_is_no_double(settings: Any, age: int) -> None:
-    """The row of a process that is provably dead, or silent for long, goes."""
-    now = timezone.now()
-    mine = Presence()
-    dead = mine.process.rsplit("/", 3)[0] + "/1/0/dead" if not age else "elsewhere/boot/1/2/3/x"
-    Machine.objects.create(
-        process=dead,
-        machine_id=settings.MACHINE_ID,
-        host=socket.gethostname(),
-        pid=1,
-        started_at=now,
-        seen_at=now - timedelta(seconds=age),
-    )
-    mine.renew()
-    assert list(Machine.objects.values_list("process", "problem")) == [(mine.process, "")]
-
-
 @pytest.mark.django_db(transaction=True)  # it drops a connection that failed, which ends a transaction
 def test_a_chore_that_fails_is_logged_once_and_outlived(
-    settings: Any, signs: pulse.Pulse, caplog: pytest.LogCaptureFixture
+    settings: Any, signs: heartbeat.Heartbeat, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The database is out of reach for a while: the watchdog says so once and does its other chores."""
     settings.CLUSTER_NUDGES = [(f"{__name__}.question", f"{__name__}.question")]
     settings.CLUSTER_PERIODIC = {"some.job": 60}
-    watchdog = Watchdog(signs, own_broker(), SignOfLife("cluster"))
+    watchdog = Watchdog(signs, own_broker(), Registration("cluster"))
     answers["question"] = OperationalError("gone")
     with caplog.at_level(logging.ERROR):
         assert [watchdog.tick() for _ in range(3)] == [False] * 3

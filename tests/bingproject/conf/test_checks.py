@@ -9,9 +9,9 @@ import pytest
 from django.conf import settings as shipped
 from django.core.checks import run_checks
 
-from bingproject import checks
-from bingproject.environment import new_secret_key
-from tests.bingproject.clusters import manage
+from bingproject.conf import checks
+from bingproject.conf.environment import new_secret_key
+from tests.bingproject.cluster.clusters import manage
 from tests.rig.parts import ROOT
 
 
@@ -51,6 +51,7 @@ def test_engine_rule_10_queue_figures(settings: Any, change: dict[str, Any], exp
     assert found() == expected
 
 
+@pytest.mark.slow
 def test_engine_rule_10_follows_the_upstream_timeout(tmp_path: Path) -> None:
     """An operator who gives Bing more time gives the runner's job more time, too: nothing has to be set besides."""
     assert manage(tmp_path, "check", "--tag", checks.TAG, UPSTREAM_TIMEOUT_SECONDS="200").returncode == 0
@@ -84,7 +85,7 @@ def test_names_that_lead_nowhere(settings: Any) -> None:
     settings.CLUSTER_PERIODIC = {"nowhere.jobs.canary": 5}
     assert found() == ["bingproject.E007"]
     settings.CLUSTER_PERIODIC = {}
-    settings.ALERT_CAUSES = ["accounts.services.nothing"]
+    settings.ALERT_CAUSES = ["accounts.microsoft.services.nothing"]
     assert found() == ["bingproject.E007"]
 
 
@@ -95,6 +96,7 @@ def test_the_sandbox_is_not_for_deployment(settings: Any) -> None:
     assert found(include_deployment_checks=True) == ["bingproject.E008"]
 
 
+@pytest.mark.slow
 def test_check_deploy_by_the_command(tmp_path: Path) -> None:
     """The command an operator runs says so, too."""
     refused = manage(tmp_path, "check", "--deploy", "--tag", checks.TAG, SANDBOX="1")
@@ -109,6 +111,7 @@ def documented_settings() -> dict[str, str]:
     return dict(line.split("=", 1) for line in block.splitlines())
 
 
+@pytest.mark.slow
 def test_check_deploy_has_nothing_against_the_documented_settings(tmp_path: Path) -> None:
     """As an operator runs it, warnings counted as failures; without TLS it does warn, so it does look."""
     documented = documented_settings()

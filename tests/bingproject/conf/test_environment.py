@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from bingproject.environment import (
-    Environment,
-    MailServer,
-    SettingError,
-    check_seal_keys,
-    new_seal_key,
-    new_secret_key,
-    stored_secret,
-)
+from bingproject.conf.environment import Environment, MailServer, SettingError, check_seal_keys, new_seal_key
 
 
 def read(**variables: str) -> Environment:
@@ -135,27 +126,16 @@ def test_secret_file_that_cannot_be_read(tmp_path: Path, content: bytes | None) 
         read(NAME_FILE=str(path)).secret("NAME")
 
 
-def test_stored_secret_is_made_once_and_private(tmp_path: Path) -> None:
-    """The first start makes it, readable by its owner only; later starts read it."""
-    path = tmp_path / "data" / "key"
-    made = stored_secret(path, new_secret_key)
-    assert len(made) == 64
-    assert stored_secret(path, lambda: "other") == made
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert [entry.name for entry in path.parent.iterdir()] == ["key"]
-
-
-def test_stored_secret_when_another_process_was_first(tmp_path: Path) -> None:
-    """Two processes that start at once end up with the same secret."""
-    path = tmp_path / "key"
-
-    def slow_draft() -> str:
-        path.write_text("of the other")
-        return "of this one"
-
-    assert stored_secret(path, slow_draft) == "of the other"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["key"]
+def test_a_path_may_begin_at_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A shell replaces `~`, systemd and compose do not; a home that nobody has is one line."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "key").write_text("of a file", encoding="ascii")
+    env = read(NAME="~/x/../y", BLANK=" ", WRONG="~no-such-user-here/x", KEY_FILE="~/key")
+    assert env.path("NAME") == tmp_path / "y"
+    assert (env.path("BLANK"), env.path("UNSET", "/srv/x")) == (None, Path("/srv/x"))
+    assert env.secret("KEY") == "of a file"
+    with pytest.raises(SettingError, match=r"^WRONG must be a path, e\.g\. WRONG="):
+        env.path("WRONG")
 
 
 def test_seal_keys_are_checked() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from bingproject import fixed_settings
+from bingproject.conf import fixed_settings
 
 
 def test_django_knows_each_of_them() -> None:

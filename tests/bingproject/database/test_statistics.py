@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bingproject.rates import HOURS, Course, Source, Span, read_courses
+from bingproject.database.statistics import HOURS, Course, Span, StatisticsSource, read_courses
 from creator.models import State
 from tests.factories import make_task
 
@@ -18,7 +18,7 @@ NOW = timezone.now()
 OUTCOME = (
     "CASE state WHEN 'completed' THEN 'made' WHEN 'cancelled' THEN '' WHEN 'expired' THEN 'refused' ELSE 'failed' END"
 )
-SOURCE = Source("creator_task", "kind", OUTCOME, "created_at", "finished_at", timedelta(hours=1))
+SOURCE = StatisticsSource("creator_task", "kind", OUTCOME, "created_at", "finished_at", timedelta(hours=1))
 
 
 def ended(minutes_ago: float, seconds: float, state: str = State.COMPLETED, kind: str = "image") -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections import Counter
 from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
 
-from tests.bingproject.clusters import MANAGE, SECONDS, environment
+from tests.bingproject.cluster.clusters import MANAGE, SECONDS, environment
 from tests.rig.parts import Part
 from tests.rig.processes import send
 from tests.rig.servers import free_port, wait_for
@@ -25,27 +24,18 @@ opener = build_opener(ProxyHandler({}))
 class ServeRun:
     """One `manage.py serve` in the sandbox, on a port and a folder of its own."""
 
-    def __init__(self, folder: Path, static: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, static: Path, *arguments: str, **variables: str) -> None:
         self.folder = folder
         self.log = folder / "log"
-        self.port = self._free_pair()
+        self.port = free_port()
         settings = {
             "DJANGO_SETTINGS_MODULE": "bingproject.settings",
             "SANDBOX": "1",
             "PORT": str(self.port),
             "STATIC_ROOT": str(static),
         }
-        self.settings = environment(folder, "serve", **settings)
+        self.settings = environment(folder, "serve", **settings | variables)
         self._part = Part("serve", [*MANAGE, "serve", *arguments], self.settings, self.log, str(folder))
-
-    @staticmethod
-    def _free_pair() -> int:
-        """A free port whose neighbour, the sandbox's, is free as well."""
-        while True:
-            port = free_port()
-            with socket.socket() as neighbour:
-                if port < 65000 and neighbour.connect_ex(("127.0.0.1", port + 1)):
-                    return port
 
     def __enter__(self) -> ServeRun:
         try:
@@ -66,9 +56,13 @@ class ServeRun:
     def start(self) -> None:
         """Start and wait for the last line of the greeting."""
         before = self.text().count(GREETING)
-        self._part.start()
+        self.begin()
         wait_for(lambda: self.text().count(GREETING) > before or not self._part.pid, "a greeting", START_SECONDS)
         assert self.text().count(GREETING) > before, self.text()
+
+    def begin(self) -> None:
+        """Start without waiting for anything."""
+        self._part.start()
 
     def text(self) -> str:
         """All it ever printed."""
@@ -79,7 +73,7 @@ class ServeRun:
         return [process.pid for process in self._part.processes() if role in ("", process.name)]
 
     def is_whole(self) -> bool:
-        """Whether every process is there, once."""
+        """True if every process runs exactly once."""
         return Counter(process.name for process in self._part.processes()) == WHOLE
 
     def get(self, path: str) -> dict[str, object]:

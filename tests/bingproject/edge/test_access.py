@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bingproject.access import caller_address, check_access, is_loopback, read_headers, seen_scheme
-from bingproject.environment import SettingError
+from bingproject.conf.environment import SettingError
+from bingproject.edge.access import caller_address, check_access, is_loopback, read_headers, seen_scheme
 from bingproject.errors import InvalidRequestError, NotWhitelistedError, ServiceError
 
 PEER = "127.0.0.1"
@@ -127,7 +127,7 @@ def test_joins_headers_of_one_name() -> None:
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/admin/login/", "/static/nothing.css", "/api/docs/", "/nowhere"])
 def test_holds_on_every_path(http: httpx.Client, path: str) -> None:
-    """The rules stand before everything else, the admin and static files included."""
+    """The rules apply before everything else, also to the admin and static files."""
     refused: list[tuple[dict[str, str], int, type[ServiceError]]] = [
         ({"Host": "evil.example"}, 400, InvalidRequestError),
         ({"Origin": "https://evil.example"}, 403, NotWhitelistedError),
@@ -145,11 +145,11 @@ def test_holds_on_every_path(http: httpx.Client, path: str) -> None:
 @pytest.mark.parametrize(
     ("peer", "forwarded", "caller"),
     [
-        ("192.0.2.1", "198.51.100.7", "192.0.2.1"),  # no proxy of ours: what it says is its own business
+        ("192.0.2.1", "198.51.100.7", "192.0.2.1"),  # not a trusted proxy: its header does not count
         ("10.0.0.1", "", "10.0.0.1"),
         ("10.0.0.1", "198.51.100.7", "198.51.100.7"),
         ("10.0.0.1", "203.0.113.9, 198.51.100.7", "198.51.100.7"),  # the first is what the caller claims
-        ("10.0.0.1", "198.51.100.7, 10.0.0.2", "198.51.100.7"),  # two proxies of ours
+        ("10.0.0.1", "198.51.100.7, 10.0.0.2", "198.51.100.7"),  # two trusted proxies
         ("10.0.0.1", "203.0.113.9, nonsense, 10.0.0.2", "10.0.0.2"),
         ("10.0.0.1", "10.0.0.3", "10.0.0.3"),
         ("::ffff:10.0.0.1", "2001:db8::7", "2001:db8::7"),

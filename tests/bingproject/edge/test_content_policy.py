@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from bingproject.content_policy import DOCUMENTATION_POLICY, HOME_POLICY
+from bingproject.edge.content_policy import DOCUMENTATION_POLICY, HOME_POLICY
 
 HEADER = "content-security-policy"
 NOTHING = "default-src 'none'; frame-ancestors 'none'"

@@ -10,13 +10,15 @@ from typing import Any
 import httpx
 import psutil  # type: ignore[import-untyped] # ships no types
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
 from accounts.models import Account
-from bingproject.large_forms import is_from_operator, is_large_form, may_exceed
-from tests.accounts.protocol.test_pastes import entry, har
+from bingproject.edge.form_limits import form_limit_bytes, is_large_form
+from bingproject.security import second_factor
+from bingproject.security.roles import OPERATOR, VIEWER
+from tests.accounts.microsoft.protocol.test_paste_formats import entry, har
 from tests.servers import LiveServer
 
 MEGABYTE = 1024 * 1024
@@ -75,22 +77,66 @@ def test_which_paths_take_files(path: str, is_large: bool) -> None:
     assert is_large_form(path) == is_large
 
 
+def limit_of(client: Client, path: str) -> int:
+    """What the client's session may post to a page."""
+    return form_limit_bytes(path, {"cookie": f"a=b; sessionid={client.cookies['sessionid'].value}"})
+
+
+def log_in(client: Client, group: str = "", **options: Any) -> User:
+    """A person's session, without a password."""
+    user = User.objects.create_user("anna", password="x", **{"is_staff": True, **options})
+    if group:
+        user.groups.add(Group.objects.get(name=group))
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return user
+
+
+IMPORT = "/admin/accounts/whitelisteduser/import/"
+CHANGE = "/admin/accounts/account/7/change/"
+
+
+# It lets go of old connections, which would end a test's transaction.
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 @pytest.mark.parametrize(
-    ("announced", "may"), [("10", False), ("11", True), ("", True), ("chunked", True), ("1" * 16, True)]
+    ("group", "options", "megabytes"),
+    [
+        (OPERATOR, {}, {ADD: 33, CHANGE: 33, IMPORT: 33, "/admin/": 1}),
+        (VIEWER, {}, {ADD: 1, CHANGE: 1, IMPORT: 1, "/admin/": 1}),
+        ("", {"is_superuser": True}, {ADD: 33, CHANGE: 33, IMPORT: 33, "/admin/": 1}),
+        (OPERATOR, {"is_staff": False}, {ADD: 0, "/admin/": 0}),
+        (OPERATOR, {"is_active": False}, {ADD: 0, "/admin/": 0}),
+    ],
+    ids=["operator", "viewer", "superuser", "no staff", "inactive"],
 )
-def test_who_has_to_be_asked(announced: str, may: bool) -> None:
-    """Only a body that may be above the usual limit costs a question to the database."""
-    assert may_exceed(announced, 10) == may
+def test_who_may_send_large_forms(
+    client: Client, group: str, options: dict[str, Any], megabytes: dict[str, int]
+) -> None:
+    """Operators with the page's permission; others who are logged in as much as any caller; nobody else."""
+    log_in(client, group, **options)
+    assert {path: limit_of(client, path) // MEGABYTE for path in megabytes} == megabytes
 
 
-@pytest.mark.django_db(transaction=True)  # it lets go of old connections, which would end a test's transaction
-def test_an_operator_is_known_by_their_session(client: Client) -> None:
-    """A session of somebody logged in; not one that is made up, nor an empty one, nor none."""
-    client.force_login(User.objects.create_superuser("admin", password="x"))
-    key = client.cookies["sessionid"].value
-    assert is_from_operator({"cookie": f"a=b; sessionid={key}"})
-    for cookie in ("", "sessionid=", "sessionid=made-up", "other=x"):
-        assert not is_from_operator({"cookie": cookie})
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_a_session_without_its_second_factor_may_send_no_more_than_a_stranger(client: Client) -> None:
+    """A password alone opens nothing, until the code has been shown."""
+    user = log_in(client, is_superuser=True)
+    second_factor.begin(user)
+    assert limit_of(client, ADD) == 33 * MEGABYTE
+    device = user.authenticator_set.get()
+    device.confirmed = True
+    device.save()
+    assert limit_of(client, ADD) == 0
+    session = client.session
+    session["otp_device_id"] = device.persistent_id
+    session.save()
+    assert limit_of(client, ADD) == 33 * MEGABYTE
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("cookie", ["", "sessionid=", "sessionid=made-up", "other=x"])
+def test_no_session_is_a_stranger(cookie: str) -> None:
+    """Made up, empty, or none."""
+    assert form_limit_bytes(ADD, {"cookie": cookie}) == 0
 
 
 @pytest.mark.parametrize("way", ["pasted", "uploaded"])
@@ -139,7 +185,7 @@ def test_a_strangers_body_is_as_small_as_ever(site: LiveServer) -> None:
 
 
 def test_no_upload_ever_goes_to_a_file(settings: Any) -> None:
-    """Neither Django's own spool nor its handlers write one: both keep in memory whatever the gate lets in."""
+    """Neither Django's own spool nor its handlers write one: both keep in memory every body within the limits."""
     assert settings.FILE_UPLOAD_HANDLERS == ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
     assert settings.FILE_UPLOAD_MAX_MEMORY_SIZE >= settings.LARGE_FORM_LIMIT_BYTES
     assert settings.DATA_UPLOAD_MAX_MEMORY_SIZE >= settings.LARGE_FORM_LIMIT_BYTES

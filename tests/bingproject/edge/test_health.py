@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
-from bingproject.health import check_readiness, is_worker_live
+from bingproject.edge.health import check_readiness, is_worker_live
 from tests.factories import make_machine
 
 
@@ -61,5 +61,5 @@ def test_is_not_ready_before_migrations(http: httpx.Client) -> None:
 def test_is_not_ready_without_a_database(db: None) -> None:
     """A database that does not answer is a failed check, not an exception."""
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE bingproject_machine RENAME TO bingproject_machine_away")
+        cursor.execute("ALTER TABLE bingproject_liveprocess RENAME TO bingproject_liveprocess_away")
     assert check_readiness()["worker"] == "failed"

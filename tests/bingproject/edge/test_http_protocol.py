@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import resource
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
 import psutil  # type: ignore[import-untyped] # ships no types
 import pytest
 
-from bingproject.heads import HEAD_LIMIT_BYTES, GuardedHttpProtocol
-from tests.bingproject.test_gate import read_answer
+from bingproject.edge.http_protocol import HEAD_LIMIT_BYTES, GuardedHttpProtocol, connection_limit
+from tests.bingproject.edge.test_application import read_answer
 from tests.rig.servers import wait_for
 from tests.servers import LiveServer
 
@@ -28,10 +30,22 @@ class HastyProtocol(GuardedHttpProtocol):
     head_seconds = linger_seconds = 0.2
 
 
+class ImpatientProtocol(GuardedHttpProtocol):
+    """In a hurry once it has answered."""
+
+    rest_seconds = 0.2
+
+
+class NarrowProtocol(GuardedHttpProtocol):
+    """As the server's own, with room for few."""
+
+    most_connections, linger_seconds = 3, 0.3
+
+
 @pytest.fixture(autouse=True)
 def test_paths(settings: Any) -> None:
     """The paths of `api_urls` in front of the project's own."""
-    settings.ROOT_URLCONF = "tests.bingproject.api_urls"
+    settings.ROOT_URLCONF = "tests.bingproject.api.api_urls"
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +54,16 @@ def hasty_server() -> Iterator[LiveServer]:
     server = LiveServer(count_body, http=HastyProtocol).start()
     yield server
     server.stop()
+
+
+@contextmanager
+def serving(http: type[GuardedHttpProtocol]) -> Iterator[LiveServer]:
+    """A server of its own for one test."""
+    server = LiveServer(count_body, http=http).start()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 async def count_body(scope: Any, receive: Any, send: Any) -> None:
@@ -52,6 +76,11 @@ async def count_body(scope: Any, receive: Any, send: Any) -> None:
     start = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]}
     if scope["path"] == "/begun":
         await send(start)
+    if scope["path"] == "/stream":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"first", "more_body": True})
+        await send({"type": "http.response.body", "body": b"second"})
+        return
     count, is_whole = 0, scope["path"] == "/early"
     while not is_whole:
         message = await receive()
@@ -226,7 +255,7 @@ def test_who_goes_on_after_the_answer_is_left(hasty_server: LiveServer) -> None:
 
 
 def send_some(line: socket.socket) -> bool:
-    """Whether nobody takes it any more."""
+    """True if the server no longer accepts data."""
     try:
         line.sendall(b"v")
     except OSError:
@@ -255,3 +284,111 @@ def send_on_once(line: socket.socket, text: bytes) -> None:
     """Send it, whether or not the server takes all of it."""
     with suppress(OSError):
         line.sendall(text)
+
+
+def test_more_headers_than_anybody_sends(hasty_server: LiveServer) -> None:
+    """431 above 200 headers, however small they are."""
+    for count, status in ((190, b"200"), (201, b"431")):
+        with connect(hasty_server) as line:
+            line.sendall(OPENING.replace(b"POST", b"GET") + b"a: b\r\n" * count + b"Connection: close\r\n\r\n")
+            assert line.recv(65536).split()[1] == status
+
+
+def test_the_rest_of_an_answered_body_does_not_hold_the_connection() -> None:
+    """An answer that did not wait for its body: a byte now and then keeps nothing open."""
+    with serving(ImpatientProtocol) as server, connect(server) as line:
+        line.sendall(b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+        assert line.recv(65536).startswith(b"HTTP/1.1 200")
+        sent = 0
+        try:
+            while sent < 200:
+                line.sendall(b"x")
+                sent += 1
+                time.sleep(0.05)
+        except OSError:
+            pass
+        assert sent < 200
+
+
+def test_the_rest_of_an_answered_body_may_come_in_time() -> None:
+    """The connection is good for the next request, longer than the rest had time to come."""
+    with serving(ImpatientProtocol) as server, connect(server) as line:
+        line.sendall(b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+        assert line.recv(65536).startswith(b"HTTP/1.1 200")
+        line.sendall(b"hello")
+        time.sleep(0.4)
+        line.sendall(b"POST /late HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx")
+        assert line.recv(65536).endswith(b"1")
+
+
+def test_more_connections_than_the_process_takes(caplog: pytest.LogCaptureFixture) -> None:
+    """503 with Retry-After in the error shape for one too many, one line in the log, and room again afterwards."""
+    GuardedHttpProtocol.warned_at = -1e9
+    with serving(NarrowProtocol) as server:
+        lines = [connect(server) for _ in range(3)]
+        for line in lines:
+            line.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n")
+        for _ in range(2):
+            with connect(server) as refused:
+                status, headers, body = read_answer(refused)
+            assert (status, json.loads(body)["error"]["code"]) == (503, "server_busy")
+            assert headers["retry-after"] == "5" and headers["connection"] == "close"
+        for line in lines:
+            line.close()
+
+        def is_served() -> bool:
+            with connect(server) as line:
+                line.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx")
+                return line.recv(65536).startswith(b"HTTP/1.1 200")
+
+        wait_for(is_served, "room")
+        wait_for(lambda: GuardedHttpProtocol.refused_count == 0, "the end of those refused")
+    assert len([record for record in caplog.records if "connections are open" in record.getMessage()]) == 1
+
+
+def test_a_flood_of_connections_is_closed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused connection holds a descriptor until it has read the answer, so their number is limited."""
+    monkeypatch.setattr(NarrowProtocol, "linger_seconds", 20)
+    monkeypatch.setattr(NarrowProtocol, "most_refused", 2)
+    with serving(NarrowProtocol) as server:
+        lines = [connect(server) for _ in range(5)]
+        assert [bool(line.recv(65536)) for line in lines[3:]] == [True, True]
+        with connect(server) as flood:
+            assert is_closed(flood)
+        for line in lines:
+            line.close()
+
+
+@pytest.mark.parametrize(
+    ("soft", "limit"), [(256, 128), (1024, 704), (20_000, 8192), (64, 16), (resource.RLIM_INFINITY, 8192)]
+)
+def test_the_limit_follows_the_descriptors(soft: int, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Room is left for the database and for Microsoft."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _kind: (soft, soft))
+    assert connection_limit() == limit
+
+
+@pytest.mark.parametrize("path", ["/stream", "/late"])
+def test_http_1_0_gets_no_chunks(hasty_server: LiveServer, path: str) -> None:
+    """A body without a length ends with the connection; one with a length has it. HTTP/1.1 has chunks as ever."""
+    request = b"POST %s HTTP/1.%d\r\nHost: x\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx"
+    for version in (0, 1):
+        with connect(hasty_server) as line:
+            line.sendall(request % (path.encode(), version))
+            status, headers, body = read_answer(line)
+        assert status == 200
+        assert headers["connection"] == "close"
+        is_chunked = path == "/stream" and version == 1
+        assert (headers.get("transfer-encoding") == "chunked") == is_chunked
+        if path == "/late":
+            assert body == b"1"
+        else:
+            assert body == (b"5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n" if is_chunked else b"firstsecond")
+
+
+def test_http_1_0_asks_for_a_head(hasty_server: LiveServer) -> None:
+    """Without a body."""
+    with connect(hasty_server) as line:
+        line.sendall(b"HEAD /stream HTTP/1.0\r\nHost: x\r\n\r\n")
+        status, headers, body = read_answer(line)
+    assert (status, body) == (200, b"") and "transfer-encoding" not in headers

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from bingproject.edge.static_files import CHUNK_BYTES, StaticFiles
 from bingproject.errors import InvalidRequestError, NotFoundError
-from bingproject.static_files import CHUNK_BYTES, StaticFiles
 
 
 @pytest.fixture

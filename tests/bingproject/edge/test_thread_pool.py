@@ -7,7 +7,7 @@ import threading
 import pytest
 from django.db import connection
 
-from bingproject.lanes import Lane, Lanes
+from bingproject.edge.thread_pool import Lane, Lanes
 
 
 def test_a_lane_is_one_thread() -> None:

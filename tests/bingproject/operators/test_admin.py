@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission, User
+from django.db.models import Model
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
@@ -16,6 +21,14 @@ from django_q.models import Task as Job
 from django_q.tasks import async_task
 from unfold.admin import ModelAdmin
 
+from accounts.models import Account
+from bingproject.conf.environment import new_seal_key
+from bingproject.operators.admin import PAGES
+from bingproject.security.encryption import EncryptedTextField, encrypt
+from chat.models import Conversation
+from creator.models import Task
+from tests.chat.turns import make_conversation
+from tests.factories import make_account, make_task
 from tests.operating import page
 from tests.waiting_jobs import IS_IN_DATABASE, forget_jobs, waiting_jobs
 
@@ -121,6 +134,27 @@ def test_the_index_leads_to_every_page(operator: Client) -> None:
     assert all(hint and escape(hint) in answer.content.decode() for hint in hints)
 
 
+def test_a_page_is_called_what_the_menu_calls_it(operator: Client) -> None:
+    """Its heading, its title and its messages use the menu's words: “Log-ins” is not “Users” inside."""
+    for items in PAGES.values():
+        for title, _, label in items:
+            model = apps.get_model(label)
+            plural = str(model._meta.verbose_name_plural)
+            assert title in ("Record", f"{plural[:1].upper()}{plural[1:]}"), label
+    text = page(operator, "auth_user_changelist")
+    heading = text.partition("chevron_right")[2][:600]
+    assert "Log-ins" in heading and "Users" not in heading
+    somebody = User.objects.create_user("anna")
+    assert ">anna" in re.sub(r"\s+", "", page(operator, "auth_user_change", somebody.pk))
+
+
+def test_a_rows_name_is_written_as_it_is(operator: Client) -> None:
+    """An account `first` is not “First”."""
+    account = make_account("first")
+    text = re.sub(r">\s+", ">", page(operator, "accounts_account_change", account.pk))
+    assert ">first" in text and "First" not in text.partition("<body")[2]
+
+
 def test_the_index_shows_only_what_one_may_see(client: Client) -> None:
     """An operator with one permission finds one page; one without any is told so."""
     clerk = User.objects.create_user("clerk", password="x", is_staff=True)
@@ -133,3 +167,27 @@ def test_the_index_shows_only_what_one_may_see(client: Client) -> None:
 def test_the_tabs_icon(operator: Client) -> None:
     """Every page names it, so that no browser asks for /favicon.ico in vain."""
     assert 'href="/static/bingproject/icon.svg"' in page(operator, "index")
+
+
+def _has_encrypted(model: type[Model]) -> bool:
+    return any(isinstance(column, EncryptedTextField) for column in model._meta.concrete_fields)
+
+
+SEALED_ROWS: dict[type[Model], Callable[[], Any]] = {Account: make_account, Conversation: make_conversation}
+
+
+def test_every_page_opens_without_the_seal_key(operator: Client, settings: Any) -> None:
+    """Lists, single pages and what counts accounts: a lost key takes no page along."""
+    assert {model for model in admin.site._registry if _has_encrypted(model)} == set(SEALED_ROWS)
+    rows: dict[type[Model], Any] = {model: make() for model, make in SEALED_ROWS.items()}
+    for model, row in rows.items():
+        names = [column.name for column in model._meta.concrete_fields if isinstance(column, EncryptedTextField)]
+        model._default_manager.filter(pk=row.pk).update(**{name: encrypt('{"a": "b"}') for name in names})
+    task = make_task(account=rows[Account], state="failed", error_code="no_account", finished_at=timezone.now())
+    settings.SEAL_KEYS = [new_seal_key()]
+    for model, row in (rows | {Task: task}).items():
+        name = model._meta.label_lower.replace(".", "_")
+        page(operator, f"{name}_changelist")
+        page(operator, f"{name}_change", row.pk)
+    for name in ("index", "accounts_whitelisteduser_changelist", "accounts_apikey_changelist"):
+        page(operator, name)

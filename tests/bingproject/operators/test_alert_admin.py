@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
-from bingproject.alert_pages import AlertAdmin
 from bingproject.models import Alert
-from tests.bingproject.authenticators import make_operator
-from tests.bingproject.test_roles import groups, member
+from bingproject.operators.alert_admin import AlertAdmin
+from tests.bingproject.security.authenticators import make_operator
+from tests.bingproject.security.test_roles import groups, member
 from tests.receivers import Webhook, serving
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures(groups.__name__)]
@@ -92,3 +94,19 @@ def test_who_may_send_a_test(operator: Client, settings: Any) -> None:
     assert "Send a test" not in viewer.get(PAGE).content.decode()
     assert viewer.post(TEST).status_code == 403
     assert "its name is not known" in acting.post(TEST, follow=True).content.decode()
+
+
+def test_an_alert_leads_to_where_it_is_put_right(operator: Client) -> None:
+    """An account's page, the accounts, the queue; another cause is no link."""
+    make_alert("account 7 expired")
+    make_alert("no account for image, chat")
+    make_alert("queue of images")
+    make_alert("something else")
+    text = operator.get(reverse("admin:bingproject_alert_changelist")).content.decode()
+    for address in (
+        reverse("admin:accounts_account_change", args=[7]),
+        reverse("admin:accounts_account_changelist"),
+        f"{reverse('admin:creator_task_changelist')}?state__exact=queued",
+    ):
+        assert re.search(rf'href="{re.escape(address)}">[^<]+ broke</a>', text), address
+    assert "something else broke" in text and "something else broke</a>" not in text

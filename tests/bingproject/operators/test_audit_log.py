@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.test import RequestFactory
 
 from accounts.models import WhitelistedUser
-from bingproject.record import ACTED, MOST_ENTRIES, record
+from bingproject.operators.audit_log import ACTED, MOST_ENTRIES, record
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db

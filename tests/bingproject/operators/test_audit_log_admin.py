@@ -18,8 +18,8 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from bingproject.pages import NewestPaginator, RecordedAdmin
-from bingproject.record import ACTED
+from bingproject.operators.audit_log import ACTED
+from bingproject.operators.base_admin import NewestPaginator, RecordedAdmin
 from chat.models import Conversation
 from creator.models import State
 from tests.factories import make_account, make_key, make_task, make_user
@@ -31,7 +31,7 @@ def make_conversation() -> Conversation:
     """A conversation that nobody is using."""
     now = timezone.now()
     return Conversation.objects.create(
-        holder="open", origin="openai", model="balanced", account=make_account(), created_at=now, used_at=now
+        caller_id="open", origin="openai", model="balanced", account=make_account(), created_at=now, used_at=now
     )
 
 
@@ -56,7 +56,7 @@ EXAMPLES: dict[str, Callable[[], Model | None]] = {
 
 
 # They show something and change nothing.
-ONLY_SHOW = {"copy_as_curl", "creator_task_curl_this"}
+ONLY_SHOW = {"copy_as_curl", "creator_task_curl_this", "accounts_account_import_accounts"}
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from django.utils import timezone
 from unfold.decorators import action
 
 from accounts.models import Lease, WhitelistedUser
-from bingproject.pages import NewestPaginator, RecordedAdmin, once_for_each_row
+from bingproject.operators.base_admin import NewestPaginator, RecordedAdmin, once_for_each_row
 from tests.chat.turns import make_conversation
 from tests.factories import make_account, make_user
 
@@ -48,7 +49,7 @@ def test_a_time_filter_takes_days_with_or_without_a_time(
     """Whole days in UTC; an end that is no date limits nothing."""
     client.force_login(User.objects.create_superuser("admin", password="x"))
     for day, name in enumerate(("first", "second", "third"), start=1):
-        make_conversation(holder=f"user:{name}", used_at=datetime(2026, 3, day, 12, tzinfo=UTC))
+        make_conversation(caller_id=f"user:{name}", used_at=datetime(2026, 3, day, 12, tzinfo=UTC))
     fields = {f"used_at_{name}": value for name, value in query.items()}
     text = client.get(reverse("admin:chat_conversation_changelist"), fields).content.decode()
     assert {name for name in ("first", "second", "third") if f">{name}<" in text} == names
@@ -124,7 +125,7 @@ def test_rows_of_machines_are_looked_at_alone(client: Client) -> None:
     assert client.get(reverse("admin:accounts_lease_add")).status_code == 403
     for way in ("change", "delete"):
         address = reverse(f"admin:accounts_lease_{way}", args=[lease.pk])
-        assert client.post(address, {"post": "yes", "holder": "x"}).status_code == 403
+        assert client.post(address, {"post": "yes", "caller_id": "x"}).status_code == 403
     assert Lease.objects.get().holder == "chat 1"
 
 
@@ -150,3 +151,41 @@ def test_a_computed_field_is_shown_once_for_each_row() -> None:
         "second of anna",
     ]
     assert (page.first(bert), page.asked) == ("first of bert", 2)
+
+
+def test_an_empty_list_says_what_belongs_there(operator: Client) -> None:
+    """In words of its own on every page; none offers to reset filters that are not set."""
+    for page in admin.site._registry.values():
+        if page.model._default_manager.exists():
+            continue
+        text = operator.get(reverse(f"admin:{page.opts.app_label}_{page.opts.model_name}_changelist")).content.decode()
+        name = page.model._meta.label
+        assert "data-empty" in text and "Nothing matches" not in text and "found (" not in text, name
+        assert page.empty_text and page.empty_text in html.unescape(text), name  # type: ignore[attr-defined]  # RecordedAdmin
+
+
+def test_a_search_that_finds_nothing_says_so(operator: Client) -> None:
+    """And leads back to all rows; it says nothing of adding any."""
+    make_user("anna")
+    address = reverse("admin:accounts_whitelisteduser_changelist")
+    text = operator.get(address, {"q": "<nobody>"}).content.decode()
+    assert "Nothing matches" in text and "“&lt;nobody&gt;”" in text and 'href="?"' in text
+    assert "Add whitelisted user" not in text.partition("data-empty")[2]
+    filtered = operator.get(address, {"is_active__exact": "0"}).content.decode()
+    assert "fits the filters" in filtered
+
+
+@pytest.mark.parametrize("name", ["accounts_account", "accounts_apikey", "bingproject_alert", "auth_user"])
+def test_a_search_of_thousands_of_words_is_answered(operator: Client, name: str) -> None:
+    """SQLite's own limit would be told as a database that does not answer."""
+    text = " ".join(f"word{number}" for number in range(6000))
+    page = operator.get(reverse(f"admin:{name}_changelist"), {"q": text})
+    assert page.status_code == 200
+
+
+def test_show_all_stands_there_only_when_something_is_hidden(operator: Client) -> None:
+    """Beside the number that a search has found."""
+    make_user("anna")
+    address = reverse("admin:accounts_whitelisteduser_changelist")
+    assert "Show all" not in operator.get(address).content.decode()
+    assert "Show all" in operator.get(address, {"q": "anna"}).content.decode()

@@ -13,11 +13,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from pytest_django import Settings
 
-from bingproject.dashboard import Card, course_card, machine_cards, read_cards
-from bingproject.rates import Course
-from tests.factories import make_machine
+from bingproject.database.statistics import Course
+from bingproject.operators.dashboard import Card, course_card, machine_cards, read_cards
+from tests.factories import make_account, make_machine
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
@@ -46,10 +47,11 @@ def page(client: Client) -> str:
 
 def test_each_app_has_its_cards(client: Client) -> None:
     """An operator sees all of them, also where nothing has happened yet."""
+    make_account()
     client.force_login(User.objects.create_superuser("admin"))
     text = page(client)
     titles = (
-        "Accounts that need you", "Queue", "Machines", "Pictures", "Videos", "Chat", "Failed last",
+        "Accounts that need you", "Queue", "Machines", "Pictures", "Videos", "Chat", "Latest failures",
         "Chat turns failed last", "Most pictures and videos today", "Most chat turns today",
     )  # fmt: skip
     assert [card.title for card in read_cards()] and all(title in text for title in titles)
@@ -58,7 +60,7 @@ def test_each_app_has_its_cards(client: Client) -> None:
 
 def test_cards_are_for_those_who_may_see_what_they_tell_of(client: Client, settings: Settings) -> None:
     """A viewer sees those of their permissions; texts are escaped."""
-    settings.DASHBOARD_CARDS = ["tests.bingproject.test_dashboard.odd_cards"]
+    settings.DASHBOARD_CARDS = ["tests.bingproject.operators.test_dashboard.odd_cards"]
     viewer = User.objects.create_user("viewer", is_staff=True)
     viewer.user_permissions.add(Permission.objects.get(content_type__app_label="auth", codename="view_group"))
     client.force_login(viewer)
@@ -66,15 +68,34 @@ def test_cards_are_for_those_who_may_see_what_they_tell_of(client: Client, setti
     assert "Odd &lt;things&gt;" in text and "a cell" in text and "Other" not in text
 
 
-def test_cards_are_kept_for_some_seconds(settings: Settings) -> None:
-    """The second reader asks the cache alone."""
+def test_without_an_account_the_first_step_stands_there(client: Client) -> None:
+    """A button for who may add one, the way to a cookie for all; not that all is well."""
+    client.force_login(User.objects.create_superuser("admin"))
+    text = page(client)
+    assert "There is no account yet" in text and "all are well" not in text
+    assert reverse("admin:accounts_account_add") in text and reverse("admin:accounts_account_how_to") in text
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(content_type__app_label="accounts", codename="view_account"))
+    client.force_login(viewer)
+    text = page(client)
+    assert "There is no account yet" in text and "Add an account" not in text
+    assert client.get(reverse("admin:accounts_account_how_to")).status_code == 200
+    cache.clear()
+    make_account(is_enabled=False)
+    assert "None is switched on" in page(client)
+
+
+def test_cards_are_kept_for_some_seconds() -> None:
+    """The second reader asks the cache alone; what accounts need is found again after two seconds at most."""
     first = read_cards()
-    settings.DASHBOARD_CARDS = []
     with CaptureQueriesContext(connection) as queries:
         assert read_cards() == first
     assert not [query for query in queries if "creator_task" in query["sql"]]
+    assert import_string("accounts.admin.cards.attention_cards").kept_seconds == 2
+    make_account()
+    assert read_cards() == first
     cache.clear()
-    assert read_cards() == []
+    assert read_cards() != first
 
 
 def test_a_course_is_told_in_words_and_charts() -> None:
@@ -82,6 +103,8 @@ def test_a_course_is_told_in_words_and_charts() -> None:
     course = Course()
     course.put(0, "made", 9, 12.34, 60.0)
     course.put(0, "failed", 1, 0.0, 0.0)
+    assert list(course_card("Pictures", "x.y", course, NOW).charts) == [], "one hour makes no chart"
+    course.put(9, "made", 5, 8.0, 9.0)
     course.put(-1, "made", 30, 10.0, 50.0)
     course.put(-1, "failed", 20, 0.0, 0.0)
     course.put(-1, "refused", 2, 0.0, 0.0)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, User
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
+from selectolax.lexbor import LexborHTMLParser
 
+from bingproject.conf.environment import new_seal_key
 from bingproject.models import Authenticator
-from tests.bingproject.authenticators import PASSWORD, code_of, make_operator, send_password, set_up, wrong
+from bingproject.operators.second_factor_views import MADE
+from tests.bingproject.security.authenticators import PASSWORD, code_of, make_operator, send_password, set_up, wrong
 
 pytestmark = pytest.mark.django_db
 PAGE = "/admin/second-factor/"
@@ -31,22 +38,49 @@ def later() -> None:
 def test_setting_up(anna: Client) -> None:
     """A QR code as inline SVG and the key, once; after the first code the recovery codes, once; none may be cached."""
     assert "Set up a second factor" in anna.get(PAGE).content.decode()
-    begun = anna.post(PAGE, {"step": "begin"})
+    begun = anna.post(PAGE, {"step": "begin"}, follow=True)
     text = begun.content.decode()
     assert "<svg" in text and "data-key" in text and "no-store" in begun["Cache-Control"]
     anna.post(PAGE, {"step": "begin"})
     key, codes = set_up(anna)
     shown = anna.get(PAGE).content.decode()
-    assert "in force" in shown and "data-key" not in shown
+    assert "second factor is on" in shown and "data-key" not in shown
     assert key not in shown and not any(code in shown for code in codes)
     assert [entry.change_message for entry in LogEntry.objects.all()] == ["Set up a second factor."]
+
+
+def test_what_is_shown_once_is_not_shown_again(anna: Client) -> None:
+    """A step leads to the page by a redirect; the key and the codes wait sealed in the session until it is fetched."""
+    key = ""
+    for step in ("begin", "confirm", "codes"):
+        later()
+        code = code_of(key) if key else ""
+        answer = anna.post(PAGE, {"step": step, "code": code})
+        assert (answer.status_code, answer["Location"], answer.content) == (302, PAGE, b"")
+        assert str(anna.session[MADE]).startswith("gAAAA")
+        shown = anna.get(PAGE)
+        assert "no-store" in shown["Cache-Control"] and MADE not in anna.session
+        if step == "begin":
+            element = LexborHTMLParser(shown.content.decode()).css_first("[data-key]")
+            assert element is not None
+            key = element.text()
+        again = anna.get(PAGE).content.decode()
+        assert not any(mark in again for mark in ("data-key", "data-recovery", "<svg xmlns"))
+
+
+def test_what_waits_to_be_shown_is_lost_with_its_seal_key(anna: Client, settings: Any) -> None:
+    """The page says how things stand and shows nothing; another key can be made."""
+    anna.post(PAGE, {"step": "begin"})
+    settings.SEAL_KEYS = [new_seal_key()]
+    assert "Set up a second factor" in anna.get(PAGE).content.decode()
+    set_up(anna)
 
 
 def test_a_wrong_first_code(anna: Client) -> None:
     """Nothing is in force; another code may be tried, the key is not shown again."""
     anna.post(PAGE, {"step": "begin"})
     text = anna.post(PAGE, {"step": "confirm", "code": "000000"}).content.decode()
-    assert "That code is wrong" in text and "Begin anew" in text and "data-key" not in text
+    assert "That code is wrong" in text and "Start over" in text and "data-key" not in text
     assert not Authenticator.objects.filter(confirmed=True).exists()
 
 
@@ -122,7 +156,8 @@ def test_new_codes_and_removal(anna: Client) -> None:
         later()
         assert "That code is wrong" in anna.post(PAGE, {"step": step, "code": wrong(code_of(key))}).content.decode()
     later()
-    assert "data-recovery" in anna.post(PAGE, {"step": "codes", "code": code_of(key)}).content.decode()
+    text = anna.post(PAGE, {"step": "codes", "code": code_of(key)}, follow=True).content.decode()
+    assert "data-recovery" in text
     assert "That code is wrong" in anna.post(PAGE, {"step": "remove", "code": codes[0]}).content.decode()
     later()
     assert "data-key" not in anna.post(PAGE, {"step": "begin"}).content.decode()
@@ -156,3 +191,65 @@ def test_who_has_no_say_here(anna: Client) -> None:
     user.save()
     assert bert.get("/admin/").status_code == 302
     assert user.check_password(PASSWORD) and user.date_joined < timezone.now()
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator", "superuser"])
+def test_everybody_finds_where_to_change_their_password(client: Client, role: str) -> None:
+    """The account menu leads to the form; it is in the admin's look, and the new password is the one that works."""
+    user = User.objects.create_user(
+        "bert", password="old-secret-words", is_staff=True, is_superuser=role == "superuser"
+    )
+    if role != "superuser":
+        user.groups.add(Group.objects.get(name=role))
+    client.force_login(user)
+    address = reverse("admin:password_change")
+    assert f'href="{address}"' in client.get(reverse("admin:index")).content.decode()
+    assert "nav-sidebar" in client.get(address).content.decode()
+    form = {
+        "old_password": "old-secret-words",
+        "new_password1": "new-secret-words",
+        "new_password2": "new-secret-words",
+    }
+    answer = client.post(address, form, follow=True)
+    assert answer.status_code == 200 and "nav-sidebar" in answer.content.decode()
+    user.refresh_from_db()
+    assert user.check_password("new-secret-words")
+    entry = LogEntry.objects.get()
+    assert (entry.user, entry.object_id, entry.get_change_message()) == (
+        user,
+        str(user.pk),
+        "Changed their own password.",
+    )
+    client.post(address, form | {"old_password": "wrong"})
+    assert LogEntry.objects.count() == 1
+
+
+def test_a_second_factor_whose_seal_key_is_gone(settings: Any) -> None:
+    """No code is taken, the pages say why, and a recovery code lets its owner in to set up another."""
+    make_operator()
+    first = Client()
+    send_password(first)
+    key, recovery = set_up(first)
+    later()
+    settings.SEAL_KEYS = [new_seal_key()]
+    other = Client()
+    send_password(other)
+    told = "cannot be decrypted with any key in SEAL_KEYS"
+    assert told in other.post("/admin/login/", {"code": code_of(key)}).content.decode()
+    assert other.get("/admin/").status_code == 302
+    for step in ("codes", "remove"):
+        assert told in first.post(PAGE, {"step": step, "code": code_of(key)}).content.decode()
+    assert other.post("/admin/login/", {"code": recovery[0]}).status_code == 302
+    assert other.get("/admin/").status_code == 200
+    other.post(PAGE, {"step": "remove", "code": recovery[1]})
+    assert not Authenticator.objects.exists()
+    set_up(other)
+
+
+def test_a_key_that_is_lost_while_it_is_set_up(anna: Client, settings: Any) -> None:
+    """Its first code is not taken, and the page says what to do."""
+    anna.post(PAGE, {"step": "begin"})
+    settings.SEAL_KEYS = [new_seal_key()]
+    text = anna.post(PAGE, {"step": "confirm", "code": "000000"}).content.decode()
+    assert "cannot be decrypted with any key in SEAL_KEYS" in text
+    assert not Authenticator.objects.filter(confirmed=True).exists()

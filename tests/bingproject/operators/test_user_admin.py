@@ -11,9 +11,9 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.utils import timezone
 
-from bingproject import roles
 from bingproject.models import Authenticator
-from tests.bingproject.authenticators import PASSWORD, make_operator, send_password, set_up
+from bingproject.security import roles
+from tests.bingproject.security.authenticators import PASSWORD, make_operator, send_password, set_up
 
 pytestmark = pytest.mark.django_db
 LOCKS = "/admin/axes/accessattempt/"
@@ -99,4 +99,4 @@ def test_who_manages_log_ins_cannot_remove_a_second_factor() -> None:
 def test_groups_say_what_they_are_for(operator: Client) -> None:
     """The hint names both that are made by a migration."""
     page = operator.get("/admin/auth/group/").content.decode()
-    assert "viewer looks, operator acts" in page
+    assert "viewer may look, operator may act" in page

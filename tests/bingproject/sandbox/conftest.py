@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from bingproject.sandbox.options import Options, change_options
+from bingproject.sandbox.core.options import Options, change_options
 from bingproject.sandbox.server import SandboxServer
-from tests.bingproject.sandbox.chatters import Chatter
-from tests.bingproject.sandbox.relatives import CopilotClient, M365Client
+from tests.bingproject.sandbox.chat.chatters import Chatter
+from tests.bingproject.sandbox.chat.relatives import CopilotClient, M365Client
 
 Visit = Callable[..., "Browser"]
 Talk = Callable[..., Chatter]

@@ -37,11 +37,11 @@ def send_password(client: Client, name: str = "anna", password: str = PASSWORD, 
 
 def set_up(client: Client) -> tuple[str, list[str]]:
     """Set up a second factor on the page as it stands: the key, and the recovery codes."""
-    begun = client.post("/admin/second-factor/", {"step": "begin"}).content.decode()
+    begun = client.post("/admin/second-factor/", {"step": "begin"}, follow=True).content.decode()
     shown = LexborHTMLParser(begun).css_first("[data-key]")
     assert shown is not None, begun
     key = shown.text()
-    done = client.post("/admin/second-factor/", {"step": "confirm", "code": code_of(key)}).content.decode()
+    done = client.post("/admin/second-factor/", {"step": "confirm", "code": code_of(key)}, follow=True).content.decode()
     codes = LexborHTMLParser(done).css_first("[data-recovery]")
     assert codes is not None, done
     return key, codes.text().split()

@@ -6,55 +6,55 @@ from typing import Any
 
 import pytest
 
-from bingproject.environment import SettingError, new_seal_key
-from bingproject.seals import digest, fingerprint, is_digest, seal, unseal, unseal_often
+from bingproject.conf.environment import SettingError, new_seal_key
+from bingproject.security.encryption import decrypt, decrypt_cached, digest, encrypt, fingerprint, is_digest
 
 
 def test_round_trip(settings: Any) -> None:
     """What is sealed comes back, does not show, and looks different each time."""
     settings.SEAL_KEYS = [new_seal_key()]
     text = "cookie ✓ of an account"
-    token = seal(text)
-    assert unseal(token) == text
+    token = encrypt(text)
+    assert decrypt(token) == text
     assert "cookie" not in token
-    assert seal(text) != token
+    assert encrypt(text) != token
 
 
 def test_empty_stays_empty() -> None:
     """A row without a secret has no token."""
-    assert unseal("") == ""
+    assert decrypt("") == ""
 
 
 def test_what_stays_open_belongs_to_its_keys(settings: Any) -> None:
     """The same text as the other way gives; other keys do not find it open."""
     settings.SEAL_KEYS = [new_seal_key()]
-    token = seal("secret")
-    assert [unseal_often(token), unseal_often(token), unseal_often("")] == ["secret", "secret", ""]
+    token = encrypt("secret")
+    assert [decrypt_cached(token), decrypt_cached(token), decrypt_cached("")] == ["secret", "secret", ""]
     settings.SEAL_KEYS = [new_seal_key()]
     with pytest.raises(SettingError):
-        unseal_often(token)
+        decrypt_cached(token)
 
 
 def test_rotation(settings: Any) -> None:
     """With a new key in front, old tokens still open and new ones are sealed by the new key alone."""
     old, new = new_seal_key(), new_seal_key()
     settings.SEAL_KEYS = [old]
-    token = seal("secret")
+    token = encrypt("secret")
     settings.SEAL_KEYS = [new, old]
-    assert unseal(token) == "secret"
-    fresh = seal("secret")
+    assert decrypt(token) == "secret"
+    fresh = encrypt("secret")
     settings.SEAL_KEYS = [new]
-    assert unseal(fresh) == "secret"
+    assert decrypt(fresh) == "secret"
     with pytest.raises(SettingError, match="SEAL_KEYS does not hold the key"):
-        unseal(token)
+        decrypt(token)
 
 
 def test_a_token_that_was_changed_does_not_open(settings: Any) -> None:
     """One character off is refused, not decrypted into something else."""
     settings.SEAL_KEYS = [new_seal_key()]
-    token = seal("secret")
+    token = encrypt("secret")
     with pytest.raises(SettingError):
-        unseal(token[:-10] + ("A" if token[-10] != "A" else "B") + token[-9:])
+        decrypt(token[:-10] + ("A" if token[-10] != "A" else "B") + token[-9:])
 
 
 def test_fingerprint_names_a_key_without_revealing_it() -> None:

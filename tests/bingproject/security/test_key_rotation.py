@@ -14,16 +14,17 @@ from django.db import connection, models
 from django.utils import timezone
 
 from accounts.models import Account
-from bingproject import seal_rotation
-from bingproject.environment import new_seal_key
-from bingproject.installation import verify_installation
-from bingproject.models import Installation, LiveProcess
-from bingproject.seal_rotation import UNOPENED, KeyRing, SealedColumn
-from bingproject.seals import SealedTextField, fingerprint, seal, unseal
-from tests.factories import make_account
-from tests.test_architecture import SOURCES, TREES
+from bingproject.cluster import process_registry
+from bingproject.cluster.database_identity import verify_installation
+from bingproject.conf.environment import new_seal_key
+from bingproject.models import Installation
+from bingproject.security import key_rotation
+from bingproject.security.encryption import EncryptedTextField, decrypt, encrypt, fingerprint
+from bingproject.security.key_rotation import UNDECRYPTABLE, EncryptedColumn, KeyRing
+from tests.factories import make_account, make_process
+from tests.test_architecture import SOURCES, parsed
 
-COOKIES = SealedColumn(Account, "sealed_cookies")
+COOKIES = EncryptedColumn(Account, "encrypted_cookies")
 
 
 @pytest.fixture
@@ -35,19 +36,19 @@ def keys(settings: Any) -> tuple[str, str]:
 
 def test_every_sealed_column_is_found() -> None:
     """A column is of the class that rotation looks for if, and only if, its name says that it is sealed."""
-    found = {str(column) for column in seal_rotation.sealed_columns()}
+    found = {str(column) for column in key_rotation.encrypted_columns()}
     named = {
         f"{model._meta.label}.{field.name}"
         for model in apps.get_models()
         for field in model._meta.local_concrete_fields
-        if field.name.startswith("sealed")
+        if field.name.startswith("encrypted")
     }
-    assert found == named >= {"accounts.Account.sealed_cookies", "chat.Conversation.sealed_credentials"}
+    assert found == named >= {"accounts.Account.encrypted_cookies", "chat.Conversation.encrypted_credentials"}
 
 
 def _takers(node: ast.AST, taker: str = "") -> Iterator[str]:
     """Of each call of `seal` below: the name that is given its token, "" when none is."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "seal":
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "encrypt":
         yield taker
     if isinstance(node, ast.Assign):
         target, value = node.targets[0], node.value
@@ -71,28 +72,33 @@ def _name(target: ast.AST) -> str:
 
 def test_what_is_sealed_goes_into_sealed_columns() -> None:
     """Each call of `seal` gives its token to a name that says so: a new place for secrets cannot be forgotten."""
-    takers = {name: list(_takers(TREES[name])) for name in SOURCES if name != "bingproject.seals"}
+    takers = {name: list(_takers(parsed(name))) for name in SOURCES if name != "bingproject.security.encryption"}
     sealing = {name for name, found in takers.items() if found}
-    assert sealing >= {"accounts.models.accounts", "chat.models", "chat.services.rows", "chat.services.kept"}
-    assert not [name for name, found in takers.items() if not all(taker.startswith("sealed") for taker in found)]
+    assert sealing >= {
+        "accounts.models.accounts",
+        "chat.models",
+        "chat.services.turn_store",
+        "chat.services.idempotency",
+    }
+    assert not [name for name, found in takers.items() if not all(taker.startswith("encrypted") for taker in found)]
 
 
 def test_a_sealed_column_is_plain_text_to_the_database() -> None:
     """So that a column can be made one without a migration."""
-    assert SealedTextField(default="").deconstruct()[1:] == ("django.db.models.TextField", [], {"default": ""})
-    assert SealedTextField().db_type(connection) == models.TextField().db_type(connection)
+    assert EncryptedTextField(default="").deconstruct()[1:] == ("django.db.models.TextField", [], {"default": ""})
+    assert EncryptedTextField().db_type(connection) == models.TextField().db_type(connection)
 
 
 def test_a_ring_tries_each_key_alone(keys: tuple[str, str]) -> None:
     """Which one opens a token is told by name; none of them: that too."""
     old, new = keys
     ring = KeyRing([new, old])
-    token = seal("secret")
+    token = encrypt("secret")
     assert (ring.newest, ring.opener(token)) == (fingerprint(new), fingerprint(old))
-    fresh = ring.reseal(token)
+    fresh = ring.reencrypt(token)
     assert ring.opener(fresh) == fingerprint(new)
     assert Fernet(new).decrypt(fresh.encode()) == b"secret"
-    assert ring.opener("no token") == ring.opener(Fernet(new_seal_key()).encrypt(b"x").decode()) == UNOPENED
+    assert ring.opener("no token") == ring.opener(Fernet(new_seal_key()).encrypt(b"x").decode()) == UNDECRYPTABLE
 
 
 @pytest.mark.django_db
@@ -103,17 +109,17 @@ def test_a_column_is_sealed_anew(settings: Any, keys: tuple[str, str]) -> None:
         make_account(name)
     Account.objects.create(name="bare")
     lost = Fernet(new_seal_key()).encrypt(b"x").decode()
-    Account.objects.create(name="lost", sealed_cookies=lost)
+    Account.objects.create(name="lost", encrypted_cookies=lost)
     settings.SEAL_KEYS = [new, old]
     make_account("dora")
-    assert seal_rotation.reseal_column(COOKIES, rows_at_once=2) == 3
-    assert seal_rotation.reseal_column(COOKIES) == 0
-    assert seal_rotation.count_by_key([COOKIES]) == {fingerprint(new): 4, UNOPENED: 1}
+    assert key_rotation.reencrypt_column(COOKIES, rows_at_once=2) == 3
+    assert key_rotation.reencrypt_column(COOKIES) == 0
+    assert key_rotation.count_by_key([COOKIES]) == {fingerprint(new): 4, UNDECRYPTABLE: 1}
     settings.SEAL_KEYS = [new]
     assert {account.cookies["_U"] for account in Account.objects.exclude(name__in=("bare", "lost"))} == {
         "anna", "bert", "cleo", "dora",
     }  # fmt: skip
-    assert Account.objects.get(name="lost").sealed_cookies == lost
+    assert Account.objects.get(name="lost").encrypted_cookies == lost
 
 
 class Meddler:
@@ -126,12 +132,12 @@ class Meddler:
 
     def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         """Before a statement that changes the cookies, change them; once for each token."""
-        if sql.startswith("UPDATE") and "sealed_cookies" in sql:
+        if sql.startswith("UPDATE") and "encrypted_cookies" in sql:
             self.updates += 1
             if self._tokens:
                 with connection.cursor() as cursor:
                     token = self._tokens.pop(0)
-                    change = "UPDATE accounts_account SET sealed_cookies = %s WHERE id = %s"
+                    change = "UPDATE accounts_account SET encrypted_cookies = %s WHERE id = %s"
                     cursor.cursor.execute(change.replace("%s", "?") if connection.vendor == "sqlite" else change,
                                           (token, self._account.pk))  # fmt: skip
         return execute(sql, params, many, context)
@@ -144,11 +150,11 @@ def test_who_writes_meanwhile_is_not_overwritten(settings: Any, keys: tuple[str,
     old, new = keys
     account = make_account("anna")
     settings.SEAL_KEYS = [old if is_old else new]
-    theirs = seal('{"_U": "theirs"}')
+    theirs = encrypt('{"_U": "theirs"}')
     settings.SEAL_KEYS = [new, old]
     meddler = Meddler(account, theirs)
     with connection.execute_wrapper(meddler):
-        assert seal_rotation.reseal_column(COOKIES) == int(is_old)
+        assert key_rotation.reencrypt_column(COOKIES) == int(is_old)
     assert meddler.updates == (2 if is_old else 1)
     settings.SEAL_KEYS = [new]
     account.refresh_from_db()
@@ -162,7 +168,7 @@ def test_a_row_that_goes_meanwhile_is_no_fault(settings: Any, keys: tuple[str, s
     account = make_account("anna")
     settings.SEAL_KEYS = [new, old]
     with connection.execute_wrapper(Meddler(account, "")):
-        assert seal_rotation.reseal_column(COOKIES) == 0
+        assert key_rotation.reencrypt_column(COOKIES) == 0
 
 
 @pytest.mark.django_db
@@ -172,11 +178,11 @@ def test_who_does_not_know_the_newest_key(settings: Any, keys: tuple[str, str]) 
     settings.SEAL_KEYS = [keys[1], keys[0]]
     now = timezone.now()
     for name, known in (("ignorant", [old]), ("backward", [old, new]), ("ready", [new, old])):
-        LiveProcess.objects.create(process=name, role="web", seal_keys=known, started_at=now, seen_at=now)
+        make_process(name, seal_keys=known)
     long_ago = now - timedelta(hours=1)
-    LiveProcess.objects.create(process="gone", role="web", seal_keys=[old], started_at=long_ago, seen_at=long_ago)
-    assert [row.process for row in seal_rotation.ignorant_processes(now)] == ["ignorant"]
-    assert sorted(row.process for row in seal_rotation.backward_processes(now)) == ["backward", "ignorant"]
+    make_process("gone", seal_keys=[old], started_at=long_ago, seen_at=long_ago)
+    assert [row.process for row in process_registry.ignorant_processes(now)] == ["ignorant"]
+    assert sorted(row.process for row in process_registry.backward_processes(now)) == ["backward", "ignorant"]
 
 
 @pytest.mark.django_db
@@ -186,12 +192,12 @@ def test_old_keys_are_forgotten_at_the_end(settings: Any, keys: tuple[str, str])
     verify_installation()
     settings.SEAL_KEYS = [new, old]
     verify_installation()
-    assert seal_rotation.newer_key() == ""
+    assert key_rotation.newer_key() == ""
     settings.SEAL_KEYS = [old, new]
-    assert seal_rotation.newer_key() == fingerprint(new)
+    assert key_rotation.newer_key() == fingerprint(new)
     settings.SEAL_KEYS = [new, old]
-    seal_rotation.forget_old_keys()
+    key_rotation.forget_old_keys()
     assert Installation.objects.get().seal_keys == [fingerprint(new)]
     settings.SEAL_KEYS = [new]
     verify_installation()
-    assert unseal(seal("x")) == "x"
+    assert decrypt(encrypt("x")) == "x"

@@ -12,9 +12,9 @@ from axes.models import AccessAttempt, AccessLog
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from bingproject.installation import prune_records
-from bingproject.lockout import address_of
-from tests.bingproject.authenticators import PASSWORD, make_operator, send_password
+from bingproject.cluster.database_identity import prune_records
+from bingproject.security.lockout import address_of
+from tests.bingproject.security.authenticators import PASSWORD, make_operator, send_password
 from tests.servers import LiveServer
 
 pytestmark = pytest.mark.django_db

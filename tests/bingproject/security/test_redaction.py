@@ -10,8 +10,17 @@ from io import StringIO
 
 import pytest
 
-from bingproject import request_id
-from bingproject.redaction import MASK, ConsoleFormatter, JsonFormatter, RedactionFilter, redact
+from bingproject.security import request_id
+from bingproject.security.redaction import (
+    ARGUMENT_CHARACTERS,
+    LINE_CHARACTERS,
+    MASK,
+    TEXT_CHARACTERS,
+    ConsoleFormatter,
+    JsonFormatter,
+    RedactionFilter,
+    redact,
+)
 
 SECRET = "s3cretValue-1234567890"
 
@@ -147,6 +156,59 @@ def test_the_next_handler_sees_no_secret_either(log: Log) -> None:
     finally:
         logger.removeHandler(plain)
     assert SECRET not in second.getvalue() and "ConnectionError" in second.getvalue()
+
+
+def test_a_record_is_cut_before_it_is_masked(log: Log) -> None:
+    """A megabyte in one record leaves a few thousand characters: masking more would hold up the whole process."""
+    logger, _, written = log
+    try:
+        raise RuntimeError("e" * 1_000_000 + "\nlast line")
+    except RuntimeError:
+        logger.exception("m%s", "_" * 1_000_000)
+    logger.error("\n".join(f"line {number}" for number in range(100_000)))
+    first, _, rest = written.getvalue().partition("\n")
+    assert first.startswith("m____") and first.endswith("characters cut]") and len(first) < LINE_CHARACTERS + 100
+    assert len(rest) < 3 * TEXT_CHARACTERS
+    assert "last line" in rest and "line 0\n" in rest and "line 99999" in rest and "lines cut]" in rest
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Cookie: a=" + "x" * 3900 + "; _U=" + SECRET * 100_000,
+        "Authorization: Bearer " + SECRET * 100_000,
+        "x" * 3950 + " Cookie: a=" + SECRET * 100_000,
+        "x" * 3990 + " _U=" + SECRET * 100_000,
+        " ".join([f"_U={SECRET}"] * 40_000),
+        "\n".join([f"Set-Cookie: a={SECRET}"] * 40_000),
+        f"postgres://user:{SECRET * 100_000}@db/bingproject",
+        f"x https://name:{SECRET * 100_000}@proxy.example.org",
+        "x" * 3980 + f" eyJhbGciOiJI.{SECRET}.c2ln" + "x" * 1_000_000,
+        "x" * 1_000_000 + f"\n_U={SECRET}\n" + "x" * 1_000_000,
+    ],
+)
+def test_secrets_are_masked_across_the_cut(log: Log, text: str) -> None:
+    """Wherever the cut is: the name is on the side of what is kept of the value, or nothing of the value is kept."""
+    logger, _, written = log
+    logger.error("%s", text)
+    assert "s3cret" not in written.getvalue() and "1234567890" not in written.getvalue()
+    assert len(written.getvalue()) <= TEXT_CHARACTERS + 1000
+
+
+@pytest.mark.parametrize("name", ["django.security.csrf", "django.request", "uvicorn.error"])
+def test_the_path_of_a_request_is_cut(log: Log, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Libraries log it whole; our own lines say what they mean to say."""
+    logger, handler, written = log
+    caplog.set_level(logging.WARNING, name)  # servers that other tests started leave uvicorn's levels changed
+    library = logging.getLogger(name)
+    library.addHandler(handler)
+    try:
+        library.warning("Forbidden (%s): %s", "CSRF token missing.", "/admin/" + "_" * 60_000)
+    finally:
+        library.removeHandler(handler)
+    assert written.getvalue() == f"Forbidden (CSRF token missing.): /admin/{'_' * (ARGUMENT_CHARACTERS - 7)}…\n"
+    logger.warning("%s", "a" * (ARGUMENT_CHARACTERS + 1))
+    assert written.getvalue().endswith("a" * (ARGUMENT_CHARACTERS + 1) + "\n")
 
 
 def test_a_wrong_call_is_logged_rather_than_lost(log: Log) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from bingproject import request_id
+from bingproject.security import request_id
 
 
 async def test_each_request_has_its_own_id() -> None:

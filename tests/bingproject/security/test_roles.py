@@ -12,8 +12,8 @@ from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
 from django.test import Client
 
-from bingproject import roles
-from tests.bingproject.clusters import manage
+from bingproject.security import roles
+from tests.bingproject.cluster.clusters import manage
 from tests.factories import make_account, make_task
 
 pytestmark = pytest.mark.django_db
@@ -109,6 +109,7 @@ def test_a_group_that_was_deleted_stays_away() -> None:
     assert list(Group.objects.values_list("name", flat=True)) == ["operator"]
 
 
+@pytest.mark.slow
 def test_a_fresh_database_has_both(tmp_path: Path) -> None:
     """After the first migration, with all they may."""
     assert manage(tmp_path, "migrate", "--verbosity", "0").returncode == 0

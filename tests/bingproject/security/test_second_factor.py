@@ -13,9 +13,9 @@ from django.http import HttpRequest
 from django.test import RequestFactory
 from django.utils import timezone
 
-from bingproject import second_factor
 from bingproject.models import Authenticator, RecoveryCode
-from tests.bingproject.authenticators import code_of, make_operator, wrong
+from bingproject.security import second_factor
+from tests.bingproject.security.authenticators import code_of, make_operator, wrong
 
 pytestmark = pytest.mark.django_db
 
@@ -58,7 +58,7 @@ def test_setting_up(anna: User) -> None:
     assert (parts.scheme, parts.netloc, parts.path) == ("otpauth", "totp", "/bingproject:anna")
     assert parse_qs(parts.query) == {"secret": [key], "issuer": ["bingproject"]}
     row = Authenticator.objects.get()
-    assert key not in row.sealed_key and row.sealed_key.startswith("gAAAA") and not row.confirmed
+    assert key not in row.encrypted_key and row.encrypted_key.startswith("gAAAA") and not row.confirmed
     request = asked_by(anna)
     codes = second_factor.confirm(request, code_of(key))
     assert codes is not None and len(set(codes)) == 10

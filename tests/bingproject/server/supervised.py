@@ -1,4 +1,4 @@
-"""`python -m tests.bingproject.supervised <folder> <list>`: a supervisor over services that only write what happens."""
+"""`python -m tests.bingproject.server.supervised <folder> <list>`: services that only write what happens."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import time
 from functools import partial
 from pathlib import Path
 
-from bingproject.environment import SettingError
-from bingproject.supervisor import Service, Supervisor
+from bingproject.conf.environment import SettingError
+from bingproject.server.supervisor import Service, Supervisor
 
 FOLDER = Path(sys.argv[1])
 

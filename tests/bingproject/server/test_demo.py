@@ -6,11 +6,12 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bingproject import demo
+from bingproject.server import demo
 from tests.rig.servers import free_port
 
 answer: dict[str, Any] = {}
@@ -23,6 +24,7 @@ class Answering(BaseHTTPRequestHandler):
         """Answer one request."""
         content = self.rfile.read(int(self.headers["Content-Length"]))
         answer["asked"] = (self.path, self.headers["Content-Type"], json.loads(content))
+        answer["key"] = self.headers["Authorization"]
         body = answer["body"].encode()
         self.send_response(answer["status"])
         self.send_header("Content-Length", str(len(body)))
@@ -58,6 +60,19 @@ def test_the_first_picture(server: None) -> None:
         assert f"{demo.local_url()}{path}" in said
 
 
+def test_the_first_picture_with_a_key(server: None, settings: Any) -> None:
+    """Where a key is needed it goes with the request, and with every command to try."""
+    answer.update(status=200, body=json.dumps({"data": {"images": ["http://m.example/1"], "taskId": "the-task"}}))
+    settings.OTHERS_HOST = "192.0.2.7"
+    said = demo.make_first_picture("bp_key")
+    assert answer["key"] == "Bearer bp_key"
+    commands = [line for line in said.splitlines() if line.startswith("  curl")]
+    assert len(commands) == 6
+    assert all("-H 'Authorization: Bearer bp_key'" in line for line in commands)
+    assert all(f"http://192.0.2.7:{settings.PORT}/" in line for line in commands)
+    assert demo.local_url() == f"http://127.0.0.1:{settings.PORT}"
+
+
 @pytest.mark.parametrize(
     ("status", "body", "reason"),
     [
@@ -90,13 +105,47 @@ def test_nobody_answers(settings: Any) -> None:
 )
 def test_local_url(settings: Any, host: str, expected: str) -> None:
     """An address that means "all of them" is reached by loopback."""
-    settings.HOST, settings.PORT, settings.PUBLIC_URL = host, 7860, ""
+    settings.HOST, settings.PORT, settings.PUBLIC_URL, settings.OTHERS_HOST = host, 7860, "", ""
     assert demo.local_url() == demo.public_url() == expected
 
 
 def test_welcome(settings: Any) -> None:
-    """The password stands there when it was just made, and never otherwise."""
+    """The first start shows the password, each later one whom it is for and how to give another."""
     settings.PUBLIC_URL = "https://pictures.example.org"
-    assert "password: secret" in demo.welcome("secret")
-    assert "https://pictures.example.org/admin/" in demo.welcome("secret")
-    assert "password" not in demo.welcome("")
+    first = demo.welcome("admin", "secret")
+    assert "user: admin   password: secret   " in first
+    assert "changepassword" not in first
+    assert "https://pictures.example.org/admin/" in first
+    later = demo.welcome("berta", "")
+    assert "secret" not in later
+    assert later.splitlines()[-1].startswith("  user: berta; forgot the password? ")
+    assert "user:" not in demo.welcome("", "")
+
+
+@pytest.mark.parametrize(
+    ("folder", "before"),
+    [("data", ""), ("data/demo", "DATA_DIR=data/demo "), ("/srv/a b", "DATA_DIR='/srv/a b' ")],
+)
+def test_the_command_for_a_new_password_is_the_one_to_type(settings: Any, folder: str, before: str) -> None:
+    """In the checkout's folder, on this server's own database."""
+    settings.DATA_DIR = settings.BASE_DIR / folder
+    settings.BASE_DIR = Path(settings.BASE_DIR)
+    command = demo.welcome("admin", "").rpartition("forgot the password? ")[2]
+    assert command.startswith(before)
+    assert command.endswith(" manage.py changepassword admin")
+    python = command.removeprefix(before).split()[0]
+    assert (settings.BASE_DIR / python).exists()
+
+
+def test_others_are_told_where_to_come(settings: Any) -> None:
+    """A server on all addresses says which one others use, or what they need first."""
+    settings.HOST, settings.PORT, settings.PUBLIC_URL = "0.0.0.0", 7860, ""
+    settings.OTHERS_HOST = "192.0.2.7"
+    assert demo.welcome("", "").splitlines()[:2] == [
+        "Listening on http://127.0.0.1:7860/  (stop with Ctrl-C)",
+        "Others reach it at http://192.0.2.7:7860/",
+    ]
+    settings.OTHERS_HOST = ""
+    assert "PUBLIC_URL or ALLOWED_HOSTS" in demo.welcome("", "")
+    settings.HOST = "127.0.0.1"
+    assert "thers" not in demo.welcome("", "")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bingproject.clusters import SECONDS, environment
+from tests.bingproject.cluster.clusters import SECONDS, environment
 from tests.rig.parts import Part
 from tests.rig.processes import send
 from tests.rig.servers import wait_for
@@ -23,7 +23,7 @@ class SupervisorRun:
     def __init__(self, folder: Path, services: str) -> None:
         self.folder = folder
         self.log = folder / "log"
-        command = [sys.executable, "-m", "tests.bingproject.supervised", str(folder), services]
+        command = [sys.executable, "-m", "tests.bingproject.server.supervised", str(folder), services]
         settings = environment(folder, DJANGO_SETTINGS_MODULE="bingproject.settings")
         self.part = Part("supervisor", command, settings, self.log, str(folder))
         self.part.start()
@@ -103,6 +103,7 @@ def test_foundations_end_last(folder: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_service_that_does_not_stop_is_killed(folder: Path) -> None:
     """Seconds after the signal the stubborn one is killed, and the supervisor ends as usual."""
     run = SupervisorRun(folder, "stubborn")
@@ -145,6 +146,7 @@ def test_once_is_once(folder: Path) -> None:
     assert run.wait_end() == 0
 
 
+@pytest.mark.slow
 def test_a_failing_service_is_tried_more_and_more_slowly(folder: Path) -> None:
     """Each try comes after a longer pause; a setting that cannot be used is one line, not a stack."""
     run = SupervisorRun(folder, "failing")

@@ -9,59 +9,60 @@ import httpx
 import pytest
 
 from bingproject.errors import UpstreamUnavailableError
-from bingproject.upstream import Door, NotSentError, OutcomeUnknownError, exchange
+from bingproject.upstream.http_client import ConnectionPool, NotSentError, OutcomeUnknownError, exchange
 from tests.loopback import OK, Seen, answer_ok, answering_with, closed_port, fail, listening, read_request, serving
 
 
 @pytest.fixture
-async def door() -> AsyncIterator[Door]:
-    """A door that is closed at the end."""
-    async with Door() as found:
+async def pool() -> AsyncIterator[ConnectionPool]:
+    """A pool that is closed at the end."""
+    async with ConnectionPool() as found:
         yield found
 
 
-async def test_a_refused_connection_was_not_sent(door: Door) -> None:
+async def test_a_refused_connection_was_not_sent(pool: ConnectionPool) -> None:
     """Nobody listens: nothing can have arrived."""
-    error = await fail(door, f"http://localhost:{await closed_port()}")
+    error = await fail(pool, f"http://localhost:{await closed_port()}")
     assert isinstance(error, NotSentError)
     assert error.detail.endswith(": Connection refused")
 
 
-async def test_an_unknown_host_was_not_sent(door: Door) -> None:
+async def test_an_unknown_host_was_not_sent(pool: ConnectionPool) -> None:
     """No address, no request."""
-    assert isinstance(await fail(door, "http://no-such-host.invalid"), NotSentError)
+    assert isinstance(await fail(pool, "http://no-such-host.invalid"), NotSentError)
 
 
-async def test_a_failed_tls_handshake_was_not_sent(door: Door) -> None:
+async def test_a_failed_tls_handshake_was_not_sent(pool: ConnectionPool) -> None:
     """The server speaks no TLS: the request stays here."""
     async with serving(answering_with(OK, cut=True)) as server:
-        error = await fail(door, f"https://localhost:{server.port}")
+        error = await fail(pool, f"https://localhost:{server.port}")
     assert isinstance(error, NotSentError)
     assert server.seen == []
 
 
-async def test_a_handshake_that_hangs_was_not_sent(door: Door) -> None:
+async def test_a_handshake_that_hangs_was_not_sent(pool: ConnectionPool) -> None:
     """The time runs out before there is a connection to send over."""
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
 
     async with listening(silent) as port:
-        assert isinstance(await fail(door, f"https://localhost:{port}"), NotSentError)
+        assert isinstance(await fail(pool, f"https://localhost:{port}"), NotSentError)
 
 
+@pytest.mark.slow
 async def test_waiting_for_a_free_connection_was_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """All connections are taken: the request that waits has not gone out, the one that is out is unknown."""
-    monkeypatch.setattr("bingproject.upstream.CONNECTION_LIMIT", 1)
+    monkeypatch.setattr("bingproject.upstream.http_client.CONNECTION_LIMIT", 1)
     arrived = asyncio.Event()
 
     async def stall(seen: Seen, writer: asyncio.StreamWriter) -> None:
         arrived.set()
 
-    async with Door() as door, serving(stall) as server:
-        first = asyncio.create_task(fail(door, server.url, seconds=2))
+    async with ConnectionPool() as pool, serving(stall) as server:
+        first = asyncio.create_task(fail(pool, server.url, seconds=2))
         await arrived.wait()
-        assert isinstance(await fail(door, server.url, seconds=0.2), NotSentError)
+        assert isinstance(await fail(pool, server.url, seconds=0.2), NotSentError)
         assert isinstance(await first, OutcomeUnknownError)
     assert len(server.seen) == 1
 
@@ -79,33 +80,33 @@ async def test_waiting_for_a_free_connection_was_not_sent(monkeypatch: pytest.Mo
     ],
     ids=["nothing", "cut head", "cut body", "cut chunk", "bad chunk", "bad gzip", "no http"],
 )
-async def test_an_answer_that_breaks_leaves_the_outcome_unknown(door: Door, raw: bytes) -> None:
+async def test_an_answer_that_breaks_leaves_the_outcome_unknown(pool: ConnectionPool, raw: bytes) -> None:
     """The request arrived once and what became of it cannot be read; it is not sent again."""
     async with serving(answering_with(raw, cut=True)) as server:
-        assert isinstance(await fail(door, server.url), OutcomeUnknownError)
+        assert isinstance(await fail(pool, server.url), OutcomeUnknownError)
     assert len(server.seen) == 1
 
 
-async def test_a_reset_after_sending_leaves_the_outcome_unknown(door: Door) -> None:
+async def test_a_reset_after_sending_leaves_the_outcome_unknown(pool: ConnectionPool) -> None:
     """The server resets the connection once it has the request."""
 
     async def reset(seen: Seen, writer: asyncio.StreamWriter) -> None:
         writer.transport.abort()
 
     async with serving(reset) as server:
-        assert isinstance(await fail(door, server.url), OutcomeUnknownError)
+        assert isinstance(await fail(pool, server.url), OutcomeUnknownError)
     assert len(server.seen) == 1
 
 
 @pytest.mark.parametrize("raw", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhalf"])
-async def test_silence_leaves_the_outcome_unknown(door: Door, raw: bytes) -> None:
+async def test_silence_leaves_the_outcome_unknown(pool: ConnectionPool, raw: bytes) -> None:
     """The time of the whole exchange runs out, before or in the answer."""
     async with serving(answering_with(raw)) as server:
-        assert isinstance(await fail(door, server.url), OutcomeUnknownError)
+        assert isinstance(await fail(pool, server.url), OutcomeUnknownError)
     assert len(server.seen) == 1
 
 
-async def test_an_answer_that_drips_is_bounded_by_the_whole_time(door: Door) -> None:
+async def test_an_answer_that_drips_is_bounded_by_the_whole_time(pool: ConnectionPool) -> None:
     """A byte now and then resets no clock."""
 
     async def drip(seen: Seen, writer: asyncio.StreamWriter) -> None:
@@ -116,13 +117,13 @@ async def test_an_answer_that_drips_is_bounded_by_the_whole_time(door: Door) -> 
             await asyncio.sleep(0.05)
 
     async with serving(drip) as server:
-        assert isinstance(await fail(door, server.url), OutcomeUnknownError)
+        assert isinstance(await fail(pool, server.url), OutcomeUnknownError)
 
 
-async def test_what_costs_money_never_goes_over_a_kept_connection(door: Door) -> None:
+async def test_what_costs_money_never_goes_over_a_kept_connection(pool: ConnectionPool) -> None:
     """A kept connection may be dead without our knowing; a POST gets its own, and a dead one is not mistaken for it."""
     async with serving(answer_ok) as server:
-        client = door.client({})
+        client = pool.client({})
         for _ in range(3):
             await exchange(client, "GET", server.url)
         assert server.connections == 1
@@ -131,7 +132,7 @@ async def test_what_costs_money_never_goes_over_a_kept_connection(door: Door) ->
         assert server.connections == 4
 
 
-async def test_a_connection_that_closes_on_the_request_costs_one_post_only(door: Door) -> None:
+async def test_a_connection_that_closes_on_the_request_costs_one_post_only(pool: ConnectionPool) -> None:
     """The library repeats a GET over a stale connection by itself; a POST it must send once."""
     count = 0
 
@@ -144,12 +145,12 @@ async def test_a_connection_that_closes_on_the_request_costs_one_post_only(door:
             writer.write(OK)
 
     async with serving(die_second_time) as server:
-        client = door.client({})
+        client = pool.client({})
         await exchange(client, "GET", server.url)
         assert (await exchange(client, "GET", server.url)).status == 200
         assert [seen.method for seen in server.seen] == ["GET", "GET", "GET"]
         count = 1
-        assert isinstance(await fail(door, server.url), OutcomeUnknownError)
+        assert isinstance(await fail(pool, server.url), OutcomeUnknownError)
         assert [seen.method for seen in server.seen].count("POST") == 1
 
 
@@ -176,7 +177,7 @@ NOT_SENT = {
 
 @pytest.mark.parametrize("cls", HTTPX_ERRORS, ids=lambda cls: cls.__name__)
 async def test_every_httpx_error_is_translated(cls: type[Exception]) -> None:
-    """Each class of the library becomes one of ours, and only those of connecting say that nothing was sent."""
+    """Each library error is translated, and only those of connecting say that nothing was sent."""
 
     def make() -> Exception:
         text = "https://www.bing.com/images/create?q=prompt"
@@ -196,7 +197,7 @@ async def test_every_httpx_error_is_translated(cls: type[Exception]) -> None:
     assert cls.__name__ in caught.value.detail and "prompt" not in caught.value.detail
 
 
-async def test_cancelling_an_exchange_frees_its_connection(door: Door) -> None:
+async def test_cancelling_an_exchange_frees_its_connection(pool: ConnectionPool) -> None:
     """A caller who stops waiting leaves nothing behind at the server."""
     arrived, gone = asyncio.Event(), asyncio.Event()
 
@@ -207,7 +208,7 @@ async def test_cancelling_an_exchange_frees_its_connection(door: Door) -> None:
         gone.set()
 
     async with listening(until_gone) as port:
-        task = asyncio.create_task(exchange(door.client({}), "GET", f"http://localhost:{port}"))
+        task = asyncio.create_task(exchange(pool.client({}), "GET", f"http://localhost:{port}"))
         await arrived.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bingproject.transcripts import Transcript
+from bingproject.upstream.recording import Transcript
 
 
 def test_steps_are_shown_and_all_is_kept() -> None:

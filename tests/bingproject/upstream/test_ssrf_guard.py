@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bingproject.outgoing import CheckedResolver, ForbiddenAddressError, OutgoingError, check_address, post
+from bingproject.upstream.ssrf_guard import CheckedResolver, ForbiddenAddressError, OutgoingError, check_address, post
 from tests.receivers import Webhook, serving
 
 PUBLIC = "93.184.215.14"
@@ -41,6 +41,7 @@ def test_public_addresses_are_let_through(address: str) -> None:
     "address",
     [
         "127.0.0.1", "127.255.255.254", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1",
+        "192.0.0.192", "64:ff9b:1::1", "::ffff:0:7f00:1",
         "169.254.169.254", "169.254.0.1", "192.0.0.1", "198.18.0.1", "203.0.113.1", "224.0.0.1", "240.0.0.1",
         "255.255.255.255", "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "ff02::1", "fec0::1",
         "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::",
@@ -96,7 +97,7 @@ async def test_one_bad_address_spoils_all(hook: Webhook) -> None:
 
 
 async def test_a_name_that_changes_its_mind_gains_nothing(hook: Webhook) -> None:
-    """Rebinding: what was checked is what is connected to; the next request checks anew and is refused."""
+    """Rebinding: what was checked is what is connected to; the next request checks again and is refused."""
     look_up = answering([PUBLIC], ["127.0.0.1"])
     resolver = CheckedResolver(look_up)
     (first,) = await resolver.resolve("turning.example.org", 80)

@@ -28,11 +28,11 @@ def test_a_failed_turn_leads_to_its_transcript() -> None:
 
 def test_how_turns_go_and_who_has_most() -> None:
     """Success in the last hour; users with links to their conversations."""
-    make_turn(make_conversation(holder="user:anna"))
+    make_turn(make_conversation(caller_id="user:anna"))
     make_turn(make_conversation())
     now = timezone.now()
     assert cards.work_cards(now)[0].lines[0].value == "100%"
-    lines = cards.holder_cards(now)[0].lines
+    lines = cards.caller_cards(now)[0].lines
     assert sorted((line.note, "?user=anna" in line.name, "no key" in line.name) for line in lines) == [
         ("1 turn", False, True),
         ("1 turn", True, False),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -12,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from bingproject.conf.environment import new_seal_key
 from chat.admin.pages import STATE_LABELS
 from chat.models import Conversation, Origin, Turn, TurnState
 from tests import operating
@@ -31,13 +34,29 @@ def listed(operator: Client, **query: str) -> set[uuid.UUID]:
 # --- the list -------------------------------------------------------------------------------------------------------
 
 
+def states_in(text: str) -> list[str]:
+    """The labels of a list's first column."""
+    return re.findall(r"whitespace-nowrap[^>]*>\s*(Answering|Open[^<]*?|Closed[^<]*?)\s*</span>", text)
+
+
+@pytest.mark.parametrize("back_end", ["bing", "copilot", "m365"])
+def test_a_state_names_no_service(operator: Client, back_end: str) -> None:
+    """A conversation of another service is not open at Bing."""
+    row = make_conversation(credentials=OPEN)
+    Conversation.objects.update(back_end=back_end)
+    text = page(operator, "chat_conversation_changelist")
+    assert states_in(text) == ["Open"]
+    assert not any("t Bing" in shown for shown in (text, page(operator, "chat_conversation_change", row.pk)))
+
+
 def test_the_list_shows_what_matters(operator: Client) -> None:
     """State, caller, model, account, origin, error; no more queries for more conversations; every count has a limit."""
     account = make_account("anna")
-    make_conversation(holder="user:bert", account=account, origin=Origin.TWO_CALL, last_error="throttled")
+    make_conversation(caller_id="user:bert", account=account, origin=Origin.TWO_CALL, last_error="throttled")
     with CaptureQueriesContext(connection) as first:
         text = page(operator, "chat_conversation_changelist")
-    assert all(word in text for word in ("Closed at Bing", "bert", "balanced", "anna", "Two calls", "throttled"))
+    assert states_in(text) == ["Closed"]
+    assert all(word in text for word in ("bert", "balanced", "anna", "Two calls", "throttled"))
     for _ in range(5):
         make_conversation(account=account)
     with CaptureQueriesContext(connection) as second:
@@ -64,7 +83,7 @@ def test_filters(operator: Client) -> None:
     assert listed(operator, account__id__exact=str(account.pk)) == {open_one.pk}
     assert listed(operator, origin__exact="created") == {answering.pk}
     assert listed(operator, used_at_from_0=f"{now - timedelta(days=7):%Y-%m-%d}") == everything - {closed.pk}
-    wrong = make_conversation(last_error="throttled", holder="user:anna")
+    wrong = make_conversation(last_error="throttled", caller_id="user:anna")
     assert listed(operator, failed="yes") == listed(operator, user="anna") == {wrong.pk}
     assert listed(operator, failed="no") == listed(operator, user="open") == everything
     everything |= {wrong.pk}
@@ -73,16 +92,28 @@ def test_filters(operator: Client) -> None:
 
 
 def test_search(operator: Client) -> None:
-    """By id, by holder, by user; not by what was said."""
-    one = make_conversation(holder="user:anna")
-    two = make_conversation(holder="user:other", user_id="bert")
-    make_turn(two, prompt="anna")
+    """By id, by holder, by user, by any word of a question."""
+    one = make_conversation(caller_id="user:anna")
+    two = make_conversation(caller_id="user:other", user_id="bert")
+    make_turn(two, prompt="How old do foxes get?")
+    assert listed(operator, q="foxes") == listed(operator, q="old fox") == {two.pk}
     assert (
         listed(operator, q=str(one.pk)) == listed(operator, q="anna") == listed(operator, q=" user:anna ") == {one.pk}
     )
     assert listed(operator, q="bert") == {two.pk}
     assert listed(operator, q=" ") == {one.pk, two.pk}
     assert listed(operator, q="nobody") == listed(operator, q=str(uuid.uuid4())) == set()
+
+
+def test_the_list_shows_first_words(operator: Client) -> None:
+    """So that chats can be told apart: shortened, escaped, one query for a page; nothing where texts are not kept."""
+    for number in range(9):
+        make_turn(make_conversation(), prompt=f"<b>{number}</b> " + "long " * 40)
+    make_turn(make_conversation(), prompt="")
+    with CaptureQueriesContext(connection) as asked:
+        text = page(operator, "chat_conversation_changelist")
+    assert sum("chat_turn" in query["sql"] for query in asked.captured_queries) == 1
+    assert "&lt;b&gt;8&lt;/b&gt; long" in text and "…" in text and "<b>8</b>" not in text
 
 
 # --- one conversation -----------------------------------------------------------------------------------------------
@@ -148,8 +179,8 @@ def test_nothing_is_added_or_edited(operator: Client) -> None:
     assert operator.get(reverse("admin:chat_conversation_add")).status_code == 403
     for way in ("change", "delete"):
         address = reverse(f"admin:chat_conversation_{way}", args=[row.pk])
-        assert operator.post(address, {"holder": "user:other", "post": "yes"}).status_code == 403
-    assert Conversation.objects.get().holder == "open"
+        assert operator.post(address, {"caller_id": "user:other", "post": "yes"}).status_code == 403
+    assert Conversation.objects.get().caller_id == "open"
 
 
 # --- actions --------------------------------------------------------------------------------------------------------
@@ -184,8 +215,19 @@ def test_an_operator_who_may_only_look_cannot_act(client: Client) -> None:
     """The actions need the permission to delete conversations."""
     viewer = log_in_viewer(client, "chat", "view_conversation")
     row = make_conversation(credentials=OPEN)
-    assert "Open at Bing" in page(viewer, "chat_conversation_changelist")
+    assert states_in(page(viewer, "chat_conversation_changelist")) == ["Open"]
     for action in ("close_upstream", "delete_selected_conversations"):
         act(viewer, "chat_conversation", action, row)
     row.refresh_from_db()
     assert row.credentials == OPEN
+
+
+def test_a_system_prompt_whose_seal_key_is_gone(operator: Client, settings: Any) -> None:
+    """The page opens, shows the turns, and says why the prompt is not there."""
+    row = make_conversation(credentials=OPEN, system="Answer in rhymes.")
+    make_turn(row, prompt="How old do foxes get?")
+    assert "Answer in rhymes." in page(operator, "chat_conversation_change", row.pk)
+    settings.SEAL_KEYS = [new_seal_key()]
+    text = page(operator, "chat_conversation_change", row.pk)
+    assert "The system prompt cannot be decrypted with any key in SEAL_KEYS." in text
+    assert "How old do foxes get?" in text

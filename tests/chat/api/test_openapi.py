@@ -9,9 +9,9 @@ from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # comes without types
 
 from bingproject.errors import ServiceError
+from chat.api.openapi import COMPLETION_BODY
 from chat.openai_format import parse_request
 from chat.openai_format.requests import IGNORED
-from chat.schema import COMPLETION_BODY
 
 ROUTES = {
     ("/v1/chat/completions", "post"), ("/v1/models", "get"), ("/v1/models/{model_id}", "get"), ("/v1/create", "post"),
@@ -49,7 +49,7 @@ def test_every_answer_is_described(description: dict[str, Any]) -> None:
         answers = description["paths"][path]["post"]["responses"]
         assert {int(status) for status in answers} == expected
         for status in expected - {200}:
-            assert answers[str(status)]["content"]["application/json"]["schema"]["$ref"].endswith("/Error")
+            assert answers[str(status)]["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorBody")
     completion = description["paths"]["/v1/chat/completions"]["post"]["responses"]["200"]
     assert set(completion["content"]) == {"application/json", "text/event-stream"}
     assert "`blocked`" in description["paths"]["/chatgpt"]["post"]["responses"]["422"]["description"]
@@ -75,6 +75,19 @@ def test_every_ignored_field_is_described() -> None:
         {},
         {"temperature": 2, "top_p": None, "seed": 7, "tools": [{}], "tool_choice": "auto"},
         {"temperature": 2.1},
+        {"temperature": -1},
+        {"logit_bias": []},
+        {"user": 123},
+        {"max_tokens": -1},
+        {"max_tokens": 100.0},
+        {"max_tokens": -2},
+        {"response_format": {}},
+        {"modalities": ["text", "image"]},
+        {"tool_choice": {"type": "auto"}},
+        {"tool_choice": {"type": "tool"}},
+        {"model": None},
+        {"messages": [{"role": "system", "content": "x"}]},
+        {"messages": [*HELLO, {"role": "assistant", "content": "x"}]},
         {"top_logprobs": 21},
         {"seed": 1.5},
         {"tools": ["weather"]},

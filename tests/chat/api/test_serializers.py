@@ -6,17 +6,18 @@ import uuid
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
 from rest_framework import serializers
 
 from bingproject.errors import NotFoundError
-from chat.models import Conversation
-from chat.serializers import (
+from chat.api.serializers import (
     AskSerializer,
     CreateConversationSerializer,
     OpenConversationSerializer,
     show_opened,
     show_two_call,
 )
+from chat.models import Conversation
 
 ASKED = {"prompt": " hi ", "conversationId": "a", "clientId": "b", "conversationSignature": "c"}
 
@@ -89,15 +90,15 @@ def test_what_is_no_number_of_a_turn(given: Any) -> None:
 
 def test_what_is_shown_of_a_conversation() -> None:
     """Strings of ours only, in each contract's names; different for each conversation."""
-    one, two = (Conversation(id=uuid.UUID(int=number), holder="open", model="creative") for number in (1, 2))
-    opened = show_opened(one)
+    one, two = (Conversation(id=uuid.UUID(int=number), caller_id="open", model="creative") for number in (1, 2))
+    opened = to_builtins(show_opened(one))
     assert set(opened) == {"model", "client_id", "conversation_id", "sec_access_token"}
-    assert opened["conversation_id"] == opened["sec_access_token"] != show_opened(two)["conversation_id"]
-    shown = show_two_call(one)
+    assert opened["conversation_id"] == opened["sec_access_token"] != show_opened(two).conversation_id
+    shown = to_builtins(show_two_call(one))
     assert shown == {
         "conversationId": str(one.pk),
         "clientId": opened["client_id"],
         "conversationSignature": opened["conversation_id"],
         "invocationId": 0,
     }
-    assert shown["clientId"] != show_two_call(two)["clientId"]
+    assert shown["clientId"] != show_two_call(two).clientId

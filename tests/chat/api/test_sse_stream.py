@@ -8,16 +8,20 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
 
+from bingproject.api.contracts import ErrorBody, ErrorDetail
 from bingproject.errors import UnexpectedResponseError
-from chat.openai_format import Cut, Stream
+from chat.api.sse_stream import EventStream, SseStream
+from chat.api.turn_facts import TurnFacts
+from chat.openai_format import Stream, Truncation
 from chat.protocol.events import Event, Finished, HistoryDropped, Prompt, Refused, Searching, ServedBy, TextDelta
-from chat.views.relay import EventStream, Relay
 
 LONG = 60.0
 END = Finished("a b", "a b", retire=False, skipped=0)
 FAILURE = UnexpectedResponseError(code="upstream_interrupted")
-BODY = {"error": {"code": "upstream_interrupted"}}
+ERROR = ErrorBody(ErrorDetail("It broke off.", "api_error", None, "upstream_interrupted"))
+BODY = to_builtins(ERROR)
 
 
 class Source:
@@ -43,10 +47,14 @@ class Source:
             self.is_closed = True
 
 
-def relay_of(source: Source, *, quiet_seconds: float = LONG, cut: Cut | None = None) -> Relay:
+def relay_of(
+    source: Source, *, quiet_seconds: float = LONG, truncation: Truncation | None = None, stall_seconds: float = LONG
+) -> SseStream:
     """A relay of these events."""
-    stream = Stream("chatcmpl-1", 1, "precise", prompt=Prompt("", (), "x"), cut=cut)
-    return Relay(source.events(), stream, lambda _failure: BODY, quiet_seconds=quiet_seconds)
+    stream = Stream("chatcmpl-1", 1, "precise", prompt=Prompt("", (), "x"), truncation=truncation)
+    return SseStream(
+        source.events(), stream, lambda _failure: ERROR, quiet_seconds=quiet_seconds, stall_seconds=stall_seconds
+    )
 
 
 def chunks(content: bytes) -> list[Any]:
@@ -60,7 +68,7 @@ def deltas(content: bytes) -> Sequence[Any]:
     return [chunk if chunk == "[DONE]" else chunk["choices"][0]["delta"] for chunk in chunks(content)]
 
 
-async def read(relay: Relay) -> bytes:
+async def read(relay: SseStream) -> bytes:
     """All of it."""
     return b"".join([lines async for lines in relay.lines()])
 
@@ -70,7 +78,7 @@ async def test_an_answer_goes_through() -> None:
     source = Source(ServedBy("m365"), HistoryDropped(3), Searching("a"), TextDelta("a "), TextDelta("b"), END)
     relay = relay_of(source)
     await relay.begin(LONG)
-    assert (relay.dropped_turns, relay.served_by) == (3, ServedBy("m365"))
+    assert relay.facts == TurnFacts(ServedBy("m365"), 3)
     role = {"role": "assistant", "content": ""}
     assert deltas(await read(relay)) == [role, {"content": "a "}, {"content": "b"}, {}, "[DONE]"]
     assert source.is_closed
@@ -164,7 +172,7 @@ async def test_a_reader_who_is_slow_gets_no_more_of_it() -> None:
 async def test_the_cut_closes_the_source() -> None:
     """What would follow is not waited for."""
     source = Source(TextDelta("a b STOP c"), None)
-    relay = relay_of(source, cut=Cut(("STOP",), None))
+    relay = relay_of(source, truncation=Truncation(("STOP",), None))
     await relay.begin(LONG)
     assert deltas(await read(relay))[1:] == [{"content": "a b "}, {}, "[DONE]"]
     assert source.is_closed
@@ -230,3 +238,47 @@ async def test_the_response_is_one_that_no_proxy_keeps_back() -> None:
         "X-Accel-Buffering": "no",
     }
     assert b"".join([lines async for lines in response]).endswith(b"data: [DONE]\n\n")
+
+
+async def closed(source: Source) -> None:
+    """Wait until a source is closed."""
+    for _ in range(1000):
+        if source.is_closed:
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("it was not closed")
+
+
+async def test_a_caller_who_takes_nothing_is_given_up() -> None:
+    """The source is closed though nobody asks for the next line; who reads on after all gets an error line."""
+    source = Source(TextDelta("a "), None, TextDelta("b"), END)
+    relay = relay_of(source, quiet_seconds=0.02, stall_seconds=0.05)
+    await relay.begin(LONG)
+    lines = relay.lines()
+    await anext(lines)
+    await closed(source)
+    assert [chunk for chunk in chunks(b"".join([line async for line in lines])) if "error" in chunk] == [BODY]
+
+
+async def test_a_caller_who_takes_all_is_not_given_up() -> None:
+    """However long the source says nothing; an empty chunk comes in between."""
+    source = Source(TextDelta("a "), None, TextDelta("b"), END)
+    relay = relay_of(source, quiet_seconds=0.05, stall_seconds=0.5)
+    await relay.begin(LONG)
+    lines = relay.lines()
+    await anext(lines)
+    for _ in range(15):
+        assert deltas(await anext(lines)) == [{}]
+    source.go.set()
+    assert deltas(b"".join([line async for line in lines]))[-1] == "[DONE]"
+
+
+async def test_an_answer_that_has_ended_waits_for_its_reader() -> None:
+    """Its turn holds nothing any more."""
+    source = Source(TextDelta("a "), END)
+    relay = relay_of(source, quiet_seconds=0.01, stall_seconds=0.02)
+    await relay.begin(LONG)
+    lines = relay.lines()
+    first = await anext(lines)
+    await asyncio.sleep(0.1)
+    assert deltas(first + b"".join([line async for line in lines]))[-1] == "[DONE]"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.urls import Resolver404, resolve
 
-from chat.urls import urlpatterns
-from chat.views import (
+from chat.api.urls import urlpatterns
+from chat.api.views import (
     AskViewSet,
     ChatCompletionViewSet,
     CreateConversationViewSet,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from msgspec import to_builtins
+
 from chat.openai_format import model_card, model_list
 
 
 def test_a_card_and_a_list() -> None:
-    """Exactly the keys that clients read."""
+    """They have exactly the keys that clients read."""
     card = {
         "id": "precise",
         "object": "model",
@@ -14,6 +16,6 @@ def test_a_card_and_a_list() -> None:
         "owned_by": "bing",
         "description": "Precise",
     }
-    assert model_card("precise", "Precise") == card
-    assert model_list([("precise", "Precise")]) == {"object": "list", "data": [card]}
-    assert model_list([]) == {"object": "list", "data": []}
+    assert to_builtins(model_card("precise", "Precise")) == card
+    assert to_builtins(model_list([("precise", "Precise")])) == {"object": "list", "data": [card]}
+    assert to_builtins(model_list([])) == {"object": "list", "data": []}

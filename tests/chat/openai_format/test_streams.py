@@ -1,4 +1,4 @@
-"""Streams: each line a chunk, the constant part the same, the end in order."""
+"""Streams: each line is a chunk, the shared part stays the same, the end is in order."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
-from chat.openai_format import Cut, Stream
+from chat.openai_format import Stream, Truncation
 from chat.protocol.events import (
     Citations,
     Event,
@@ -30,12 +31,12 @@ END = Finished("The Moon", "The Moon", retire=False)
 
 
 def stream(**options: Any) -> Stream:
-    """A stream with an id, a time and a model."""
+    """Return a stream with an id, a time and a model."""
     return Stream("chatcmpl-1", 1_700_000_000, "precise", prompt=PROMPT, **options)
 
 
 def chunks(lines: bytes) -> list[Any]:
-    """The lines as a client that splits text reads them; `[DONE]` stays a word."""
+    """Return the lines as a client that splits text reads them; `[DONE]` stays a word."""
     response = httpx.Response(200, content=lines)
     bodies = [line.removeprefix("data: ") for line in response.iter_lines() if line]
     assert lines == b"".join(f"data: {body}\n\n".encode() for body in bodies)
@@ -43,7 +44,7 @@ def chunks(lines: bytes) -> list[Any]:
 
 
 def deltas(lines: bytes) -> list[Any]:
-    """The deltas of some lines, with the reason where there is one."""
+    """Return the deltas of some lines, with the finish reason if there is one."""
     found = []
     for chunk in chunks(lines):
         if chunk == "[DONE]":
@@ -64,7 +65,7 @@ def deltas(lines: bytes) -> list[Any]:
 
 
 def run(target: Stream, *events: Event) -> bytes:
-    """A whole stream."""
+    """Return a whole stream."""
     return target.start() + b"".join(target.add(event) for event in events)
 
 
@@ -79,7 +80,7 @@ def test_a_whole_stream() -> None:
 
 
 def test_sources_and_suggestions_come_before_the_end() -> None:
-    """In one chunk of their own; events that show nothing make no line."""
+    """In one chunk of their own; events that show nothing have no line."""
     target = stream()
     assert target.add(Sources("tides", (A,))) == b""
     assert target.add(Citations((A,))) == b""
@@ -104,7 +105,7 @@ def test_inline_extras_are_content() -> None:
     assert content.endswith("- Why?")
 
 
-def test_usage_when_asked() -> None:
+def test_usage_is_sent_if_asked_for() -> None:
     """One chunk without choices at the end, and `usage: null` in all others; else neither."""
     target = stream(include_usage=True)
     read = chunks(run(target, TextDelta("12345678"), END) + target.keepalive())
@@ -116,27 +117,27 @@ def test_usage_when_asked() -> None:
     assert all("usage" not in chunk for chunk in chunks(run(stream(), END)) if chunk != "[DONE]")
 
 
-def test_keepalive_is_a_chunk_that_says_nothing() -> None:
-    """A client that takes every line for a chunk reads it without a special case."""
+def test_a_keepalive_is_an_empty_chunk() -> None:
+    """A client that parses every line as a chunk needs no special case."""
     (chunk,) = chunks(stream().keepalive())
     assert chunk["choices"] == [{"index": 0, "delta": {}, "logprobs": None, "finish_reason": None}]
 
 
-def test_a_cut_ends_the_stream() -> None:
+def test_truncation_ends_the_stream() -> None:
     """The closing lines come with the event that fills the answer."""
-    target = stream(cut=Cut((), 1))
+    target = stream(truncation=Truncation((), 1))
     assert deltas(target.add(TextDelta("12345678"))) == [{"content": "1234"}, "length", "[DONE]"]
     assert target.is_ended
-    assert target.cut_answer() == "1234"
-    stopped = stream(cut=Cut(("END",)))
+    assert target.truncated_answer() == "1234"
+    stopped = stream(truncation=Truncation(("END",)))
     assert stopped.add(TextDelta("E")) == b""
-    assert stopped.cut_answer() is None
+    assert stopped.truncated_answer() is None
     assert deltas(stopped.add(TextDelta("ND"))) == ["stop", "[DONE]"]
-    assert stopped.cut_answer() == ""
+    assert stopped.truncated_answer() == ""
 
 
 def test_a_refusal_ends_with_content_filter() -> None:
-    """Its words are content when there was no text, and nothing when there was."""
+    """Its text is content if there was none, and is not sent otherwise."""
     end = Finished("", "", retire=True)
     before = run(stream(), Refused("Sorry.", "apology", after_text=False), end)
     assert deltas(before)[1:] == [{"content": "Sorry."}, "content_filter", "[DONE]"]
@@ -144,15 +145,15 @@ def test_a_refusal_ends_with_content_filter() -> None:
     assert deltas(after)[1:] == [{"content": "First"}, "content_filter", "[DONE]"]
 
 
-def test_who_answers_is_told_from_then_on() -> None:
-    """And another one that takes over."""
+def test_chunks_name_the_back_end() -> None:
+    """Also another one that takes over."""
     answer = stream()
     seen = []
     for name in ("copilot", "m365"):
         assert answer.add(ServedBy(name)) == b""
         seen += chunks(answer.start() + answer.add(TextDelta("a")))
     assert [chunk["system_fingerprint"] for chunk in seen] == ["copilot", "copilot", "m365", "m365"]
-    assert answer.told_answer() is None
+    assert answer.canonical_answer() is None
 
 
 def test_reasoning_is_no_content() -> None:
@@ -160,10 +161,16 @@ def test_reasoning_is_no_content() -> None:
     assert deltas(stream().add(ReasoningDelta("Hm"))) == [{"reasoning_content": "Hm"}]
 
 
+class ErrorLine(msgspec.Struct):
+    """Stands for the body that every error has."""
+
+    message: str
+
+
 def test_an_error_ends_the_stream_without_done() -> None:
-    """One line with the body every error has."""
+    """One line has the body that every error has."""
     target = stream()
-    assert target.error({"error": {"message": "m\u2028"}}) == b'data: {"error":{"message":"m\\u2028"}}\n\n'
+    assert target.error(ErrorLine("m\u2028")) == b'data: {"message":"m\\u2028"}\n\n'
     assert target.is_ended
 
 
@@ -172,12 +179,12 @@ def test_an_error_ends_the_stream_without_done() -> None:
     ["a\u2028b\u2029c\x85d\x0be\x0cf\x1cg\r\nh", "\u05e9\u202e\u0301", '"\\/\x7f\ufeff', "\U0001f469\u200d\U0001f467"],
 )
 def test_text_is_exact_and_stays_on_one_line(text: str) -> None:
-    """Characters that many clients take for line ends are escaped; all others are as they were."""
+    """Characters that many clients treat as line ends are escaped; all others are unchanged."""
     assert deltas(stream().add(TextDelta(text))) == [{"content": text}]
 
 
 def test_ids_and_models_are_escaped() -> None:
-    """What a caller named the model cannot break the line."""
+    """A model's name from a caller cannot break the line."""
     line = Stream('a"b', 1, 'm"\u2028\n', prompt=PROMPT).start()
     (chunk,) = chunks(line)
     assert (chunk["id"], chunk["model"]) == ('a"b', 'm"\u2028\n')

@@ -1,4 +1,4 @@
-"""A turn without a socket is played: frames go in, and what came of them is told."""
+"""Play a turn without a socket: give it frames and collect its events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Outcome = tuple[list[Event], str]
 
 
 def play(turn: Dialect, frames: Iterable[str | bytes]) -> Outcome:
-    """All events of some frames, and the code of the error they end in, "" when there is none."""
+    """Return the events of the frames, and the code of the error that ended them, or ""."""
     events: list[Event] = []
     try:
         for frame in frames:
@@ -23,5 +23,5 @@ def play(turn: Dialect, frames: Iterable[str | bytes]) -> Outcome:
 
 
 def texts(events: Iterable[Event]) -> list[str]:
-    """The deltas among some events."""
+    """Return the texts of the deltas."""
     return [event.text for event in events if isinstance(event, TextDelta)]

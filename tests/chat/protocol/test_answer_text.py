@@ -1,12 +1,12 @@
-"""What of an answer is out."""
+"""The streamed part of an answer."""
 
 from __future__ import annotations
 
-from chat.protocol.answers import Answer
+from chat.protocol.answer_text import AnswerText
 
 
-class Said(Answer):
-    """An answer whose deltas are given."""
+class GivenText(AnswerText):
+    """An answer with given deltas."""
 
     def __init__(self, *deltas: str) -> None:
         super().__init__()
@@ -14,13 +14,16 @@ class Said(Answer):
 
     @property
     def final(self) -> str:
-        """What was said."""
+        """The deltas."""
         return self.streamed
 
 
-def test_white_space_is_out_but_says_nothing() -> None:
-    """An answer begins empty, has started with its first delta, and says something with its first character."""
-    assert [(said.has_started, said.is_blank, said.streamed) for said in (Said(), Said(" ", "\n"), Said(" ", "4"))] == [
+def test_white_space_starts_an_answer_and_leaves_it_blank() -> None:
+    """An answer has started with its first delta and is blank until its first visible character."""
+    assert [
+        (text.has_started, text.is_blank, text.streamed)
+        for text in (GivenText(), GivenText(" ", "\n"), GivenText(" ", "4"))
+    ] == [
         (False, True, ""),
         (True, True, " \n"),
         (True, False, " 4"),

@@ -1,12 +1,12 @@
-"""The models, what may serve them, and what a turn holds."""
+"""The models and their routes."""
 
 from __future__ import annotations
 
 import pytest
 
 from bingproject.errors import NotFoundError
-from chat.protocol import copilot, m365
-from chat.protocol.catalogue import LIMIT_CHARACTERS, MODELS, all_models, find_model
+from chat.protocol.catalogue import MODELS, all_models, find_model
+from chat.protocol.m365.models import tone_models
 
 
 def test_the_six_models() -> None:
@@ -20,18 +20,35 @@ def test_the_six_models() -> None:
         assert spec.description.endswith("without web search") is not spec.has_search
 
 
-def test_each_model_is_served_in_a_manner_its_dialect_knows() -> None:
-    """The dialects' own tables say the same."""
-    manners = {route.manner for spec in MODELS.values() for route in spec.routes if route.back_end == "copilot"}
-    assert manners == set(copilot.MODES.values())
-    for name, tone in m365.TONES.items():
-        assert tone in [route.manner for route in MODELS[name].routes]
-    for name, mode in copilot.MODES.items():
-        assert [route.manner for route in MODELS[name].routes] == [mode]
+COPILOT_MODES = {
+    "copilot": "chat",
+    "copilot-think": "reasoning",
+    "copilot-smart": "smart",
+    "copilot-study": "study",
+    "copilot-search": "search",
+}
+TONES = {
+    "m365": "Magic",
+    "m365-quick": "Gpt_Quick",
+    "m365-think": "Gpt_Reasoning",
+    "precise": "Precise",
+    "balanced": "Balanced",
+    "creative": "Creative",
+}
 
 
-def test_routes_by_the_operators_order() -> None:
-    """By the style's name, else by the star; a model without a style has one way only."""
+def test_each_model_is_served_in_a_mode_of_the_site() -> None:
+    """The words are those of docs/wire/copilot.md, section 3.7, and docs/wire/m365.md, section 4.3."""
+    modes = {route.mode for spec in MODELS.values() for route in spec.routes if route.back_end == "copilot"}
+    assert modes == set(COPILOT_MODES.values())
+    for name, mode in COPILOT_MODES.items():
+        assert [route.mode for route in MODELS[name].routes] == [mode]
+    for name, tone in TONES.items():
+        assert tone in [route.mode for route in MODELS[name].routes if route.back_end == "m365"]
+
+
+def test_routes_follow_the_operators_order() -> None:
+    """The style's name is looked up before the star; a model without a style has one route only."""
     order = {"precise": ("m365",), "*": ("copilot", "bing")}
     assert [route.back_end for route in MODELS["precise-offline"].routes_by(order)] == ["m365"]
     assert [route.back_end for route in MODELS["creative"].routes_by(order)] == ["copilot", "bing"]
@@ -39,22 +56,17 @@ def test_routes_by_the_operators_order() -> None:
     assert [route.back_end for route in MODELS["m365-quick"].routes_by(order)] == ["m365"]
 
 
-def test_further_tones_are_models() -> None:
-    """Found by their names, and only where they are given."""
-    assert [*all_models(["Gpt_5_2_Quick"])][-1] == "m365-gpt-5-2-quick"
-    assert find_model("m365-gpt-5-2-quick", ["Gpt_5_2_Quick"]).routes[0].manner == "Gpt_5_2_Quick"
+def test_additional_tones_become_models() -> None:
+    """They are found by name, and only if they are given."""
+    assert [*all_models(tone_models(["Gpt_5_2_Quick"]))][-1] == "m365-gpt-5-2-quick"
+    assert find_model("m365-gpt-5-2-quick", tone_models(["Gpt_5_2_Quick"])).routes[0].mode == "Gpt_5_2_Quick"
     assert MODELS["copilot"].can_think
     assert not MODELS["precise"].can_think
 
 
-def test_limits() -> None:
-    """One constant for each back end."""
-    assert LIMIT_CHARACTERS == {"sydney": 32_000, "copilot": 10_240, "m365": 32_000}
-
-
 @pytest.mark.parametrize("model_id", ["precise-offline", "Precise-Offline", "PRECISE-OFFLINE"])
 def test_models_are_found_in_any_letter_case(model_id: str) -> None:
-    """As the original server finds them."""
+    """The original server finds them so too."""
     assert find_model(model_id) is MODELS["precise-offline"]
 
 

@@ -1,10 +1,10 @@
-"""Citation marks are taken out, wherever a text is cut."""
+"""Citation marks are removed, wherever a text is cut."""
 
 from __future__ import annotations
 
 import pytest
 
-from chat.protocol.marks import Stripper, strip_marks
+from chat.protocol.citation_marks import MarkStripper, strip_marks
 
 MARKED = [
     ("Tides\ue200cite\ue202turn0search1\ue201 rise", "Tides rise"),
@@ -21,33 +21,33 @@ MARKED = [
 
 @pytest.mark.parametrize(("text", "clean"), MARKED)
 def test_marks_are_stripped(text: str, clean: str) -> None:
-    """A mark goes with the names in it; of anything else behind a delimiter only the delimiter goes."""
+    """A mark is removed with the names in it; of anything else only the delimiter is."""
     assert strip_marks(text) == clean
 
 
 @pytest.mark.parametrize(("text", "clean"), MARKED)
 def test_a_mark_cut_in_two_is_stripped(text: str, clean: str) -> None:
-    """At every place, and in single characters; the end of a text drops what was still waiting."""
+    """The text is cut at every place, and into single characters."""
     for at in range(len(text) + 1):
-        stripper = Stripper()
+        stripper = MarkStripper()
         assert stripper.feed(text[:at]) + stripper.feed(text[at:]) + stripper.feed(".") == strip_marks(text + ".")
-    stripper = Stripper()
+    stripper = MarkStripper()
     assert "".join(stripper.feed(character) for character in text + ".") == strip_marks(text + ".")
     assert strip_marks(text + ".") == clean + "."
 
 
 @pytest.mark.parametrize("text", ["", "plain", "Äpfel 🍎", "icon \ue0a0 and \uf8ff", "cite turn0search1"])
-def test_other_text_goes_through_at_once(text: str) -> None:
-    """Letters of any kind, and private-use characters that are no delimiters."""
-    assert Stripper().feed(text) == text
+def test_other_text_does_not_wait(text: str) -> None:
+    """Letters of any script and private-use characters that are no delimiters pass unchanged."""
+    assert MarkStripper().feed(text) == text
 
 
 def test_nothing_waits_that_cannot_be_a_mark() -> None:
-    """Text before a mark goes out, and what turns out to be none follows."""
-    stripper = Stripper()
+    """Text in front of a possible mark is sent, and the rest follows once it is none."""
+    stripper = MarkStripper()
     assert [stripper.feed(piece) for piece in ("a\ue200ci", "der", " b")] == ["a", "cider", " b"]
 
 
 def test_a_mark_cut_off_at_the_end_is_dropped() -> None:
-    """A text that ends inside a mark ends before it."""
+    """A text that ends inside a mark ends in front of it."""
     assert strip_marks("Tides\ue200cite\ue202turn0sea") == "Tides"

@@ -1,27 +1,31 @@
-"""The vocabulary: what a prompt asks, and how a history will tell it."""
+"""Prompts, histories and decisive events."""
 
 from __future__ import annotations
 
-from chat.protocol.events import SHOWN, Finished, Prompt, Said, Searching, TextDelta, Throttling
+from chat.protocol.events import DECISIVE_EVENTS, Finished, Message, Prompt, Searching, TextDelta, Throttling
 
 
-def test_the_question_is_all_since_the_last_answer() -> None:
-    """Messages that lead up to the newest one are asked with it; alone it is asked as it is."""
+def test_the_question_is_all_new_messages() -> None:
+    """Messages in front of the newest one are joined with it; alone it stays unchanged."""
     assert Prompt("", (), " 2+2? ").question == " 2+2? "
     assert Prompt("", (), "2+2?", lead=("And", "now")).question == "And\n\nnow\n\n2+2?"
 
 
 def test_the_history_after_a_turn() -> None:
-    """Question and answer join it, trimmed, or the question in the words a history has for it."""
-    history = (Said("user", "Hi"), Said("assistant", "Hello"))
-    assert Prompt("s", history, " 2+2? ").after("4\n") == (*history, Said("user", "2+2?"), Said("assistant", "4"))
-    assert Prompt("s", (), "2+2?", told="2+2?\n[image 1]").after("4")[0] == Said("user", "2+2?\n[image 1]")
+    """Question and answer are added, trimmed; the canonical question replaces the plain one."""
+    history = (Message("user", "Hi"), Message("assistant", "Hello"))
+    assert Prompt("s", history, " 2+2? ").after("4\n") == (
+        *history,
+        Message("user", "2+2?"),
+        Message("assistant", "4"),
+    )
+    assert Prompt("s", (), "2+2?", canonical="2+2?\n[image 1]").after("4")[0] == Message("user", "2+2?\n[image 1]")
 
 
-def test_what_shows_an_outcome() -> None:
-    """Text and ends do; searches and figures may still be followed by a failure with a status of its own."""
+def test_only_text_and_ends_are_decisive() -> None:
+    """After a search or throttling a failure can still have a status of its own."""
     finished = Finished("4", "4", retire=False)
-    assert isinstance(TextDelta("4"), SHOWN)
-    assert isinstance(finished, SHOWN)
-    assert not isinstance(Searching("tides"), SHOWN)
-    assert not isinstance(Throttling(1, 30), SHOWN)
+    assert isinstance(TextDelta("4"), DECISIVE_EVENTS)
+    assert isinstance(finished, DECISIVE_EVENTS)
+    assert not isinstance(Searching("tides"), DECISIVE_EVENTS)
+    assert not isinstance(Throttling(1, 30), DECISIVE_EVENTS)

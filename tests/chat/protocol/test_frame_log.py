@@ -1,10 +1,10 @@
-"""What came over a socket, counted by kind: cut records, events, and what is neither."""
+"""Frames are counted by kind: records across frames, events, and anything else."""
 
 from __future__ import annotations
 
 import pytest
 
-from chat.protocol.outline import Outline
+from chat.protocol.frame_log import FrameLog
 from chat.protocol.signalr import encode
 
 RECORDS = "".join(
@@ -25,26 +25,26 @@ COUNTED = (
 
 
 def count(*frames: str | bytes) -> str:
-    """What these frames hold."""
-    outline = Outline()
+    """Return the log of these frames."""
+    frame_log = FrameLog()
     for frame in frames:
-        outline.add(frame)
-    return str(outline)
+        frame_log.add(frame)
+    return str(frame_log)
 
 
-def test_records_are_counted_in_the_order_in_which_their_kinds_came() -> None:
-    """And the messages within them, by their type."""
+def test_kinds_are_listed_in_the_order_of_their_first_record() -> None:
+    """The messages within a record are counted by their type."""
     assert count(RECORDS) == count(RECORDS.encode()) == COUNTED
 
 
 @pytest.mark.parametrize("at", range(len(RECORDS)))
-def test_frames_cut_records_anywhere(at: int) -> None:
-    """Also right before a separator."""
+def test_a_frame_may_end_anywhere_in_a_record(at: int) -> None:
+    """Right in front of a separator, too."""
     assert count(RECORDS[:at], RECORDS[at:]) == COUNTED
 
 
 def test_an_event_is_a_frame_of_its_own() -> None:
-    """As Copilot sends them."""
+    """Copilot sends them so."""
     frames: list[str | bytes] = [
         '{"event":"connected"}',
         '{"event":"appendText","text":"a}"}',
@@ -54,8 +54,8 @@ def test_an_event_is_a_frame_of_its_own() -> None:
     assert count(*frames) == "1 event connected, 2 event appendText, 1 event done"
 
 
-def test_what_is_no_record() -> None:
-    """It is counted, and raises nothing."""
+def test_garbage_is_counted() -> None:
+    """It raises nothing."""
     odd = '{"type":1,"target":"update","arguments":5}'
     assert count() == "nothing"
     assert count("no JSON\x1e[1]\x1e", f'{odd}\x1e{{"type":2,"item":{{"messages":7}}}}\x1e') == (

@@ -1,4 +1,4 @@
-"""Pictures for back ends that keep uploads only."""
+"""Pictures for back ends that take uploads only."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from chat.protocol.pictures import check_pictures
 PNG = PromptImage(content=b"x", media_type="image/png")
 
 
-def test_bytes_of_a_known_kind_pass() -> None:
-    """Any number of them, none included."""
+def test_uploads_of_an_accepted_type_pass() -> None:
+    """Any number of them, and none."""
     check_pictures(Prompt("", (), "?"), {"image/png"})
     check_pictures(Prompt("", (), "?", (PNG, PNG)), {"image/png"})
 
@@ -24,8 +24,8 @@ def test_bytes_of_a_known_kind_pass() -> None:
         (PromptImage(content=b"x", media_type="image/bmp"), "png"),
     ],
 )
-def test_others_are_refused(image: PromptImage, words: str) -> None:
-    """An address, which this server never fetches, and a kind that is not taken; the message says what to do."""
+def test_addresses_and_other_types_are_refused(image: PromptImage, words: str) -> None:
+    """This server fetches no address; the message says what to do."""
     with pytest.raises(InvalidRequestError, match=words) as caught:
         check_pictures(Prompt("", (), "?", (PNG, image)), {"image/png"})
     assert (caught.value.code, caught.value.param) == ("image_not_supported", "messages")

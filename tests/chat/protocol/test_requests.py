@@ -1,4 +1,4 @@
-"""A request as a value."""
+"""An HTTP request as a value."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import dataclasses
 
 import pytest
 
-from chat.protocol.requests import HttpRequest
+from chat.protocol.requests import SessionRequest
 
 
 def test_a_request_is_a_value() -> None:
-    """It compares by what it holds, has no body by default, and cannot be changed."""
-    request = HttpRequest("GET", "/")
-    assert request == HttpRequest("GET", "/", {}, None)
+    """It compares by its fields, has no body by default, and is immutable."""
+    request = SessionRequest("GET", "/")
+    assert request == SessionRequest("GET", "/", {}, None)
     with pytest.raises(dataclasses.FrozenInstanceError):
         request.path = "/x"  # type: ignore[misc] # that is the test

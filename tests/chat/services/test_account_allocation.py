@@ -14,8 +14,8 @@ from accounts.models import AccountState, Lease
 from bingproject.errors import ServiceError
 from bingproject.sandbox.server import SandboxServer
 from chat.models import Conversation
-from chat.protocol.events import Said
-from chat.services.line import LINE
+from chat.protocol.events import Message
+from chat.services.wait_queue import QUEUE
 from tests.chat.turns import answer_of, ask, ask_async, play, said, turns
 from tests.factories import make_account, make_token_account, set_capability
 
@@ -45,7 +45,7 @@ def test_turns_of_one_account_come_one_after_the_other(hub: SandboxServer, setti
     assert chat.max_in_flight == {account.name: 1}  # with up to four the service objects to nothing
     assert hub.state.counts.violations == 0
     assert not Lease.objects.exists()
-    assert LINE.before(kind) == []
+    assert QUEUE.ahead_of(kind) == []
 
 
 def test_who_waits_for_another_account_holds_up_nobody(hub: SandboxServer, settings: Settings) -> None:
@@ -62,7 +62,7 @@ def test_who_waits_for_another_account_holds_up_nobody(hub: SandboxServer, setti
         waiting = asyncio.create_task(ask_async("first", model="copilot"))
         for _ in range(500):
             await asyncio.sleep(0.01)
-            if LINE.before("copilot"):
+            if QUEUE.ahead_of("copilot"):
                 break
         async with asyncio.timeout(5):
             assert "second" in answer_of(await ask_async("second", model="copilot"))
@@ -116,7 +116,7 @@ def test_a_burst_and_then_the_pace(hub: SandboxServer, settings: Settings) -> No
 
 
 @pytest.mark.parametrize("history", [(), said(("hello", "hi"))], ids=["new", "unknown"])
-def test_what_is_too_long_to_begin_with_waits_for_no_account(hub: SandboxServer, history: list[Said]) -> None:
+def test_what_is_too_long_to_begin_with_waits_for_no_account(hub: SandboxServer, history: list[Message]) -> None:
     """400 without one, too, and nothing of its pace is spent."""
 
     def refused() -> str:
@@ -132,7 +132,9 @@ def test_what_is_too_long_to_begin_with_waits_for_no_account(hub: SandboxServer,
 
 
 @pytest.mark.parametrize("history", [(), said(("hello", "hi"))], ids=["new", "unknown"])
-def test_what_is_too_long_for_one_goes_to_the_next(hub: SandboxServer, settings: Settings, history: list[Said]) -> None:
+def test_what_is_too_long_for_one_goes_to_the_next(
+    hub: SandboxServer, settings: Settings, history: list[Message]
+) -> None:
     """The order of the back ends is the operator's, as far as they can serve."""
     settings.CHAT_ROUTES = {"*": ("copilot", "m365")}
     make_token_account("copilot")

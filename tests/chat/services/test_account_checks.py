@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from accounts.microsoft.access_tokens import read_token
+from accounts.microsoft.services import Finding, Look
+from accounts.microsoft.services.credentials import keep_token
 from accounts.models import Account, AccountKind, CheckState
-from accounts.services import Finding, Look
-from accounts.services.credentials import keep_token
-from accounts.tokens import read_token
 from bingproject.errors import CookieExpiredError
+from bingproject.sandbox.core.tokens import COPILOT, M365, make_token
 from bingproject.sandbox.server import SandboxServer
-from bingproject.sandbox.tokens import COPILOT, M365, make_token
-from bingproject.upstream import Door
-from chat.services.token_checks import check_copilot, check_m365
+from bingproject.upstream.http_client import ConnectionPool
+from chat.services import check_chat
 from tests.factories import make_account
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,11 +37,10 @@ def token(service: str, seconds: float = 3600, **options: Any) -> str:
 
 def look(account: Account, *, may_open: bool = False) -> Finding:
     """Ask as this account."""
-    check = check_copilot if account.kind == AccountKind.COPILOT else check_m365
 
     async def run() -> Finding:
-        async with Door() as door, door.client({}) as client:
-            return await check(Look(account, client, "", may_open))
+        async with ConnectionPool() as pool, pool.client({}) as client:
+            return await check_chat(Look(account, client, "", may_open))
 
     return asyncio.run(run())
 
@@ -79,6 +79,15 @@ def test_microsoft_365_is_not_asked() -> None:
     finding = look(account)
     assert finding.state == CheckState.UNKNOWN
     assert finding.note.startswith("Cannot tell without asking a question. A token for Microsoft 365 Copilot")
+
+
+def test_what_microsoft_365_has_answered_proves_it() -> None:
+    """With this token: an answer from before it says nothing of it."""
+    account = make(AccountKind.M365, token(M365), tier="individual")
+    for seconds, expected in ((-1, CheckState.UNKNOWN), (1, CheckState.OK)):
+        answered_at = timezone.now() + timedelta(seconds=seconds * 60)
+        account.capabilities.update(last_success_at=answered_at)
+        assert look(account).state == expected
 
 
 @pytest.mark.parametrize(("kind", "service"), [(AccountKind.COPILOT, COPILOT), (AccountKind.M365, M365)])

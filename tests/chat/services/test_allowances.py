@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts import limits
-from accounts.limits import Allowance
+from accounts.callers import limits
+from accounts.callers.limits import Allowance
 from accounts.models import Account, Capability, UsageCounter, WhitelistedUser
 from bingproject.errors import RateLimitError, ServiceError
 from bingproject.sandbox.server import SandboxServer

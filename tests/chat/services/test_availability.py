@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import AccountState, Capability
 from chat.services.availability import expected_start, has_account, usable_back_ends, why_no_account
-from chat.services.line import Waiting
+from chat.services.wait_queue import Waiter
 from tests.factories import make_account, make_token_account, set_capability
 
 pytestmark = pytest.mark.django_db
@@ -62,7 +62,7 @@ def test_who_has_others_ahead_begins_later() -> None:
     now = timezone.now()
     for _ in range(2):
         set_capability(make_token_account("copilot"), "copilot", per_minute=6, paced_until=now + timedelta(seconds=10))
-    anybody = Waiting("copilot")
+    anybody = Waiter("copilot")
     assert expected_start("copilot", anybody, [], now) == now + timedelta(seconds=10)
     assert expected_start("copilot", anybody, [anybody] * 3, now) == now + timedelta(seconds=20)
     make_token_account("m365")
@@ -76,8 +76,8 @@ def test_only_who_wants_the_same_accounts_is_ahead() -> None:
     slow, quick = make_token_account("copilot"), make_token_account("copilot")
     set_capability(slow, "copilot", per_minute=6, paced_until=now + timedelta(seconds=40))
     set_capability(quick, "copilot", per_minute=6, burst=1)
-    to_slow, to_quick = Waiting("copilot", only=slow.pk), Waiting("copilot", only=quick.pk)
-    not_quick, anybody = Waiting("copilot", excluded={quick.pk}), Waiting("copilot")
+    to_slow, to_quick = Waiter("copilot", only=slow.pk), Waiter("copilot", only=quick.pk)
+    not_quick, anybody = Waiter("copilot", excluded={quick.pk}), Waiter("copilot")
     assert expected_start("copilot", to_slow, [], now) == now + timedelta(seconds=40)
     assert expected_start("copilot", not_quick, [to_quick], now) == now + timedelta(seconds=40)
     assert expected_start("copilot", not_quick, [to_slow], now) == now + timedelta(seconds=50)

@@ -11,8 +11,9 @@ from pytest_django import Settings
 from accounts.models import AccountState
 from bingproject.errors import InvalidRequestError, NotFoundError
 from chat.models import Conversation
-from chat.protocol.catalogue import LIMIT_CHARACTERS, STYLES
-from chat.protocol.events import Prompt, PromptImage, Said
+from chat.protocol.catalogue import MODELS, STYLES
+from chat.protocol.copilot.models import LIMIT_CHARACTERS
+from chat.protocol.events import Message, Prompt, PromptImage
 from chat.services.catalogue import all_models, find_model, listed_models, opening_routes, routes_for, served_by
 from tests.factories import make_token_account, set_capability
 
@@ -39,7 +40,7 @@ def test_configured_tones_are_models(settings: Settings) -> None:
     settings.M365_TONES = ["Gpt_5_2_Quick"]
     make_token_account("m365")
     assert _listed()[6:] == ["m365", "m365-quick", "m365-think", "m365-gpt-5-2-quick"]
-    assert find_model("M365-GPT-5-2-Quick").routes[0].manner == "Gpt_5_2_Quick"
+    assert find_model("M365-GPT-5-2-Quick").routes[0].mode == "Gpt_5_2_Quick"
     settings.M365_TONES = []
     assert "m365-gpt-5-2-quick" not in all_models()
     with pytest.raises(NotFoundError):
@@ -75,19 +76,29 @@ def test_what_opens_a_conversation_must_fit_together(settings: Settings) -> None
     """Where it goes out as one text: the system prompt, the line about the style, the question and their marks."""
     settings.CHAT_ROUTES = {}
     spec = find_model("precise")
-    line = spec.routes[-1].style_line
+    line = spec.routes[-1].style_instruction
 
     def openable(prompt: Prompt) -> list[str]:
         return [route.back_end for route in opening_routes(spec.routes, prompt)]
 
     marks = len("[system](#additional_instructions)\n\n\n[user](#message)\n") + len(f"{line}\n\n")
-    room = LIMIT_CHARACTERS["copilot"] - marks
-    for history in ((), (Said("user", "x" * 20_000), Said("assistant", "ok"))):
+    room = LIMIT_CHARACTERS - marks
+    for history in ((), (Message("assistant", "x" * 20_000), Message("assistant", "ok"))):
         assert openable(Prompt("s" * 5000, history, "x" * (room - 5000))) == ["bing", "m365", "copilot"]
         assert openable(Prompt("s" * 5000, history, "x" * (room - 4999))) == ["bing", "m365"]
+    assert openable(Prompt("", (Message("user", "x" * 20_000), Message("assistant", "ok")), "2+2?")) == [
+        "bing",
+        "m365",
+    ]
     assert openable(Prompt("s" * 20_000, (), "x" * 20_000)) == ["bing"]
     with pytest.raises(InvalidRequestError, match="system prompt and newest message together"):
         opening_routes(spec.routes[1:], Prompt("s" * 20_000, (), "x" * 20_000))
+
+
+def test_the_settings_know_every_model(settings: Settings) -> None:
+    """CHAT_DEFAULT_MODEL is checked when the server starts, where no catalogue can be asked."""
+    assert set(settings.CHAT_MODELS) == set(MODELS)
+    assert settings.CHAT_DEFAULT_MODEL == "precise"
 
 
 def test_callers_are_told_who_holds_a_conversation() -> None:

@@ -8,11 +8,11 @@ import httpx
 import pytest
 from django.utils import timezone
 
+from accounts.microsoft.services import Finding, Look
 from accounts.models import Account, AccountState, CheckState
-from accounts.services import Finding, Look
 from bingproject.errors import ServiceError
 from bingproject.sandbox.server import SandboxServer
-from bingproject.upstream import Door
+from bingproject.upstream.http_client import ConnectionPool
 from chat.services import check_chat
 from tests.factories import make_account
 
@@ -23,7 +23,7 @@ def look(account: Account, *, may_open: bool = False) -> Finding:
     """Ask as this account."""
 
     async def run() -> Finding:
-        async with Door() as door, door.client(account.cookies) as client:
+        async with ConnectionPool() as pool, pool.client(account.cookies) as client:
             return await check_chat(Look(account, client, "", may_open))
 
     return asyncio.run(run())

@@ -14,7 +14,7 @@ from accounts.models import AccountState, Capability, Lease
 from bingproject.errors import NotFoundError, NotWhitelistedError, ServiceError
 from bingproject.sandbox.server import SandboxServer
 from chat import services
-from chat.models import Conversation, KeptAnswer, Origin, Turn
+from chat.models import Conversation, IdempotentAnswer, Origin, Turn
 from chat.protocol.catalogue import find_model
 from tests.chat.turns import answer_of, ask, make_conversation, make_turn, play, seen, turns
 from tests.factories import make_account, make_user, set_capability
@@ -22,9 +22,9 @@ from tests.factories import make_account, make_user, set_capability
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def start(origin: Origin = Origin.CREATED, holder: str = "open", user_id: str = "") -> Conversation:
+def start(origin: Origin = Origin.CREATED, caller_id: str = "open", user_id: str = "") -> Conversation:
     """Open one."""
-    return asyncio.run(services.start_conversation(holder, find_model("creative"), origin, user_id))
+    return asyncio.run(services.start_conversation(caller_id, find_model("creative"), origin, user_id))
 
 
 # --- opening --------------------------------------------------------------------------------------------------------
@@ -35,7 +35,7 @@ def test_a_conversation_is_opened_and_waits_for_its_first_turn(hub: SandboxServe
     account = make_account()
     row = Conversation.objects.get(pk=start().pk)
     assert (row.account, row.origin, row.model, row.create_count) == (account, Origin.CREATED, "creative", 1)
-    assert (row.claim, row.sealed_credentials != "", Lease.objects.exists()) == ("", True, False)
+    assert (row.claim, row.encrypted_credentials != "", Lease.objects.exists()) == ("", True, False)
     assert "hello" in answer_of(ask("hello", system="Be kind.", model="creative", conversation=row))
     assert seen(hub)["creates"] == 1
     assert turns(hub)[0]["system"] == "Be kind."
@@ -76,7 +76,7 @@ def test_without_an_account_nothing_is_opened(hub: SandboxServer) -> None:
 
 def test_a_token_opens_its_own_conversation_for_its_own_caller() -> None:
     """Anybody else, and any other text, finds nothing."""
-    row, other = make_conversation(holder="user:a"), make_conversation(holder="user:a")
+    row, other = make_conversation(caller_id="user:a"), make_conversation(caller_id="user:a")
     token = services.sign_conversation(row)
     assert services.find_conversation(token, "user:a") == row
     strange = (
@@ -103,8 +103,8 @@ def test_a_token_says_nothing_of_bing() -> None:
 
 def test_the_two_calls_three_strings_prove_each_other() -> None:
     """Each belongs to this conversation, and only conversations of this contract are found."""
-    row = make_conversation(origin=Origin.TWO_CALL, holder="user:a", user_id="a")
-    other = make_conversation(origin=Origin.TWO_CALL, holder="user:b", user_id="b")
+    row = make_conversation(origin=Origin.TWO_CALL, caller_id="user:a", user_id="a")
+    other = make_conversation(origin=Origin.TWO_CALL, caller_id="user:b", user_id="b")
     names = (str(row.pk), services.two_call_client_id(row), services.sign_conversation(row))
     assert services.find_two_call(*names) == row
     foreign = (str(other.pk), services.two_call_client_id(other), services.sign_conversation(other))
@@ -132,7 +132,7 @@ def test_the_whitelist_decides_and_a_key_speaks_for_its_own_user() -> None:
     ):  # fmt: skip
         with pytest.raises(NotWhitelistedError):
             services.check_whitelisted(user_id, own, now)
-    assert services.two_call_holder("anna") == "user:anna"
+    assert services.two_call_caller_id("anna") == "user:anna"
     assert services.two_call_model().id == "balanced"
 
 
@@ -163,7 +163,17 @@ def test_dead_leases_and_old_answers_go_along() -> None:
         Lease.objects.create(account=account, capability="chat", holder="x", until=now + timedelta(seconds=seconds))
     for hours in (23, 25):
         made = now - timedelta(hours=hours)
-        KeptAnswer.objects.create(holder="x", route="x", key=str(hours), alive_until=made, created_at=made)
+        IdempotentAnswer.objects.create(caller_id="x", route="x", key=str(hours), alive_until=made, created_at=made)
     assert services.prune_conversations(now) == 0
     assert Lease.objects.get().until > now
-    assert KeptAnswer.objects.get().key == "23"
+    assert IdempotentAnswer.objects.get().key == "23"
+
+
+def test_both_spellings_of_an_id_are_let_in() -> None:
+    """Composed and decomposed letters are one user, in both modes of access."""
+    user, now = make_user("Ren\u00e9"), timezone.now()
+    for own in (None, user):
+        for text in ("Ren\u00e9", "Rene\u0301"):
+            assert services.check_whitelisted(text, own, now) == user
+        with pytest.raises(NotWhitelistedError):
+            services.check_whitelisted("Rene", own, now)

@@ -11,7 +11,7 @@ import pytest
 from accounts.models import AccountState, Capability, Lease
 from bingproject.errors import ServiceError
 from bingproject.sandbox.server import SandboxServer
-from bingproject.transcripts import Transcript
+from bingproject.upstream.recording import Transcript
 from chat.services.probes import probe_chat
 from tests.factories import make_account, set_capability
 

@@ -9,9 +9,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bingproject.rates import Course
+from bingproject.database.statistics import Course
 from chat.models import TurnState
-from chat.services import figures
+from chat.services import statistics
 from tests.chat.turns import make_conversation, make_turn
 from tests.factories import make_account
 
@@ -26,14 +26,14 @@ def test_turns_are_told_by_how_they_ended() -> None:
     for state in (TurnState.FINISHED, TurnState.REFUSED, TurnState.FAILED, TurnState.LEFT, TurnState.CUT):
         make_turn(row, state=state, started_at=begin, finished_at=NOW)
     make_turn(row, state=TurnState.RUNNING, started_at=begin, finished_at=None)
-    hour = figures.read_turns(NOW).last_hour
+    hour = statistics.read_turns(NOW).last_hour
     assert (hour.made, hour.refused, hour.failed) == (2, 1, 1)
     assert hour.p50 == pytest.approx(4, abs=0.01)
 
 
 def test_without_turns_there_is_nothing_to_tell() -> None:
     """An empty course, no error."""
-    assert figures.read_turns(NOW) == Course()
+    assert statistics.read_turns(NOW) == Course()
 
 
 def test_the_newest_failed_turns_come_first() -> None:
@@ -43,15 +43,15 @@ def test_the_newest_failed_turns_come_first() -> None:
     new = make_turn(row, state=TurnState.FAILED, started_at=NOW, account=account)
     make_turn(row)
     with CaptureQueriesContext(connection) as queries:
-        found = [(turn, str(turn.account), turn.conversation_id) for turn in figures.newest_failed_turns(5)]
+        found = [(turn, str(turn.account), turn.conversation_id) for turn in statistics.newest_failed_turns(5)]
     assert found == [(new, "anna", row.pk), (old, "None", row.pk)]
     assert len(queries) == 1
 
 
 def test_who_chats_most_today() -> None:
-    """Turns since midnight, UTC, by key-holder."""
-    anna, bert = make_conversation(holder="user:anna"), make_conversation(holder="user:bert")
+    """Turns since midnight, UTC, by caller."""
+    anna, bert = make_conversation(caller_id="user:anna"), make_conversation(caller_id="user:bert")
     for row in (anna, anna, bert):
         make_turn(row, started_at=NOW)
     make_turn(bert, started_at=NOW - timedelta(days=1))
-    assert figures.busiest_holders(NOW, 5) == [("user:anna", 2), ("user:bert", 1)]
+    assert statistics.busiest_callers(NOW, 5) == [("user:anna", 2), ("user:bert", 1)]

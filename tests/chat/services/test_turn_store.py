@@ -16,8 +16,8 @@ from bingproject.sandbox.server import SandboxServer
 from chat.models import Conversation, Origin, Turn, TurnState
 from chat.protocol.catalogue import find_model
 from chat.protocol.events import Finished, Prompt, PromptImage
-from chat.services import close_upstream, start_conversation, stream_reply
-from chat.services.records import TurnRequest
+from chat.services import close_upstream, start_conversation, stream_turn
+from chat.services.turn_state import TurnRequest
 from tests.chat.turns import ask, ask_async, make_conversation, play, said, seen, turns
 from tests.factories import make_account, set_capability
 
@@ -91,7 +91,7 @@ def test_a_picture_that_is_not_taken_costs_no_conversation(hub: SandboxServer) -
 async def _look_at_a_picture(row: Conversation) -> None:
     picture = PromptImage("", b"GIF89a", "image/gif")
     asked = TurnRequest("open", find_model("balanced"), Prompt("", (), "what is it?", (picture,)), conversation=row)
-    async for _ in stream_reply(asked):
+    async for _ in stream_turn(asked):
         pass
 
 
@@ -136,7 +136,7 @@ def test_a_turn_is_written_down_once_with_all_that_it_was(hub: SandboxServer) ->
     account = make_account()
 
     async def run() -> Finished:
-        events = [event async for event in stream_reply(request("tides", is_streamed=True, request_id="r" * 50))]
+        events = [event async for event in stream_turn(request("tides", is_streamed=True, request_id="r" * 50))]
         assert isinstance(events[-1], Finished)
         return events[-1]
 
@@ -170,9 +170,9 @@ def test_a_named_conversation_remembers_its_system_prompt(
         row.refresh_from_db()
         assert row.system == (stored if is_stored else "")
     if is_stored:  # the last turn broke off, so another end is opened
-        for system, told in (("", "Be kind."), ("Be rude.", "Be rude."), ("", "Be rude.")):
+        for system, canonical in (("", "Be kind."), ("Be rude.", "Be rude."), ("", "Be rude.")):
             close_upstream(Conversation.objects.all(), timezone.now())
             ask("again", system=system, conversation=row)
             row.refresh_from_db()
-            assert told in str(hub.state.chat.turns[-1].system)
-            assert row.system == told
+            assert canonical in str(hub.state.chat.turns[-1].system)
+            assert row.system == canonical

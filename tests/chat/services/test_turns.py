@@ -17,9 +17,18 @@ from bingproject.sandbox.server import SandboxServer
 from chat import services
 from chat.models import Conversation, Turn, TurnState
 from chat.protocol.catalogue import find_model
-from chat.protocol.events import Citations, Finished, HistoryDropped, Prompt, Refused, Said, Searching, TextDelta
+from chat.protocol.events import (
+    Citations,
+    Finished,
+    HistoryDropped,
+    Message,
+    Prompt,
+    Refused,
+    Searching,
+    TextDelta,
+)
 from tests.chat.turns import answer_of, ask, ask_async, play, said, seen, turns
-from tests.factories import make_account, seal_away, set_capability
+from tests.factories import make_account, make_undecryptable, set_capability
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,7 +41,7 @@ def _at_rest() -> bool:
 def test_ten_turns_of_a_chat_cost_one_create_and_their_own_words(hub: SandboxServer) -> None:
     """Each turn sends only what is new, over the same upstream conversation and account."""
     make_account()
-    history: list[Said] = []
+    history: list[Message] = []
     for number in range(10):
         words = f"question {number}"
         history += said((words, answer_of(ask(words, history, "Be brief."))))
@@ -54,7 +63,7 @@ def test_a_chat_is_recognised_however_the_client_wraps_it(hub: SandboxServer) ->
     history = said(("hello", answer))
     ask("x", history, "Be rude.")
     ask("x", history, "Be kind.", "precise")
-    ask("x", history, "Be kind.", holder="user:b")
+    ask("x", history, "Be kind.", caller_id="user:b")
     assert seen(hub)["creates"] == 4
 
 
@@ -88,7 +97,7 @@ def test_the_turn_that_reaches_the_cap_is_answered_and_the_next_opens_another(hu
     """The cap turn carries an answer; it is delivered, and the conversation retired."""
     make_account()
     history = said(("hello", answer_of(ask("hello sandbox:last-turn"))))
-    history[0] = Said("user", "hello sandbox:last-turn")
+    history[0] = Message("user", "hello sandbox:last-turn")
     ask("again", history)
     assert seen(hub)["creates"] == 2
 
@@ -114,7 +123,7 @@ def test_a_conversation_whose_account_is_out_goes_on_over_another(hub: SandboxSe
 
 
 def test_a_history_that_does_not_fit_loses_its_oldest_turns(hub: SandboxServer) -> None:
-    """Never the system prompt; how many were lost is said before the answer."""
+    """Never the system prompt or the first words; how many were lost is said before the answer."""
     make_account()
     history = said(*((f"question {n} " + "x" * 4000, "y" * 4000) for n in range(8)))
     events = ask("newest sandbox:recall", history, "Be kind.")
@@ -122,7 +131,8 @@ def test_a_history_that_does_not_fit_loses_its_oldest_turns(hub: SandboxServer) 
     assert dropped
     assert dropped[0].turns > 0
     assert "Be kind." in answer_of(events)
-    assert "question 0 " not in answer_of(events)
+    assert "question 0 " in answer_of(events)
+    assert "question 1 " not in answer_of(events)
     assert Turn.objects.get().dropped_turn_count == dropped[0].turns
 
 
@@ -186,7 +196,7 @@ def test_what_breaks_after_the_first_text_is_an_error_and_never_tried_again(hub:
 
     async def read() -> None:
         request = services.TurnRequest("open", find_model("precise"), Prompt("", (), f"hello sandbox:{scenario}"))
-        async for event in services.stream_reply(request):
+        async for event in services.stream_turn(request):
             if isinstance(event, TextDelta):
                 shown.append(event.text)
 
@@ -195,7 +205,7 @@ def test_what_breaks_after_the_first_text_is_an_error_and_never_tried_again(hub:
     assert failure.value.code in ("upstream_interrupted", "timeout")
     assert shown
     assert len(turns(hub)) == 1
-    assert not Conversation.objects.get().sealed_credentials
+    assert not Conversation.objects.get().encrypted_credentials
     assert _at_rest()
 
 
@@ -242,6 +252,7 @@ def test_an_account_at_fault_is_marked_and_another_takes_over(
     assert _at_rest()
 
 
+@pytest.mark.slow
 def test_all_tries_together_have_the_time_of_one_turn(hub: SandboxServer, settings: Settings) -> None:
     """The second account has only what the first one left: the turn ends while the conversation is still its own."""
     settings.CHAT_FIRST_RECORD_SECONDS, settings.CHAT_TURN_SECONDS = 2.0, 2.5
@@ -274,6 +285,7 @@ def test_what_comes_before_the_question_is_within_the_turn(
     assert _at_rest()
 
 
+@pytest.mark.slow
 def test_another_account_is_waited_for_no_longer_than_the_turn_lasts(hub: SandboxServer, settings: Settings) -> None:
     """It is busy, and the first one has failed."""
     settings.CHAT_FIRST_RECORD_SECONDS, settings.CHAT_TURN_SECONDS = 8.0, 2.0
@@ -313,7 +325,7 @@ def test_a_caller_who_leaves_frees_everything(hub: SandboxServer) -> None:
         request = services.TurnRequest(
             "open", find_model("precise"), Prompt("", (), "x sandbox:words=200 sandbox:gap=0.05")
         )
-        events = services.stream_reply(request)
+        events = services.stream_turn(request)
         async for event in events:
             if isinstance(event, TextDelta):
                 break
@@ -370,11 +382,11 @@ def test_both_eras_of_signatures(hub: SandboxServer) -> None:
     assert [turn["number"] for turn in turns(hub)] == [0, 1, 0, 1]
 
 
-@pytest.mark.parametrize("column", ["sealed_cookies", "sealed_proxy"])
+@pytest.mark.parametrize("column", ["encrypted_cookies", "encrypted_proxy"])
 def test_an_account_that_no_key_opens_is_set_aside(hub: SandboxServer, column: str) -> None:
     """Another one answers; the row says why this one is not asked any more."""
     lost, other = make_account("lost"), make_account("other")
-    seal_away(lost, column)
+    make_undecryptable(lost, column)
     set_capability(other, "chat", served_at=timezone.now())
     assert answer_of(ask("hello"))
     lost.refresh_from_db()

@@ -10,8 +10,8 @@ from pytest_django import Settings
 
 from accounts.models import AccountState
 from bingproject.errors import ServiceError
+from bingproject.sandbox.core.tokens import make_token
 from bingproject.sandbox.server import SandboxServer
-from bingproject.sandbox.tokens import make_token
 from tests.chat.turns import answer_of, ask
 from tests.factories import make_token_account, set_capability
 
@@ -49,7 +49,7 @@ def commands(settings: Settings, tmp_path: Path) -> Commands:
 def test_a_token_command_that_fails_runs_once(hub: SandboxServer, commands: Commands, kind: str) -> None:
     """No service has refused a token that there was none of; the account is marked with what went wrong."""
     commands.add("mine")
-    account = make_token_account(kind, sealed_token="", token_command="mine")
+    account = make_token_account(kind, encrypted_token="", token_command="mine")
     with pytest.raises(ServiceError) as failure:
         ask("hello", model=kind)
     assert failure.value.code == "cookie_expired"

@@ -1,4 +1,4 @@
-"""Operators' pages for tasks and runners: each opens, finds, cancels; nothing is edited."""
+"""Admin pages of tasks and runners: view, search, cancel, retry; nothing is edited."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
+from pytest_django import Settings
 
-from bingproject.pages import NewestPaginator
+from bingproject.operators.base_admin import NewestPaginator
 from creator.models import FINISHED, OPEN, State, Task
 from tests import operating
-from tests.creator.engine import reload
+from tests.creator.engine.running import reload
 from tests.factories import make_account, make_runner, make_task
 from tests.operating import act, log_in_viewer, page
 
@@ -28,15 +29,15 @@ URL = "https://th.bing.com/th/id/OIG1.a?pid=ImgGn"
 
 
 def listed(operator: Client, **query: str) -> set[uuid.UUID]:
-    """Which tasks the list shows for a query."""
+    """Return the tasks that the list shows for a query."""
     return operating.listed(operator, Task, **query)
 
 
 # --- the list -------------------------------------------------------------------------------------------------------
 
 
-def test_the_list_shows_what_matters_with_the_prompt_shortened_and_escaped(operator: Client) -> None:
-    """State, kind, prompt, account, holder, duration and error; no more queries for more tasks."""
+def test_the_list_shows_each_task_with_its_prompt_shortened_and_escaped(operator: Client) -> None:
+    """State, kind, prompt, account, caller, duration and error; more tasks need no more queries."""
     account = make_account("anna")
     make_task(prompt="<script>" + "x" * 200, account=account, state=State.FAILED, error_code="blocked")
     with CaptureQueriesContext(
@@ -54,7 +55,7 @@ def test_the_list_shows_what_matters_with_the_prompt_shortened_and_escaped(opera
 
 
 def test_the_list_never_counts_all_rows(operator: Client) -> None:
-    """Every count in the list has a limit: a million rows are not read to say how many there are."""
+    """Every count in the list has a limit, so that millions of rows are not read for it."""
     make_task()
     with CaptureQueriesContext(connection) as queries:
         page(operator, "creator_task_changelist")
@@ -65,7 +66,7 @@ def test_the_list_never_counts_all_rows(operator: Client) -> None:
 
 
 def test_pages_end_at_the_newest_rows() -> None:
-    """Older ones are found by filters and search."""
+    """Older rows are found by filters and search."""
     for _ in range(5):
         make_task()
     pages = NewestPaginator(Task.objects.all(), 2)
@@ -74,7 +75,7 @@ def test_pages_end_at_the_newest_rows() -> None:
 
 
 def test_filters(operator: Client) -> None:
-    """By state, kind, model, account and error; a value that does not exist filters nothing."""
+    """By state, kind, model, account and error; an unknown value filters nothing."""
     account = make_account()
     failed = make_task(state=State.FAILED, error_code="blocked", account=account)
     video = make_task(kind="video", model="DALLE")
@@ -89,7 +90,7 @@ def test_filters(operator: Client) -> None:
     assert listed(operator, error="blocked") == listed(operator, error="any") == {failed.pk}
     assert listed(operator, error="throttled") == set()
     assert listed(operator, error="nonsense") == listed(operator, model="nonsense") == everything
-    anna = make_task(holder="user:anna", created_at=timezone.now() - timedelta(days=40))
+    anna = make_task(caller_id="user:anna", created_at=timezone.now() - timedelta(days=40))
     assert listed(operator, user="anna") == listed(operator, user=" user:anna ") == {anna.pk}
     assert listed(operator, user="open") == everything and listed(operator, user=" ") == {*everything, anna.pk}
     a_month_ago = f"{timezone.now() - timedelta(days=30):%Y-%m-%d}"
@@ -98,15 +99,15 @@ def test_filters(operator: Client) -> None:
 
 
 def test_no_order_is_offered_that_would_sort_all_rows(operator: Client) -> None:
-    """By time alone, either way: it has an index."""
+    """By time alone, in both directions: it has an index."""
     old, new = make_task(created_at=timezone.now() - timedelta(hours=1)), make_task()
-    oldest_first = page(operator, "creator_task_changelist", o="8")
+    oldest_first = page(operator, "creator_task_changelist", o="5")
     assert oldest_first.index(str(old.pk)) < oldest_first.index(str(new.pk))
-    assert set(re.findall(r"[?&;]o=-?(\d+)", page(operator, "creator_task_changelist"))) == {"8"}
+    assert set(re.findall(r"[?&;]o=-?(\d+)", page(operator, "creator_task_changelist"))) == {"5"}
 
 
-def test_pictures_stand_small_in_the_list(operator: Client) -> None:
-    """Fetched when they come into view, without telling Bing where they stand; a video has a sign."""
+def test_the_list_has_thumbnails(operator: Client) -> None:
+    """Fetched when they come into view, without a referrer; a video has an icon."""
     make_task(state=State.COMPLETED, images=[URL])
     text = page(operator, "creator_task_changelist")
     assert f'src="{escape(URL)}&amp;w=270&amp;h=270' in text
@@ -116,18 +117,19 @@ def test_pictures_stand_small_in_the_list(operator: Client) -> None:
 
 
 def test_search(operator: Client) -> None:
-    """By id, by Bing's request id, by how the prompt begins; not by what it contains."""
-    one, two = make_task(prompt="a red fox", request_id="1-abc"), make_task(prompt="the red fox")
-    assert listed(operator, q=str(one.pk)) == listed(operator, q="1-abc") == listed(operator, q="a red") == {one.pk}
-    assert listed(operator, q="  ") == {one.pk, two.pk}
-    assert listed(operator, q=str(uuid.uuid4())) == listed(operator, q="red") == set()
+    """By id, by Bing's request id, by any word of the prompt."""
+    one, two = make_task(prompt="a red fox", request_id="1-abc"), make_task(prompt="A lighthouse on a cliff")
+    assert listed(operator, q=str(one.pk)) == listed(operator, q="1-abc") == listed(operator, q="fox") == {one.pk}
+    assert listed(operator, q="lighthouse") == listed(operator, q="cliff light") == {two.pk}
+    assert listed(operator, q="  ") == listed(operator, q="a") == {one.pk, two.pk}
+    assert listed(operator, q=str(uuid.uuid4())) == listed(operator, q="fox cliff") == set()
 
 
 # --- one task -------------------------------------------------------------------------------------------------------
 
 
-def test_a_task_tells_its_story(operator: Client) -> None:
-    """Times, attempts, error, detail, pictures as links; no field to type in."""
+def test_a_task_shows_its_timeline(operator: Client) -> None:
+    """Times, attempts, error, detail, pictures as links; no form field."""
     account = make_account("anna")
     task = make_task(
         state=State.COMPLETED, account=account, images=[URL], attempt_count=2, error_detail="throttled: a try before",
@@ -142,31 +144,30 @@ def test_a_task_tells_its_story(operator: Client) -> None:
 
 
 def test_a_video_is_a_link(operator: Client) -> None:
-    """And a task without results or account says so."""
+    """A task without results or account says so."""
     video = make_task(kind="video", state=State.COMPLETED, video_url="https://th.bing.com/th/id/OVP.a?pid=videocreator")
     assert 'href="https://th.bing.com/th/id/OVP.a?pid=videocreator"' in page(operator, "creator_task_change", video.pk)
     assert page(operator, "creator_task_change", make_task().pk).count("none") >= 2
 
 
-def test_a_tasks_page_leaves_out_what_says_nothing(operator: Client) -> None:
-    """No error without a failure, no model for a video; who asked is named."""
-    fine = page(operator, "creator_task_change", make_task(state=State.COMPLETED, holder="user:anna").pk)
+def test_a_tasks_page_omits_empty_fields(operator: Client) -> None:
+    """No error without a failure, no model for a video; the caller is named."""
+    fine = page(operator, "creator_task_change", make_task(state=State.COMPLETED, caller_id="user:anna").pk)
     assert "blocked" not in fine and "Request id" not in fine and "anna" in fine and "Aspect" in fine
     failed = page(operator, "creator_task_change", make_task(kind="video", state=State.FAILED, error_code="blocked").pk)
     assert "blocked" in failed and "no key" in failed and "Aspect" not in failed
 
 
-def test_nothing_is_added_or_edited(operator: Client) -> None:
+def test_nothing_is_edited(operator: Client) -> None:
     """Neither by a page nor by a form sent without one."""
     task = make_task()
-    assert operator.get(reverse("admin:creator_task_add")).status_code == 403
     answer = operator.post(reverse("admin:creator_task_change", args=[task.pk]), {"prompt": "other"})
     assert answer.status_code == 403
     assert reload(task).prompt == task.prompt
 
 
-def test_only_what_has_ended_is_deleted(operator: Client) -> None:
-    """What runs, or still holds an account's slot, stays: its account would be given too much work."""
+def test_only_ended_tasks_are_deleted(operator: Client) -> None:
+    """Deleting one that still takes a slot would overload its account."""
     until = timezone.now() + timedelta(minutes=1)
     held = make_task(state=State.CANCELLED, slot_until=until)
     running = [make_task(state=state) for state in OPEN]
@@ -182,11 +183,11 @@ def test_only_what_has_ended_is_deleted(operator: Client) -> None:
 # --- cancelling -----------------------------------------------------------------------------------------------------
 
 
-def test_the_action_cancels_and_says_what_came_of_it(operator: Client) -> None:
-    """Each in its way: at once, noted, too late."""
+def test_the_action_cancels_and_reports_the_result(operator: Client) -> None:
+    """At once, noted, or too late."""
     tasks = {state: make_task(state=state, submit_at=timezone.now()) for state in (*OPEN, *FINISHED)}
     text = act(operator, "creator_task", "cancel", *tasks.values())
-    assert "2 cancelled; 2 will be once Bing has answered; 4 had ended before." in text
+    assert "2 cancelled; 2 will be cancelled once Bing has answered; 4 had already ended." in text
     for state in (State.QUEUED, State.POLLING):
         assert reload(tasks[state]).state == State.CANCELLED
     for state in (State.SUBMITTING, State.UNCERTAIN):
@@ -194,7 +195,7 @@ def test_the_action_cancels_and_says_what_came_of_it(operator: Client) -> None:
     assert reload(tasks[State.COMPLETED]).state == State.COMPLETED
 
 
-def test_an_operator_who_may_only_look_cannot_cancel(client: Client) -> None:
+def test_a_viewer_cannot_cancel(client: Client) -> None:
     """The action needs the permission to change tasks."""
     log_in_viewer(client, "creator", "view_task")
     task = make_task()
@@ -203,25 +204,25 @@ def test_an_operator_who_may_only_look_cannot_cancel(client: Client) -> None:
     assert reload(task).state == State.QUEUED
 
 
-# --- trying again, copying ------------------------------------------------------------------------------------------
+# --- retrying, copying ----------------------------------------------------------------------------------------------
 
 
 def do(operator: Client, task: Task, name: str, **headers: str) -> Any:
-    """Send the form of an action of a task's own page."""
+    """Send the form of an action on a task's own page."""
     address = reverse(f"admin:creator_task_{name}", args=[task.pk])
     return operator.post(address, {"_form_submitted": "True"}, headers=headers)
 
 
-def test_the_action_tries_again_what_has_ended(operator: Client) -> None:
-    """As new tasks; what runs is left alone."""
-    failed, running = make_task(state=State.FAILED, prompt="a wish"), make_task()
-    assert "1 tried again. 1 left alone" in act(operator, "creator_task", "retry", failed, running)
-    assert Task.objects.get(retry_of=failed.pk).prompt == "a wish"
-    assert "0 tried again. 1 left alone" in act(operator, "creator_task", "retry", failed)
+def test_the_action_retries_ended_tasks(operator: Client) -> None:
+    """As new tasks; running ones are skipped."""
+    failed, running = make_task(state=State.FAILED, prompt="a fox"), make_task()
+    assert "1 tried again. 1 skipped" in act(operator, "creator_task", "retry", failed, running)
+    assert Task.objects.get(retry_of=failed.pk).prompt == "a fox"
+    assert "0 tried again. 1 skipped" in act(operator, "creator_task", "retry", failed)
 
 
-def test_a_task_is_tried_again_from_its_page(operator: Client) -> None:
-    """Asked first; then the new task's page, and each leads to the other."""
+def test_a_task_is_retried_from_its_page(operator: Client) -> None:
+    """After a dialog; then the new task's page is shown, and each leads to the other."""
     task = make_task(state=State.FAILED)
     assert "Try it again" in page(operator, "creator_task_retry_this", task.pk)
     assert Task.objects.count() == 1
@@ -242,38 +243,44 @@ def test_a_task_is_cancelled_from_its_page(operator: Client) -> None:
         assert do(operator, task, "cancel_this").status_code == 302
     assert (reload(waiting).state, reload(sending).cancel_requested) == (State.CANCELLED, True)
     said = [str(message) for message in get_messages(operator.get(reverse("admin:index")).wsgi_request)]
-    assert said == ["Cancelled.", "It will be cancelled once Bing has answered.", "It had ended before."]
+    assert said == ["Cancelled.", "It will be cancelled once Bing has answered.", "It had already ended."]
 
 
-def test_a_page_offers_what_makes_sense(operator: Client) -> None:
-    """To cancel what runs, to try again what has ended, to copy either."""
+def test_a_page_offers_the_actions_of_its_state(operator: Client) -> None:
+    """Cancel while the task runs, retry once it has ended, copy in both cases."""
     running, ended = page(operator, "creator_task_change", make_task().pk), make_task(state=State.FAILED)
     assert "/cancel/" in running and "/retry/" not in running and "/curl/" in running
     text = page(operator, "creator_task_change", ended.pk)
     assert "/retry/" in text and "/cancel/" not in text
 
 
-def test_requests_are_copied(operator: Client) -> None:
-    """From a page or for several; escaped in the page, with a place for the key."""
+def test_requests_are_copied(operator: Client, settings: Settings) -> None:
+    """From a page or for several; escaped, with a placeholder if a key is needed, and a way back."""
     one, two = make_task(prompt="a 'red' <fox>"), make_task(kind="video", prompt="two")
     text = page(operator, "creator_task_curl_this", one.pk)
-    assert "http://testserver/create/image" in text and "YOUR_API_KEY" in text and "&lt;fox&gt;" in text
-    assert "<fox>" not in text
+    assert "http://testserver/create/image" in text and "&lt;fox&gt;" in text and "<fox>" not in text
+    assert (
+        "asks for no key" in text
+        and "YOUR_API_KEY" not in text
+        and reverse("admin:creator_task_change", args=[one.pk]) in text
+    )
+    settings.ACCESS = "keys"
+    assert "YOUR_API_KEY" in page(operator, "creator_task_curl_this", one.pk)
     both = act(operator, "creator_task", "copy_as_curl", one, two)
     assert "/create/image" in both and "/create/video" in both
 
 
 @pytest.mark.parametrize("name", ["curl_this", "cancel_this", "retry_this"])
-def test_an_address_of_no_task_breaks_nothing(operator: Client, name: str) -> None:
-    """Neither one that is gone nor one that never was an id."""
+def test_an_address_of_no_task_is_no_error(operator: Client, name: str) -> None:
+    """Neither of a deleted task nor of a text that is no id."""
     for text in (str(uuid.uuid4()), "nonsense"):
         address = reverse(f"admin:creator_task_{name}", args=[text])
         assert operator.post(address, {"_form_submitted": "True"}).status_code in (200, 302)
     assert operator.get(reverse("admin:creator_task_change", args=["nonsense"])).status_code == 302
 
 
-def test_an_operator_who_may_only_look_copies_and_no_more(client: Client) -> None:
-    """No action that makes or ends anything, by page or by address."""
+def test_a_viewer_can_only_copy(client: Client) -> None:
+    """No action that creates or ends anything, by page or by URL."""
     log_in_viewer(client, "creator", "view_task")
     task = make_task(state=State.FAILED)
     text = page(client, "creator_task_change", task.pk)
@@ -288,7 +295,7 @@ def test_an_operator_who_may_only_look_copies_and_no_more(client: Client) -> Non
 # --- runners --------------------------------------------------------------------------------------------------------
 
 
-def test_runners_are_listed_and_left_alone(operator: Client) -> None:
+def test_runners_are_read_only(operator: Client) -> None:
     """Machine, lease and load; no adding, changing or deleting."""
     runner = make_runner(machine="machine-one", task_count=17)
     text = page(operator, "creator_runner_changelist")

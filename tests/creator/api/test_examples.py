@@ -7,7 +7,7 @@ import json
 import pytest
 from django.urls import resolve
 
-from creator.examples import ENDPOINTS, EXAMPLES, Example
+from creator.api.examples import ENDPOINTS, EXAMPLES, Example
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS.values())

@@ -9,8 +9,8 @@ import pytest
 from drf_spectacular.generators import SchemaGenerator
 from pytest_django import Settings
 
-from bingproject.contracts import BING_CREATE, OPENAI
-from creator.serializers import CreateImageSerializer
+from bingproject.api.contracts import BING_CREATE, OPENAI
+from creator.api.serializers import CreateImageSerializer
 
 ROUTES = {
     ("/", "get"), ("/health", "get"), ("/options", "get"), ("/task/{task_id}", "get"), ("/task/{task_id}", "delete"),
@@ -38,7 +38,7 @@ def test_every_answer_is_described(description: dict[str, Any]) -> None:
         expected = {200, 202, 400, 401, 403, 409, 413, 415, 422, 429, 500, 502, 503, 504}
         assert {int(status) for status in answers} == expected
         for status in expected - {200, 202}:
-            assert answers[str(status)]["content"]["application/json"]["schema"]["$ref"].endswith("/Error")
+            assert answers[str(status)]["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorBody")
     openai = description["paths"]["/v1/images/generations"]["post"]["responses"]
     assert "`content_policy_violation`" in openai["400"]["description"]
     assert openai["422"]["description"] == "`idempotency_mismatch`"

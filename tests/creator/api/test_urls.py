@@ -7,14 +7,8 @@ from typing import Any
 import pytest
 from django.urls import Resolver404, resolve
 
-from creator.urls import urlpatterns
-from creator.views import (
-    CreateImageViewSet,
-    CreateVideoViewSet,
-    ImageGenerationViewSet,
-    SiteViewSet,
-    TaskViewSet,
-)
+from creator.api.urls import urlpatterns
+from creator.api.views import CreateImageViewSet, CreateVideoViewSet, ImageGenerationViewSet, SiteViewSet, TaskViewSet
 
 
 @pytest.mark.parametrize(

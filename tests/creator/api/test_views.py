@@ -6,6 +6,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -15,7 +16,7 @@ from rest_framework.test import APIClient
 
 from bingproject.errors import MESSAGES
 from creator.models import FINISHED, OPEN, State, Task
-from tests.creator.engine import reload
+from tests.creator.engine.running import reload
 from tests.factories import make_account, make_key, make_runner, make_task
 
 pytestmark = pytest.mark.django_db
@@ -130,7 +131,7 @@ def test_who_needs_a_key(api: APIClient, settings: Settings) -> None:
 def test_a_task_is_shown_to_its_owner_only(api: APIClient) -> None:
     """Others' tasks, unknown ids and what is no id are one and the same 404."""
     caller, key = make_key()
-    mine = make_task(holder=caller.holder)
+    mine = make_task(caller_id=caller.caller_id)
     others = make_task()
     assert body_of(api.get(f"/task/{mine.pk}", HTTP_X_API_KEY=key))["data"]["id"] == str(mine.pk)
     for task_id in (others.pk, uuid.uuid4(), "abc", "1" * 500, "%00", "%F0%9F%A6%8A"):
@@ -152,6 +153,16 @@ def test_the_hot_read_asks_the_database_at_most_twice(api: APIClient) -> None:
         with CaptureQueriesContext(connection) as queries:
             api.get(f"/task/{task.pk}")
         assert len(queries) <= 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_own_tasks_take_one_thread_hop(http: httpx.Client, thread_hops: list[str]) -> None:
+    """Read, listed, cancelled: policies and work together, and no hop is added for the answer."""
+    task = make_task()
+    for method, path in (("GET", f"/task/{task.pk}"), ("GET", "/tasks"), ("DELETE", f"/task/{task.pk}")):
+        thread_hops.clear()
+        assert http.request(method, path).status_code == 200
+        assert thread_hops == ["prepare"]
 
 
 def test_a_finished_task_is_not_waited_for(api: APIClient) -> None:

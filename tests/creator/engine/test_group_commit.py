@@ -1,16 +1,20 @@
-"""Group commits: together when all is well, alone when one write fails, again when the database was away."""
+"""Group commits: together if all is well, alone if one write fails, again after an outage."""
 
 from __future__ import annotations
 
 import asyncio
+import uuid
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import OperationalError, connection
+from django.db import DatabaseError, DataError, OperationalError, connection
+from django.utils import timezone
 
-from creator.ledger import Ledger
-from creator.models import Task
+from creator.engine.group_commit import GroupCommit
+from creator.models import Task, TaskEvent
 from tests.factories import make_task
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,12 +30,12 @@ def test_writes_that_come_together_are_committed_together() -> None:
     commits: list[int] = []
 
     async def run() -> list[int]:
-        ledger = Ledger()
-        flusher = asyncio.create_task(ledger.run())
-        first = ledger.write(lambda: connection.in_atomic_block)
-        results = await asyncio.gather(*(ledger.write(partial(_rename, task, "x")) for task in tasks), first)
+        group_commit = GroupCommit()
+        flusher = asyncio.create_task(group_commit.run())
+        first = group_commit.write(lambda: connection.in_atomic_block)
+        results = await asyncio.gather(*(group_commit.write(partial(_rename, task, "x")) for task in tasks), first)
         commits.append(len(results))
-        ledger.close()
+        group_commit.close()
         await flusher
         return list(results)
 
@@ -50,13 +54,13 @@ def test_a_write_that_fails_fails_alone() -> None:
         raise ValueError("a bug")
 
     async def run() -> list[object]:
-        ledger = Ledger()
-        flusher = asyncio.create_task(ledger.run())
+        group_commit = GroupCommit()
+        flusher = asyncio.create_task(group_commit.run())
         other = await sync_to_async(make_task)()
         results = await asyncio.gather(
-            ledger.write(broken), ledger.write(lambda: _rename(other, "fine")), return_exceptions=True
+            group_commit.write(broken), group_commit.write(lambda: _rename(other, "fine")), return_exceptions=True
         )
-        ledger.close()
+        group_commit.close()
         await flusher
         return list(results)
 
@@ -67,8 +71,8 @@ def test_a_write_that_fails_fails_alone() -> None:
     assert Task.objects.filter(prompt="fine").count() == 1
 
 
-def test_a_database_that_was_away_gets_everything_later() -> None:
-    """A commit that fails is tried again until the database takes it, and nothing is lost."""
+def test_a_commit_is_retried_after_an_outage() -> None:
+    """Until the database accepts it, and nothing is lost."""
     task = make_task()
     tries: list[int] = []
 
@@ -76,34 +80,111 @@ def test_a_database_that_was_away_gets_everything_later() -> None:
         tries.append(1)
         if len(tries) < 3:
             raise OperationalError("server closed the connection unexpectedly")
-        return _rename(task, "kept")
+        return _rename(task, "written")
 
     async def run() -> int:
-        ledger = Ledger()
-        flusher = asyncio.create_task(ledger.run())
-        result = await ledger.write(write)
-        ledger.close()
+        group_commit = GroupCommit()
+        flusher = asyncio.create_task(group_commit.run())
+        result = await group_commit.write(write)
+        group_commit.close()
         await flusher
         return result
 
     assert asyncio.run(run()) == 1
     assert len(tries) == 3
-    assert Task.objects.get(pk=task.pk).prompt == "kept"
+    assert Task.objects.get(pk=task.pk).prompt == "written"
 
 
-def test_a_caller_who_is_cancelled_does_not_take_the_write_along() -> None:
-    """A generation that is dropped while its result is being written: the result is written."""
+def test_a_cancelled_caller_does_not_cancel_its_write() -> None:
+    """A generation is dropped while its result is being written: the result is written."""
     task = make_task()
 
     async def run() -> None:
-        ledger = Ledger()
-        writer = asyncio.create_task(ledger.write(lambda: _rename(task, "kept")))
+        group_commit = GroupCommit()
+        writer = asyncio.create_task(group_commit.write(lambda: _rename(task, "written")))
         await asyncio.sleep(0)
         writer.cancel()
         await asyncio.gather(writer, return_exceptions=True)
-        assert not ledger.is_empty
-        ledger.close()
-        await ledger.run()
+        assert not group_commit.is_empty
+        group_commit.close()
+        await group_commit.run()
 
     asyncio.run(run())
-    assert Task.objects.get(pk=task.pk).prompt == "kept"
+    assert Task.objects.get(pk=task.pk).prompt == "written"
+
+
+def _together(*changes: Callable[[], Any]) -> list[Any]:
+    """Write all in one group commit; return their results and errors."""
+
+    async def run() -> list[Any]:
+        group_commit = GroupCommit()
+        flusher = asyncio.create_task(group_commit.run())
+        results = await asyncio.wait_for(
+            asyncio.gather(*(group_commit.write(change) for change in changes), return_exceptions=True), 30
+        )
+        group_commit.close()
+        await flusher
+        return results
+
+    return asyncio.run(run())
+
+
+def _refused_value() -> int:
+    """Write a value that PostgreSQL refuses and SQLite, which has no lengths, accepts."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT %s::int", ["no number"])
+    raise DataError("value out of range")
+
+
+def _refused_at_the_commit() -> int:
+    """Write a row of a deleted task: both databases check that when the transaction ends."""
+    return TaskEvent.objects.create(task_id=uuid.uuid4(), at=timezone.now(), kind="accepted").pk
+
+
+def _no_such_table() -> None:
+    """Raise OperationalError on SQLite, ProgrammingError on PostgreSQL; retrying helps for neither."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM no_such_table")
+
+
+def _too_many_variables() -> None:
+    """Use more values than SQLite accepts in one statement: an OperationalError that retrying does not help."""
+    marks = ", ".join(["%s"] * 300_000)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT 1 WHERE 1 IN ({marks})", [1] * 300_000)
+
+
+ON_SQLITE = pytest.mark.skipif(connection.vendor != "sqlite", reason="psycopg writes the values into the statement")
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [_refused_value, _refused_at_the_commit, _no_such_table, pytest.param(_too_many_variables, marks=ON_SQLITE)],
+)
+def test_a_refused_write_fails_alone(refused: Callable[[], int]) -> None:
+    """A value that no database ever accepts reaches its own caller; the other writes are committed at once."""
+    tasks = [make_task() for _ in range(4)]
+    writes = [partial(_rename, task, "written") for task in tasks]
+    first, second, failure, third, fourth = _together(*writes[:2], refused, *writes[2:])
+    assert [first, second, third, fourth] == [1, 1, 1, 1]
+    assert isinstance(failure, DatabaseError)
+    assert Task.objects.filter(prompt="written").count() == 4
+
+
+def test_a_lost_savepoint_rolls_the_whole_group_back() -> None:
+    """If not even the savepoint can be rolled back, nothing counts as written, and the group is retried."""
+    task = make_task()
+    tries: list[int] = []
+
+    def lose_the_savepoint() -> int:
+        tries.append(1)
+        if len(tries) == 1:
+            with connection.cursor() as cursor:
+                cursor.execute(f"RELEASE SAVEPOINT {connection.savepoint_ids[-1]}")
+            raise DataError("a value that is refused")
+        return 1
+
+    assert _together(partial(_rename, task, "written"), lose_the_savepoint) == [1, 1]
+    assert len(tries) == 2
+    assert Task.objects.get(pk=task.pk).prompt == "written"

@@ -1,4 +1,4 @@
-"""The runner against a real sandbox: what is sent, recorded, handed over, and never sent again."""
+"""The runner against a sandbox: what is sent, stored, handed over, and never sent again."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from pytest_django import Settings
 
 from accounts.models import Account, AccountCapability, AccountState
 from bingproject.errors import NoAccountError
-from bingproject.sandbox.control import describe
+from bingproject.sandbox.core.control import describe
 from bingproject.sandbox.server import SandboxServer
-from bingproject.upstream import Door
+from bingproject.upstream.http_client import ConnectionPool
+from creator.engine.runner import RunnerSlice, run_slice
 from creator.models import Runner as RunnerRow
 from creator.models import State, Task
-from creator.runner import Runner, run_slice
-from creator.services import cancel_task, claims, records
-from creator.services.records import Claim
-from tests.creator.engine import all_finished, claim_one, is_polling, reload, run_until
-from tests.factories import make_account, make_runner, make_task, seal_away, set_capability
+from creator.protocol import Images
+from creator.services import cancel_task, claims
+from creator.services.outcomes import Accepted, Completed, Rejected, TimedOut, Uncertain, Unresolved
+from creator.services.running_task import Claim
+from tests.creator.engine.running import all_finished, claim_one, is_polling, reload, run_until
+from tests.factories import make_account, make_runner, make_task, make_undecryptable, set_capability
 
 # Runners of other machines, by the form of their ids.
 HERE, THERE = "here/boot/1/1/1/a", "there/boot/1/1/1/b"
@@ -34,7 +36,7 @@ def _submits(bing: SandboxServer) -> int:
 
 
 def test_pictures_are_made_end_to_end(bing: SandboxServer) -> None:
-    """A queued task becomes a completed one with Bing's pictures in order, and the account is known to work."""
+    """A queued task completes with Bing's pictures in order, and the account is marked as working."""
     account = make_account()
     task = make_task(prompt="a red fox 🦊 שלום")
     assert run_until(all_finished) == "handed over"
@@ -51,9 +53,20 @@ def test_pictures_are_made_end_to_end(bing: SandboxServer) -> None:
     assert not RunnerRow.objects.exists()
 
 
+@pytest.mark.parametrize("scenario", ["video-a-bare", "video-a-tag", "video-b-bare"])
+def test_a_finished_video_without_pid_is_found(bing: SandboxServer, scenario: str) -> None:
+    """Reported 2026-11-30: it was polled until the deadline; its URL leads to the file."""
+    make_account()
+    task = make_task(prompt=f"a wave sandbox:{scenario}", kind="video", speed="standard")
+    run_until(all_finished)
+    task = reload(task)
+    assert task.state == State.COMPLETED, task.error_detail
+    assert httpx.get(task.video_url).headers["content-type"] == "video/mp4"
+
+
 @pytest.mark.parametrize("scenario", ["video-a", "video-b", "video-c"])
 def test_all_three_forms_of_a_finished_video_are_read(bing: SandboxServer, scenario: str) -> None:
-    """The address of the video is the same whichever way Bing tells it."""
+    """The video's URL is the same in each form."""
     make_account()
     task = make_task(prompt=f"a wave sandbox:{scenario}", kind="video", speed="standard")
     run_until(all_finished)
@@ -64,7 +77,7 @@ def test_all_three_forms_of_a_finished_video_are_read(bing: SandboxServer, scena
 
 
 def test_a_lane_without_boosts_is_followed_by_the_standard_lane_once(bing: SandboxServer) -> None:
-    """`auto` sends again in the standard lane, and the fast lane of the account rests; the account does not."""
+    """`auto` sends again on the standard lane, and only the account's fast lane gets a cooldown."""
     account = make_account()
     task = make_task(prompt="x sandbox:no-coins")
     run_until(all_finished)
@@ -77,7 +90,7 @@ def test_a_lane_without_boosts_is_followed_by_the_standard_lane_once(bing: Sandb
 
 
 def test_fast_without_boosts_fails_as_no_boosts(bing: SandboxServer) -> None:
-    """A caller who wants the fast lane only is told that no boosts are left; nothing is sent in the other lane."""
+    """A caller that wants only the fast lane gets no_boosts; nothing is sent on the other lane."""
     make_account()
     task = make_task(prompt="x sandbox:no-coins", speed="fast")
     run_until(all_finished)
@@ -86,7 +99,7 @@ def test_fast_without_boosts_fails_as_no_boosts(bing: SandboxServer) -> None:
 
 
 def test_an_expired_cookie_hands_the_task_to_another_account(bing: SandboxServer) -> None:
-    """The dead account is marked, the other one makes the picture, and the caller notices nothing."""
+    """The expired account is marked, and the other one makes the picture."""
     dead, alive = make_account("expired-one"), make_account("two")
     set_capability(alive, "image", served_at=timezone.now())
     task = make_task()
@@ -97,7 +110,7 @@ def test_an_expired_cookie_hands_the_task_to_another_account(bing: SandboxServer
 
 
 def test_an_expired_account_that_came_back_is_used_again(bing: SandboxServer) -> None:
-    """When nothing else is usable the runner looks at the expired account again before it gives up."""
+    """If no other account is usable, the runner checks the expired one again before it fails the task."""
     account = make_account()
     Account.objects.filter(pk=account.pk).update(
         state=AccountState.EXPIRED, checked_at=timezone.now() - timedelta(minutes=1)
@@ -110,7 +123,7 @@ def test_an_expired_account_that_came_back_is_used_again(bing: SandboxServer) ->
 
 
 def test_tasks_that_no_account_can_take_fail_with_the_cause(bing: SandboxServer) -> None:
-    """An account that is expired and stays so fails the task as cookie_expired, and nothing is submitted."""
+    """An account that stays expired fails the task as cookie_expired, and nothing is submitted."""
     make_account("expired-one", state=AccountState.EXPIRED)
     task = make_task()
     run_until(all_finished)
@@ -118,10 +131,10 @@ def test_tasks_that_no_account_can_take_fail_with_the_cause(bing: SandboxServer)
     assert _submits(bing) == 0
 
 
-def test_a_cookie_that_dies_while_bing_works_fails_the_task_after_some_looks(
+def test_a_cookie_that_expires_while_bing_works_fails_the_task_after_some_polls(
     bing: SandboxServer, settings: Settings
 ) -> None:
-    """The account is marked expired, the task says why, and its slot stays taken while Bing may go on."""
+    """The account is marked expired, the task has the cause, and its slot stays taken while Bing may continue."""
     settings.POLL_TRIES = 3
     account = make_account()
     task = make_task(prompt="x sandbox:expire-mid")
@@ -134,7 +147,7 @@ def test_a_cookie_that_dies_while_bing_works_fails_the_task_after_some_looks(
 
 
 def test_a_burst_of_503_is_waited_out(bing: SandboxServer) -> None:
-    """503 says that nothing was taken: the same task is sent again after a pause and makes its picture."""
+    """503 means that nothing was accepted: the task is sent again after a pause and makes its picture."""
     make_account()
     task = make_task(prompt="x sandbox:http-503=2")
     run_until(all_finished)
@@ -156,7 +169,7 @@ def test_a_server_error_is_not_sent_again(bing: SandboxServer) -> None:
 def test_engine_rule_06_only_a_definite_refusal_is_sent_again(
     bing: SandboxServer, settings: Settings, scenario: str
 ) -> None:
-    """A request whose answer never came is uncertain and stays one request, whether or not Bing had taken it."""
+    """A request without an answer is uncertain and stays one request, whether or not Bing accepted it."""
     settings.UPSTREAM_TIMEOUT_SECONDS = 1.0
     make_account()
     task = make_task(prompt=f"x sandbox:{scenario}")
@@ -170,7 +183,7 @@ def test_engine_rule_06_only_a_definite_refusal_is_sent_again(
 
 
 def test_engine_rule_06_a_refused_connection_is_sent_again(settings: Settings) -> None:
-    """Nothing listens: nothing was sent, so the task goes back into the queue as often as there are pauses."""
+    """Nothing was sent, so the task is requeued as often as there are pauses."""
     settings.BING_URL = settings.BING_MEDIA_URL = "http://127.0.0.1:9"
     settings.SUBMIT_RETRY_SECONDS = (0.1, 0.1)
     make_account()
@@ -182,7 +195,7 @@ def test_engine_rule_06_a_refused_connection_is_sent_again(settings: Settings) -
 
 
 def test_engine_rule_01_submitting_is_committed_before_the_post(bing: SandboxServer) -> None:
-    """While Bing has not answered the POST, another connection already sees the row as submitting."""
+    """While Bing has not answered the POST, another connection already reads the row as submitting."""
     make_account()
     task = make_task(prompt="x sandbox:stall")
     seen: list[str] = []
@@ -197,7 +210,7 @@ def test_engine_rule_01_submitting_is_committed_before_the_post(bing: SandboxSer
 
 
 def test_engine_rule_03_a_runner_that_lost_the_row_changes_nothing() -> None:
-    """Every record of a runner is guarded: with another owner, or in another state, the row stays as it is."""
+    """Every write of a runner is guarded: with another owner, or in another state, the row is unchanged."""
     make_account()
     make_task()
     make_runner(id=HERE)
@@ -207,17 +220,20 @@ def test_engine_rule_03_a_runner_that_lost_the_row_changes_nothing() -> None:
     Task.objects.filter(pk=mine.pk).update(runner=THERE, state=State.POLLING, request_id="1-x")
     now = timezone.now()
     before = Task.objects.filter(pk=mine.pk).values().get()
-    assert not records.record_accepted(claim, "1-y", "fast", now)
-    assert not records.record_refused(claim, NoAccountError(), now)
-    assert not records.record_images(claim, ["https://th.bing.com/th/id/a"], "", now)
-    assert not records.record_timed_out(claim, now)
-    assert not records.record_unknown(claim, now)
-    assert not records.record_uncertain(claim, NoAccountError())
+    outcomes = (
+        Accepted("1-y", "", "fast"),
+        Rejected(NoAccountError()),
+        Completed(Images(("https://th.bing.com/th/id/a",), "")),
+        TimedOut(),
+        Unresolved(),
+        Uncertain(NoAccountError()),
+    )
+    assert [outcome.apply(claim, now) for outcome in outcomes] == [None] * len(outcomes)
     assert Task.objects.filter(pk=mine.pk).values().get() == before
 
 
 def test_engine_rule_04_an_id_that_comes_after_the_lease_was_lost_is_kept(bing: SandboxServer) -> None:
-    """Another runner took the row for uncertain; the late id brings it back to polling, free to be adopted."""
+    """Another runner made the row uncertain; the late id returns it to polling, free to be adopted."""
     make_account()
     make_task()
     make_runner(id=HERE)
@@ -228,13 +244,17 @@ def test_engine_rule_04_an_id_that_comes_after_the_lease_was_lost_is_kept(bing: 
     (adopted,) = claims.adopt(THERE, 10)
     assert adopted.state == State.UNCERTAIN
     claim = Claim(mine.pk, "image", HERE, mine.attempt_count, mine.submit_at)
-    records.record_accepted(claim, "1-abc", "fast", timezone.now())
+    Accepted("1-abc", "", "fast").apply(claim, timezone.now())
     late = reload(mine)
     assert (late.state, late.request_id, late.runner) == (State.POLLING, "1-abc", None)
 
 
-def test_engine_rule_04_the_id_is_stored_before_anything_else_is_asked(bing: SandboxServer) -> None:
-    """As soon as Bing has answered, the id is on the row: before the redirect is visited or a poll is made."""
+def test_engine_rule_04_the_id_is_stored_before_anything_else_is_asked(
+    bing: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The id is in the row before the redirect is visited or a poll is made."""
+    # Longer than a busy machine takes to notice the row and to stop the runner, which then makes its first poll.
+    monkeypatch.setattr("creator.engine.poll_schedule._FIRST_POLL_SECONDS", 10)
     make_account()
     task = make_task(prompt="x sandbox:slow")
     run_until(is_polling(task))
@@ -244,11 +264,11 @@ def test_engine_rule_04_the_id_is_stored_before_anything_else_is_asked(bing: San
 
 
 def test_engine_rule_05_nothing_is_sent_when_the_lease_is_about_to_end(bing: SandboxServer, settings: Settings) -> None:
-    """A runner whose lease ends within a second puts its claim back instead of sending it."""
+    """A runner whose lease ends within a second requeues its claim instead of sending it."""
 
     async def run() -> str:
-        async with Door() as door:
-            return await Runner(door).run(0.5)
+        async with ConnectionPool() as pool:
+            return await RunnerSlice(pool).run(0.5)
 
     make_account()
     task = make_task()
@@ -259,7 +279,7 @@ def test_engine_rule_05_nothing_is_sent_when_the_lease_is_about_to_end(bing: San
 
 
 def test_a_polled_task_is_cancelled_at_once_and_its_slot_stays_taken(bing: SandboxServer) -> None:
-    """The runner lets go of it; Bing may go on, so the account's slot is not given to another task yet."""
+    """The runner releases it; Bing may continue, so the slot is not given to another task yet."""
     set_capability(make_account(), "image", limit=1)
     task = make_task(prompt="x sandbox:slow")
     run_until(is_polling(task))
@@ -273,7 +293,7 @@ def test_a_polled_task_is_cancelled_at_once_and_its_slot_stays_taken(bing: Sandb
 
 
 def test_a_cancelled_submit_ends_cancelled_when_the_answer_comes(bing: SandboxServer) -> None:
-    """A wish stored while the POST is under way is granted as soon as Bing has answered; the slot stays taken."""
+    """A request to cancel during the POST is carried out when Bing has answered; the slot stays taken."""
     httpx.post(f"{bing.url}/_sandbox/options", json={"submit_seconds": 0.8}).raise_for_status()
     make_account()
     task = make_task(prompt="x")
@@ -291,7 +311,7 @@ def test_a_cancelled_submit_ends_cancelled_when_the_answer_comes(bing: SandboxSe
 
 
 def test_a_stop_hands_over_and_the_next_runner_goes_on(bing: SandboxServer) -> None:
-    """After a clean stop nothing is owned, nothing is sent twice, and the next runner finishes the work."""
+    """After a clean stop no task has a runner, nothing is sent twice, and the next runner finishes the work."""
     set_capability(make_account(), "image", limit=10)
     tasks = [make_task(prompt=f"number {n} sandbox:slow=2") for n in range(6)]
     run_until(lambda: Task.objects.filter(state=State.POLLING).count() == len(tasks))
@@ -302,19 +322,19 @@ def test_a_stop_hands_over_and_the_next_runner_goes_on(bing: SandboxServer) -> N
     assert _submits(bing) == len(tasks)
 
 
-def test_only_one_runner_a_machine(bing: SandboxServer) -> None:
-    """A second runner of the machine finds the slot taken and leaves at once."""
+def test_a_machine_has_only_one_runner(bing: SandboxServer) -> None:
+    """A second runner finds the machine's slot taken and ends at once."""
     assert claims.open_lease(claims.runner_identity())
 
     async def second() -> str:
-        async with Door() as door:
-            return await Runner(door).run(5)
+        async with ConnectionPool() as pool:
+            return await RunnerSlice(pool).run(5)
 
     assert asyncio.run(second()) == "no-slot"
 
 
-def test_a_runner_whose_lease_was_taken_stops(bing: SandboxServer) -> None:
-    """When its row is gone the runner leaves without touching what is another's now."""
+def test_a_runner_that_lost_its_lease_stops(bing: SandboxServer) -> None:
+    """If its row is gone, the runner ends without touching tasks that others may have adopted."""
     make_account()
     task = make_task(prompt="x sandbox:slow")
 
@@ -327,8 +347,8 @@ def test_a_runner_whose_lease_was_taken_stops(bing: SandboxServer) -> None:
     assert reload(task).state == State.POLLING
 
 
-def test_a_task_of_a_removed_account_says_so(bing: SandboxServer) -> None:
-    """A generation whose account was deleted fails with a reason instead of being looked for for ever."""
+def test_a_task_of_a_removed_account_fails_with_a_reason(bing: SandboxServer) -> None:
+    """It is not polled any longer."""
     account = make_account()
     task = make_task(prompt="x sandbox:slow")
     run_until(is_polling(task))
@@ -337,36 +357,36 @@ def test_a_task_of_a_removed_account_says_so(bing: SandboxServer) -> None:
     assert (reload(task).state, reload(task).error_code) == (State.FAILED, "no_account")
 
 
-def test_a_slice_opens_and_closes_its_own_door(bing: SandboxServer, settings: Settings) -> None:
-    """The job's entry returns at once when the machine's slot is taken, with every connection closed."""
+def test_a_slice_opens_and_closes_its_own_connections(bing: SandboxServer, settings: Settings) -> None:
+    """`run_slice` returns at once if the machine's slot is taken, with every connection closed."""
     assert claims.open_lease(claims.runner_identity())
     assert asyncio.run(run_slice()) == "no-slot"
 
 
-@pytest.mark.parametrize("column", ["sealed_cookies", "sealed_jar", "sealed_proxy"])
-def test_an_account_that_no_key_opens_is_set_aside_alone(bing: SandboxServer, column: str) -> None:
-    """Another account makes its picture, no task is left in doubt, and the row says what must be given anew."""
+@pytest.mark.parametrize("column", ["encrypted_cookies", "encrypted_jar", "encrypted_proxy"])
+def test_an_account_that_no_key_decrypts_affects_no_other(bing: SandboxServer, column: str) -> None:
+    """Another account makes its picture, no task is uncertain, and the row says which credentials are needed."""
     lost, alive = make_account(), make_account()
-    seal_away(lost, column)
+    make_undecryptable(lost, column)
     set_capability(alive, "image", served_at=timezone.now())
     task = make_task()
     assert run_until(all_finished) == "handed over"
     assert (reload(task).state, reload(task).account_id) == (State.COMPLETED, alive.pk)
     lost.refresh_from_db()
     assert lost.state == AccountState.EXPIRED
-    assert f"{'proxy' if 'proxy' in column else 'cookies'} cannot be opened" in lost.state_reason
+    assert f"{'proxy' if 'proxy' in column else 'cookies'} cannot be decrypted" in lost.state_reason
     assert _submits(bing) == 1
 
 
-def test_what_an_account_that_no_key_opens_had_at_bing_ends_and_the_rest_goes_on(
+def test_a_polled_task_of_an_account_that_no_key_decrypts_fails_after_some_polls(
     bing: SandboxServer, settings: Settings
 ) -> None:
-    """Its task is looked for some times, since the operator may mend it meanwhile; then it fails with the cause."""
+    """Not at once, since the operator may fix the keys meanwhile; other tasks continue."""
     settings.POLL_TRIES, settings.POLL_BACKOFF_SECONDS = 2, 0.1
     lost = make_account()
     asked = make_task(prompt="x sandbox:slow")
     run_until(is_polling(asked))
-    seal_away(lost, "sealed_cookies")
+    make_undecryptable(lost, "encrypted_cookies")
     set_capability(make_account(), "image", served_at=timezone.now())
     other = make_task()
     assert run_until(all_finished) == "handed over"

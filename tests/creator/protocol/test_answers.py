@@ -1,4 +1,4 @@
-"""Answers to a submit, in the order in which they have to be judged."""
+"""Answers to a submit, parsed in the order of the wire page."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from bingproject.errors import (
     UpstreamRefusedError,
     UpstreamUnavailableError,
 )
-from creator.protocol.answers import Accepted, parse_create_response, parse_visit
+from creator.protocol.answers import JobReference, parse_create_response, parse_visit
 from creator.protocol.catalogue import Paths
 from creator.protocol.pages import HomePage
 from tests.samples.bing import DIRECTORY, read_sample
@@ -20,26 +20,26 @@ REQUEST_ID = "1-6930d798aebe4d2a9d54027da1fdb513"
 LOCATION = f"/images/create?q=a+cat&rt=4&mdl=0&ar=1&FORM=GENCRE&id={REQUEST_ID}"
 
 
-def _redirect(location: str) -> Accepted | HomePage:
+def _redirect(location: str) -> JobReference | HomePage:
     return parse_create_response(302, {"Location": location}, "")
 
 
 @pytest.mark.parametrize("location", [LOCATION, LOCATION + "&nfy=1", f"/images/create?id={REQUEST_ID}&q=x"])
 def test_redirect_with_an_id_is_accepted(location: str) -> None:
-    """The id is the query field named id, wherever it stands."""
-    assert _redirect(location) == Accepted(REQUEST_ID, location)
+    """The id is the query field named id, at any position."""
+    assert _redirect(location) == JobReference(REQUEST_ID, location)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_any_redirect_status_will_do(status: int) -> None:
-    """What counts is where it leads."""
-    assert parse_create_response(status, {"location": LOCATION}, "") == Accepted(REQUEST_ID, LOCATION)
+def test_any_redirect_status_is_accepted(status: int) -> None:
+    """Only its target counts."""
+    assert parse_create_response(status, {"location": LOCATION}, "") == JobReference(REQUEST_ID, LOCATION)
 
 
 def test_id_in_the_path_is_accepted() -> None:
-    """One client's form of the redirect carries the id as a path segment."""
+    """One client reports a redirect with the id as a path segment."""
     location = "/images/create/a-cat/4-6930d798aebe4d2a9d54027da1fdb513?FORM=GENCRE"
-    assert _redirect(location) == Accepted("4-6930d798aebe4d2a9d54027da1fdb513", location)
+    assert _redirect(location) == JobReference("4-6930d798aebe4d2a9d54027da1fdb513", location)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_id_in_the_path_is_accepted() -> None:
     ],
 )
 def test_pid_and_client_id_are_not_taken_for_an_id(location: str) -> None:
-    """A redirect to the creator without an id of its own is the start page, whatever ends in id=."""
+    """A redirect to the creator without a field named id is the start page."""
     assert _redirect(location) == HomePage()
 
 
@@ -65,8 +65,8 @@ def test_a_sign_in_redirect_is_an_expired_cookie() -> None:
 
 
 def test_base_paths_are_configurable() -> None:
-    """With other base paths their redirects are the accepted ones."""
-    assert parse_create_response(302, {"location": f"/i?id={REQUEST_ID}"}, "", paths=Paths(image="/i")) == Accepted(
+    """With other base paths, only their redirects are accepted."""
+    assert parse_create_response(302, {"location": f"/i?id={REQUEST_ID}"}, "", paths=Paths(image="/i")) == JobReference(
         REQUEST_ID, f"/i?id={REQUEST_ID}"
     )
 
@@ -94,7 +94,7 @@ def test_base_paths_are_configurable() -> None:
     ],
 )
 def test_rows_a_to_o(sample: str, error: type[ServiceError], code: str) -> None:
-    """Each refusal page is its row's error, in spite of the hidden overload block on all of them."""
+    """Each refusal page raises its row's error, in spite of the hidden overload block on all of them."""
     with pytest.raises(error) as refused:
         parse_create_response(200, {}, read_sample(sample))
     assert refused.value.code == code
@@ -102,12 +102,12 @@ def test_rows_a_to_o(sample: str, error: type[ServiceError], code: str) -> None:
 
 @pytest.mark.parametrize("sample", ["home_signed_in.html", "home_gallery.html", "home_anonymous.html"])
 def test_row_p_is_the_home_page(sample: str) -> None:
-    """A plain start page says nothing: no id from its gallery, links or coins, no overload from its hidden block."""
+    """A plain start page has no meaning of its own: its gallery, links, coins and hidden block are ignored."""
     assert parse_create_response(200, {}, read_sample(sample)) == HomePage()
 
 
 def test_row_q_other_statuses() -> None:
-    """Unknown statuses are unreadable, known ones are what they are everywhere."""
+    """Unknown statuses are unreadable, known ones mean the same as everywhere."""
     for status in (400, 401, 404, 418, 204):
         with pytest.raises(UnexpectedResponseError) as unexpected:
             parse_create_response(status, {}, "no")
@@ -120,41 +120,47 @@ def test_row_q_other_statuses() -> None:
         parse_create_response(403, {}, read_sample("blocked_text.html"))
 
 
-def test_standard_lane_has_no_use_for_coins() -> None:
-    """An empty balance beside a standard submit is no reason: the page stays an unexplained start page."""
-    assert parse_create_response(200, {}, read_sample("no_coins.html"), lane="standard") == HomePage()
+def test_an_empty_balance_is_no_refusal_of_the_prompt_in_either_lane() -> None:
+    """Reported 2026-11-30: the start page with "0 coins available" became a refused prompt."""
+    with pytest.raises(AccountThrottledError) as fast:
+        parse_create_response(200, {}, read_sample("no_coins.html"), lane="fast")
+    with pytest.raises(AccountThrottledError) as standard:
+        parse_create_response(200, {}, read_sample("no_coins.html"), lane="standard")
+    assert (fast.value.code, standard.value.code) == ("no_boosts", "no_boosts")
+    assert "speed 'standard'" in fast.value.message
+    assert "change the prompt" in standard.value.message
 
 
 @pytest.mark.parametrize("sample", ["result_page.html", "result_link.html"])
 def test_an_id_in_the_page_is_accepted(sample: str) -> None:
-    """A 200 that is about a running job is an acceptance, past the links to older ones."""
-    assert parse_create_response(200, {}, read_sample(sample)) == Accepted(REQUEST_ID, "")
+    """A 200 page about a running job is an acceptance; its links to older jobs are ignored."""
+    assert parse_create_response(200, {}, read_sample(sample)) == JobReference(REQUEST_ID, "")
 
 
 @pytest.mark.parametrize("name", ["data-rewriteurl", "data-mseturl", "data-imgseturl"])
 def test_video_pages_name_their_job(name: str) -> None:
-    """The video pages' own attributes carry the job's id."""
+    """The attributes of video pages contain the job's id."""
     html = f'<div {name}="/x"></div><div {name}="/images/create/x/4-6930d798aebe4d2a9d54027da1fdb513?a=b"></div>'
-    assert parse_create_response(200, {}, html) == Accepted("4-6930d798aebe4d2a9d54027da1fdb513", "")
+    assert parse_create_response(200, {}, html) == JobReference("4-6930d798aebe4d2a9d54027da1fdb513", "")
 
 
 @pytest.mark.parametrize("field", ["jobId", "taskId", "requestId", "id"])
 def test_json_with_an_id_is_accepted(field: str) -> None:
     """A submit answered in JSON names the job."""
-    assert parse_create_response(200, {}, f'{{"{field}":"{REQUEST_ID}"}}') == Accepted(REQUEST_ID, "")
+    assert parse_create_response(200, {}, f'{{"{field}":"{REQUEST_ID}"}}') == JobReference(REQUEST_ID, "")
 
 
 @pytest.mark.parametrize(
     "text", ["{}", '{"jobId":5}', '{"jobId":"a/b/c/d/e"}', '{"errorMessage":"no"}', '{"jobId":"1-6']
 )
 def test_json_without_an_id_is_unexpected(text: str) -> None:
-    """JSON that names no job is nothing we can act on."""
+    """JSON that names no job has no known meaning."""
     with pytest.raises(UnexpectedResponseError):
         parse_create_response(200, {}, text)
 
 
 def test_two_linked_jobs_are_none() -> None:
-    """When links name several jobs nobody knows which is ours, and none is taken."""
+    """If links name several jobs, none is taken, because it is unknown which is the right one."""
     link = '<a href="/images/create?FORM=GENCRE&id=1-{:032x}">x</a>'
     html = "<html><form id=sb_form></form><a href='https://[bad'>x</a>" + link.format(1) + link.format(2) + "</html>"
     assert parse_create_response(200, {}, html) == HomePage()
@@ -173,13 +179,13 @@ def test_two_linked_jobs_are_none() -> None:
     ],
 )
 def test_pages_of_no_known_kind_are_unexpected(html: str) -> None:
-    """Neither a start page nor an id in a known place: nobody is blamed."""
+    """Neither a start page nor an id in a known place: no account is marked."""
     with pytest.raises(UnexpectedResponseError):
         parse_create_response(200, {}, html)
 
 
-def test_visit_only_hears_refusals() -> None:
-    """The page behind the redirect can refuse late; whatever else it is means nothing."""
+def test_visit_only_raises_refusals() -> None:
+    """The page behind the redirect can refuse late; anything else on it is ignored."""
     with pytest.raises(PromptRejectedError):
         parse_visit(200, {}, read_sample("blocked_tag.html"))
     parse_visit(200, {}, read_sample("result_page.html"))
@@ -192,7 +198,7 @@ SUBMIT_PAGES = sorted(path.name for path in DIRECTORY.glob("*.html"))
 
 @pytest.mark.parametrize("sample", SUBMIT_PAGES)
 def test_pages_cut_at_every_byte(sample: str) -> None:
-    """However short a page is cut, it gives its own id, a whole start page or one of our errors."""
+    """A truncated page gives its own id, a whole start page, or one of our errors."""
     body = (DIRECTORY / sample).read_bytes()
     for end in range(len(body)):
         text = body[:end].decode("utf-8", "replace")
@@ -200,5 +206,5 @@ def test_pages_cut_at_every_byte(sample: str) -> None:
             answer = parse_create_response(200, {}, text)
         except ServiceError:
             continue
-        assert answer in (Accepted(REQUEST_ID, ""), HomePage())
+        assert answer in (JobReference(REQUEST_ID, ""), HomePage())
         assert answer != HomePage() or "</html" in text

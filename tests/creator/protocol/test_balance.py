@@ -1,4 +1,4 @@
-"""What Bing's pages say is left of boosts and of fast videos."""
+"""Remaining boosts and fast videos on Bing's pages."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from creator.protocol.catalogue import Paths
 from tests.samples.bing import read_sample
 
 
-def test_the_page_of_videos_holds_no_prompt() -> None:
-    """With one, the mere look would count as a creation."""
+def test_the_request_for_the_page_of_videos_has_no_prompt() -> None:
+    """With a prompt, the GET would count as a creation."""
     request = build_video_page(paths=Paths(image="/make"))
     assert (request.method, request.path, request.body) == ("GET", "/make?ctype=video&FORM=GENEXP&rt=4", None)
     assert "q=" not in request.path
@@ -34,7 +34,7 @@ def test_the_page_of_videos_holds_no_prompt() -> None:
     ],
 )
 def test_boosts(page: str, left: int | None) -> None:
-    """The words go before the older count; a page without either says nothing."""
+    """The number in the words comes before the older count; a page without either shows none."""
     assert parse_boosts(page) == left
 
 
@@ -51,3 +51,9 @@ def test_boosts(page: str, left: int | None) -> None:
 def test_fast_videos(page: str, left: int | None) -> None:
     """The number in the words; the offer to earn more means none."""
     assert parse_fast_videos(page) == left
+
+
+def test_a_page_nested_too_deeply_says_nothing() -> None:
+    """It is not parsed."""
+    page = "<div>" * 600 + '<i aria-label="5 coins available"></i><i class="option-earn-more"></i>'
+    assert (parse_boosts(page), parse_fast_videos(page)) == (None, None)

@@ -1,4 +1,4 @@
-"""The catalogue is the contract's list of models and aspects, with true ratios."""
+"""The catalogue: the contract's models and aspects, with exact ratios."""
 
 from fractions import Fraction
 
@@ -24,7 +24,7 @@ def test_names_numbers_and_texts_are_those_of_the_contract() -> None:
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("aspect", ASPECTS)
 def test_pixels_are_true_to_the_ratio(model: str, aspect: str) -> None:
-    """Width over height is exactly what the model's ratio says."""
+    """Width over height is exactly the model's ratio."""
     width, height = MODELS[model].pixels[aspect]
     across, down = MODELS[model].ratios[aspect].split(":")
     assert Fraction(width, height) == Fraction(int(across), int(down))
@@ -32,6 +32,6 @@ def test_pixels_are_true_to_the_ratio(model: str, aspect: str) -> None:
 
 @pytest.mark.parametrize("lane", ["fast", "standard"])
 def test_every_lane_knows_every_aspect(lane: str) -> None:
-    """No order that the contract allows is without a lane or a shape."""
+    """Every order that the contract allows has a lane and a shape."""
     assert IMAGE_LANES[lane] and VIDEO_LANES[lane]
     assert VIDEO_SHAPES[lane].keys() == ASPECTS.keys()

@@ -1,4 +1,4 @@
-"""Responses are read: status, headers, JSON, and pages without their hidden parts."""
+"""Responses: status, headers, JSON, and pages without their hidden parts."""
 
 import pytest
 
@@ -27,7 +27,7 @@ from tests.samples.bing import read_sample
 
 
 def test_statuses_that_mean_the_same_everywhere() -> None:
-    """5xx is unreachable, 429 throttled, both with the time Bing asks for; 403 is a refusal of this client."""
+    """5xx is unreachable, 429 throttled, both with Bing's Retry-After; 403 refuses this client."""
     for status in (500, 502, 503, 599):
         with pytest.raises(UpstreamUnavailableError) as unavailable:
             check_status(status, {"retry-after": "5"})
@@ -51,12 +51,12 @@ def test_statuses_that_mean_the_same_everywhere() -> None:
     ],
 )
 def test_redirects_to_the_creator_lose_their_host(location: str) -> None:
-    """Whatever host Bing names, the next request goes to the host we talk to."""
+    """Whatever host Bing names, the next request goes to the configured one."""
     assert parse_redirect(302, {"Location": location}, DEFAULT_PATHS).location == "/images/create?q=a&id=1-ab"
 
 
 def test_redirect_without_query() -> None:
-    """A path alone stays a path."""
+    """A path without a query stays one."""
     assert parse_redirect(302, {"location": "/images/create/x"}, DEFAULT_PATHS).location == "/images/create/x"
 
 
@@ -70,7 +70,7 @@ def test_redirect_without_query() -> None:
     ],
 )
 def test_redirects_elsewhere_are_a_sign_in(location: str) -> None:
-    """A redirect away from the creator means that the cookie is no longer taken; its query is kept out of the log."""
+    """A redirect away from the creator means an expired cookie; its query is not logged."""
     with pytest.raises(CookieExpiredError) as expired:
         parse_redirect(302, {"location": location}, DEFAULT_PATHS)
     assert "client_id" not in expired.value.detail and "1-6930" not in expired.value.detail
@@ -78,13 +78,13 @@ def test_redirects_elsewhere_are_a_sign_in(location: str) -> None:
 
 @pytest.mark.parametrize("headers", [{}, {"location": " "}, {"location": "https://[bad"}])
 def test_redirects_to_nowhere(headers: dict[str, str]) -> None:
-    """A redirect without a readable address is a fault of Bing's, not of the account."""
+    """A redirect without a readable Location is a fault of Bing's, not of the account."""
     with pytest.raises(UnexpectedResponseError):
         parse_redirect(302, headers, DEFAULT_PATHS)
 
 
 def test_poll_status() -> None:
-    """200 goes on, the creator's own redirect is the start page, other statuses may pass."""
+    """200 is read, a redirect to the creator is the start page, other statuses may pass."""
     assert check_poll_status(200, {}, "", DEFAULT_PATHS) is None
     assert check_poll_status(302, {"location": "/images/create"}, "", DEFAULT_PATHS) == HomePage()
     with pytest.raises(CookieExpiredError):
@@ -97,7 +97,7 @@ def test_poll_status() -> None:
 
 
 def test_json_bodies() -> None:
-    """Only an object is JSON to us, with or without a byte-order mark."""
+    """Only an object counts as JSON, with or without a byte-order mark."""
     assert read_json('\ufeff{"a":1}') == {"a": 1}
     assert read_json("<div>{}</div>") is None
     assert read_json("[1]") is None
@@ -105,13 +105,13 @@ def test_json_bodies() -> None:
 
 @pytest.mark.parametrize("text", ['{"errorMessage":"Pend', "{}}", '{"a":"\\ud800"}', '{"a":' * 100_000, "{\ud800"])
 def test_unreadable_json_is_named(text: str) -> None:
-    """Truncated, malformed and absurdly deep JSON is an unexpected response, never another exception."""
+    """Truncated, malformed and very deep JSON is an unexpected response, never another exception."""
     with pytest.raises(UnexpectedResponseError):
         read_json(text)
 
 
 def test_error_messages() -> None:
-    """Both spellings of pending are one word; other values are folded text."""
+    """Both wordings of pending become one; other values are folded text."""
     assert read_error_message({"errorMessage": "Pending"}) == "pending"
     assert read_error_message({"errorMessage": "Still  pending"}) == "pending"
     assert read_error_message({"errorMessage": "It\u2019s FULL"}) == "it's full"
@@ -125,15 +125,15 @@ def test_apostrophes_and_entities_are_folded(text: str) -> None:
     assert fold(text) == "we can't"
 
 
-def test_bodies_by_their_look() -> None:
-    """Blank, cut and whole pages are told apart without a tree."""
+def test_blank_cut_and_whole_bodies() -> None:
+    """They are recognised without a tree."""
     assert is_blank("") and is_blank("\n") and not is_blank("\n<")
     assert is_cut("<div>a") and not is_cut("<div>a</div>\n")
     assert is_document("<!DOCTYPE html>") and is_document("<HTML>") and not is_document("<div></div>")
 
 
 def test_hidden_gil_err_d_heading_is_not_read() -> None:
-    """The overload text in the hidden block of nearly every page is none of the page's words."""
+    """The overload text in the hidden block of nearly every page is no text of the page."""
     page = Page(read_sample("home_signed_in.html"))
     assert not any("we can't create" in text for text in [*page.errors, *page.headings, *page.texts])
     shown = read_sample("home_signed_in.html").replace('class="gil_err_mt">', 'class="gil_err_mt" role="heading">')
@@ -141,21 +141,21 @@ def test_hidden_gil_err_d_heading_is_not_read() -> None:
 
 
 @pytest.mark.parametrize("tag", ["script", "style", "noscript", "title", "textarea", "option", "button", "a"])
-def test_what_people_wrote_is_not_read(tag: str) -> None:
-    """A prompt that the page repeats in a form field, a link or a title is not Bing's word."""
+def test_a_repeated_prompt_is_not_read(tag: str) -> None:
+    """A prompt in a form field, a link or a title is not Bing's text."""
     assert "this prompt has been blocked" not in Page(f"<div><{tag}>This prompt has been blocked</{tag}></div>").texts
 
 
 @pytest.mark.parametrize("style", ["hidden", 'style="display:none"', 'style="color: red; display: none"'])
 def test_invisible_texts_are_not_read(style: str) -> None:
-    """A heading that is not shown says nothing."""
+    """A hidden heading does not count."""
     page = Page(f'<div {style}><h1>Content warning</h1><div class="gil_err_mt">x</div></div><p>shown</p>')
     assert page.headings == page.errors == []
     assert "shown" in page.texts
 
 
 def test_home_pages_are_known_by_their_frame() -> None:
-    """Start pages are known signed in, anonymous or without a session number; other and cut pages are not."""
+    """Start pages are recognised signed in, anonymous or without a session number; truncated ones are not."""
     signed_in = read_sample("home_signed_in.html")
     assert Page(signed_in).is_home
     assert Page(read_sample("home_anonymous.html")).is_home
@@ -166,7 +166,14 @@ def test_home_pages_are_known_by_their_frame() -> None:
     assert not Page(read_sample("dalle_ready.html")).is_home
 
 
-def test_pages_survive_what_is_no_html() -> None:
-    """Lone surrogates, frames and nothing but noise are pages without words."""
+def test_pages_accept_any_text() -> None:
+    """Lone surrogates, frames and noise are pages without text."""
     assert Page("\ud800").texts
     assert Page("<frameset></frameset>").errors == []
+
+
+def test_a_page_nested_too_deeply_is_not_parsed() -> None:
+    """Parsing it would block everything else in the process."""
+    with pytest.raises(UnexpectedResponseError):
+        Page("<div>" * 600)
+    assert Page("<div>words</div>" * 600).texts[0] == "words"

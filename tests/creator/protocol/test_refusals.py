@@ -1,4 +1,4 @@
-"""Each row of refusals is recognised in every recorded spelling, and nothing else is."""
+"""Every row of refusals is recognised in every recorded spelling, and nothing else is."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def _spellings(phrase: str) -> list[str]:
 
 @pytest.mark.parametrize("index", range(len(TEXTS)))
 def test_every_phrase_in_every_spelling_is_its_row(index: int) -> None:
-    """Entities, curly apostrophes, capitals and line breaks change nothing."""
+    """Entities, curly apostrophes, capitals and line breaks make no difference."""
     refusal, phrase = TEXTS[index]
     for text in _spellings(phrase):
         with pytest.raises(refusal.error) as refused:
@@ -25,7 +25,7 @@ def test_every_phrase_in_every_spelling_is_its_row(index: int) -> None:
 
 
 def test_plain_text_has_to_begin_with_the_phrase() -> None:
-    """Outside Bing's error block a phrase counts at the beginning of a text only, since prompts are repeated there."""
+    """Outside Bing's error block a phrase counts only at the beginning of a text, since pages repeat prompts."""
     with pytest.raises(UpstreamUnavailableError):
         check_refused(Page("<div>Bing isn't avaiable right now, but everything should be back</div>"))
     check_refused(Page("<h2>A poster that says: this prompt has been blocked</h2>"))
@@ -33,7 +33,7 @@ def test_plain_text_has_to_begin_with_the_phrase() -> None:
 
 
 def test_content_warning_is_a_heading() -> None:
-    """Two plain words in a text are nobody's verdict; as a heading they are Bing's."""
+    """The two plain words count as a heading, not in a text."""
     check_refused(Page("<p>Content warning label on a wall</p>"))
     with pytest.raises(PromptRejectedError) as refused:
         check_refused(Page("<h2>Content warning</h2>"))
@@ -41,7 +41,7 @@ def test_content_warning_is_a_heading() -> None:
 
 
 def test_policy_comes_before_overload() -> None:
-    """A page that says both blames the prompt: trying again would not help."""
+    """A page with both refuses the prompt: trying again would not help."""
     with pytest.raises(PromptRejectedError):
         check_refused(Page("<h1>We can't create your images right now</h1><h1>This prompt has been blocked</h1>"))
 
@@ -66,14 +66,14 @@ def test_block_icon_of_a_review_is_no_block() -> None:
     ],
 )
 def test_withheld_results(html: str, code: str) -> None:
-    """Pictures of refusal, #girer and row c mean what the contract says."""
+    """Pictures of refusal, #girer and row c raise the contract's errors."""
     with pytest.raises(ServiceError) as withheld:
         check_withheld(Page(html))
     assert withheld.value.code == code
 
 
 def test_an_empty_girer_says_nothing() -> None:
-    """A place for a refusal without one is no refusal."""
+    """An empty element is no refusal."""
     check_withheld(Page('<div id="girer"></div><img src="/th/id/OIG1.a"/><img/>'))
 
 
@@ -83,10 +83,11 @@ def test_an_empty_girer_says_nothing() -> None:
         '<div aria-label="0 coins available"></div>',
         "<p>You have 0 coins available</p>",
         '<a class="option-earn-more"></a>',
+        '<div id="reward_c" data-tb="15"></div>',
     ],
 )
 def test_no_boosts(html: str) -> None:
-    """An empty balance, in a label or a text, and the used-up sign of fast videos are no boosts."""
+    """An empty balance, in a label or a text, and the offer to earn more fast videos mean no boosts."""
     with pytest.raises(AccountThrottledError) as throttled:
         check_boosts(Page(html))
     assert throttled.value.code == "no_boosts"
@@ -94,6 +95,7 @@ def test_no_boosts(html: str) -> None:
 
 @pytest.mark.parametrize("balance", ["10", "100", "1,0", "2.0", "1"])
 def test_10_coins_available_is_not_0(balance: str) -> None:
-    """A balance that ends in 0 is plenty."""
+    """A balance that ends in 0 is not empty; nor are partly spent boosts, or a count that is no number."""
+    check_boosts(Page('<div id="reward_c" data-tb="14"></div><div id="reward_c" data-tb="x"></div>'))
     check_boosts(Page(f'<div aria-label="{balance}0 coins available">{balance}0 coins available</div>'))
     check_boosts(Page(f'<div aria-label="{balance} coins available"></div>'))

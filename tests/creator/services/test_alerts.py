@@ -1,4 +1,4 @@
-"""What of the queue an operator is told of."""
+"""The alert cause of a queue that waits too long."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.factories import make_task
 pytestmark = pytest.mark.django_db
 
 
-def test_the_oldest_waits_too_long(settings: Any) -> None:
-    """One alert for each kind; what has left the queue, however old, counts no more."""
+def test_a_long_wait_is_a_cause(settings: Any) -> None:
+    """There is one cause per kind; tasks that have left the queue do not count."""
     settings.ALERT_QUEUE_MINUTES = 15
     now = timezone.now()
     assert list(find_alert_causes(now)) == []

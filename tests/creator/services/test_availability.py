@@ -1,4 +1,4 @@
-"""Why no account can take a task: the cause an operator should hear first."""
+"""Why no account can take a task: the cause that an operator should fix first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import AccountState
 from bingproject.errors import AccountThrottledError
-from creator.services.availability import has_expired, refuse_if_hopeless, resting_seconds, why_unusable
+from creator.services.availability import has_expired, refuse_if_unservable, why_unusable
 from tests.factories import make_account, set_capability
 
 pytestmark = pytest.mark.django_db
@@ -27,37 +27,36 @@ pytestmark = pytest.mark.django_db
         ([AccountState.UNCHECKED], None),
     ],
 )
-def test_the_nearest_to_be_mended_is_named(states: list[AccountState], code: str | None) -> None:
-    """One usable account is enough; otherwise the cause that a new cookie mends goes first."""
+def test_the_cause_that_is_easiest_to_fix_is_named(states: list[AccountState], code: str | None) -> None:
+    """One usable account is enough; otherwise an expired cookie is reported first."""
     for state in states:
         make_account(state=state)
     error = why_unusable("image")
     assert (error.code if error else None) == code
 
 
-def test_a_disabled_account_is_no_account_but_a_set_cookie() -> None:
-    """With every account switched off the answer is no_account, not cookie_not_set."""
+def test_disabled_accounts_are_no_account_but_set_cookies() -> None:
+    """With every account disabled the code is no_account, not cookie_not_set."""
     make_account(is_enabled=False)
     error = why_unusable("image")
     assert error is not None
     assert error.code == "no_account"
 
 
-def test_an_expired_account_is_given_another_look_before_refusing() -> None:
-    """The request is let in: the runner checks the account again."""
+def test_an_expired_account_does_not_refuse_the_request() -> None:
+    """The request is accepted, because the runner checks the account again."""
     make_account(state=AccountState.EXPIRED)
     assert has_expired("image")
-    refuse_if_hopeless("image", timezone.now(), 0)
+    refuse_if_unservable("image", timezone.now(), 0)
 
 
-def test_the_first_account_to_come_back_decides() -> None:
-    """Two resting accounts: the shorter rest counts; one that is ready ends the rest."""
+def test_the_shortest_cooldown_counts() -> None:
+    """Of two accounts in a cooldown the shorter one counts; a ready account makes it 0."""
     now = timezone.now()
     for seconds in (60, 20):
         set_capability(make_account(), "image", cooldown_until=now + timedelta(seconds=seconds))
-    assert resting_seconds("image", now) == pytest.approx(20)
-    refuse_if_hopeless("image", now, 20.5)
+    refuse_if_unservable("image", now, 20.5)
     with pytest.raises(AccountThrottledError):
-        refuse_if_hopeless("image", now, 19)
+        refuse_if_unservable("image", now, 19)
     make_account()
-    assert resting_seconds("image", now) == 0
+    refuse_if_unservable("image", now, 0)

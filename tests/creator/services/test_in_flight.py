@@ -1,4 +1,4 @@
-"""How much accounts are doing at Bing, counted as the engine counts it, in one query."""
+"""Requests that accounts have at Bing, counted as the engine counts them, in one query."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.factories import make_account, make_task
 pytestmark = pytest.mark.django_db
 
 
-def test_what_runs_and_what_may_still_run(django_assert_num_queries: Any) -> None:
-    """By account and kind; what waits here or is over does not count, nor do other accounts."""
+def test_running_and_possibly_running_tasks_count(django_assert_num_queries: Any) -> None:
+    """By account and kind; queued and ended tasks and other accounts do not count."""
     now = timezone.now()
     anna, bert, cleo = (make_account(name) for name in ("anna", "bert", "cleo"))
     for state in (State.SUBMITTING, State.UNCERTAIN, State.POLLING, State.QUEUED, State.COMPLETED):

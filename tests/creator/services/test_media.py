@@ -1,4 +1,4 @@
-"""Pictures fetched from the real sandbox: without cookies, again after a fault, left out when they cannot be had."""
+"""Pictures fetched from the sandbox: without cookies, retried after a fault, omitted if they are missing."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from asgiref.sync import sync_to_async
 
 from accounts.models import Account
 from bingproject.errors import UpstreamUnavailableError
-from bingproject.sandbox.control import describe
+from bingproject.sandbox.core.control import describe
 from bingproject.sandbox.server import SandboxServer
 from creator.models import Task
 from creator.services import fetch_images
-from tests.creator.engine import all_finished, reload, run_until
-from tests.factories import make_account, make_history, make_task, seal_away
+from tests.creator.engine.running import all_finished, reload, run_until
+from tests.factories import make_account, make_history, make_task, make_undecryptable
 from tests.loopback import forwarding
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,7 +24,7 @@ Found = list[tuple[Task, str]]
 
 @pytest.fixture
 def found(bing: SandboxServer) -> Found:
-    """Four pictures that were made: their task with their addresses."""
+    """Return four finished pictures: their task with their URLs."""
     make_account()
     make_history()
     task = make_task()
@@ -34,13 +34,13 @@ def found(bing: SandboxServer) -> Found:
 
 
 def break_media(bing: SandboxServer, scenario: str, count: int) -> None:
-    """The next so many downloads go wrong in this way."""
+    """Let the next `count` downloads fail in this way."""
     rule = {"scenario": scenario, "next": count}
     httpx.post(f"{bing.url}/_sandbox/scenario", json=rule).raise_for_status()
 
 
 async def test_pictures_come_in_order_and_without_a_cookie(found: Found, bing: SandboxServer) -> None:
-    """Each is a JPEG of its own; the sandbox would have noted a cookie on a download."""
+    """Each is a different JPEG; the sandbox would report a cookie on a download."""
     contents = await fetch_images(found)
     assert len(set(contents)) == 4
     assert all(content and content.startswith(b"\xff\xd8") for content in contents)
@@ -50,23 +50,23 @@ async def test_pictures_come_in_order_and_without_a_cookie(found: Found, bing: S
 
 
 @pytest.mark.parametrize("scenario", ["media-http-503", "media-cut", "media-cut-body", "media-http-403"])
-async def test_one_fault_is_made_good(found: Found, bing: SandboxServer, scenario: str) -> None:
-    """A second try brings the picture."""
+async def test_a_failed_download_is_retried(found: Found, bing: SandboxServer, scenario: str) -> None:
+    """The second try returns the picture."""
     break_media(bing, scenario, 1)
     (content,) = await fetch_images(found[:1])
     assert content and content.startswith(b"\xff\xd8")
 
 
-async def test_a_picture_that_cannot_be_had_is_none_beside_one_that_can(found: Found) -> None:
-    """An address whose file is gone."""
+async def test_a_missing_picture_is_none_beside_the_others(found: Found) -> None:
+    """The file of one URL is gone."""
     task, url = found[0]
     first, second = await fetch_images([(task, url.replace("/th/id/", "/th/id/gone-")), found[0]])
     assert first is None
     assert second is not None
 
 
-async def test_no_picture_at_all_is_an_error_that_says_so(found: Found, bing: SandboxServer) -> None:
-    """502, and the message tells of another way; a page instead of a picture is none."""
+async def test_no_picture_at_all_is_an_error(found: Found, bing: SandboxServer) -> None:
+    """502, whose message names another way; a page in place of a picture counts as none."""
     break_media(bing, "media-http-404", 100)
     with pytest.raises(UpstreamUnavailableError) as caught:
         await fetch_images(found)
@@ -76,19 +76,19 @@ async def test_no_picture_at_all_is_an_error_that_says_so(found: Found, bing: Sa
 
 
 async def test_nothing_to_fetch_is_no_error() -> None:
-    """An empty answer stays one."""
+    """An empty list returns an empty list."""
     assert await fetch_images([]) == []
 
 
-async def test_a_picture_goes_the_way_of_the_account_that_made_it(found: Found) -> None:
-    """Through its proxy, and not at all when that cannot be opened or the account is gone: never past it."""
+async def test_a_picture_is_fetched_through_its_accounts_proxy(found: Found) -> None:
+    """Never around it: not at all if the proxy cannot be decrypted or the account is gone."""
     account = await Account.objects.aget()
     async with forwarding("anna") as (proxy, taken):
         account.proxy = proxy
-        await account.asave(update_fields=["sealed_proxy"])
+        await account.asave(update_fields=["encrypted_proxy"])
         assert all(await fetch_images(found))
         assert len(taken) == len(found) and all(line.startswith("GET http") for line in taken)
-        await sync_to_async(seal_away)(account, "sealed_proxy")
+        await sync_to_async(make_undecryptable)(account, "encrypted_proxy")
         with pytest.raises(UpstreamUnavailableError):
             await fetch_images(found)
         await Account.objects.all().adelete()

@@ -1,4 +1,4 @@
-"""Trying an ended task again: a new task with the same wish, linked both ways, only once at a time."""
+"""Retry of an ended task: a new task with the same request, linked both ways, one at a time."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ NOW = timezone.now()
 
 
 @pytest.mark.parametrize("state", FINISHED)
-def test_what_has_ended_is_tried_again(state: str) -> None:
-    """Wish and holder are the old one's; quota, body and batch are not, so that no repeat of a request joins it."""
+def test_an_ended_task_is_retried(state: str) -> None:
+    """For the same caller; quota, body and batch are not taken over, so that no repeat of a request joins it."""
     old = make_task(
-        state=state, kind="video", prompt="a fox", speed="fast", holder="user:anna", route="create/video",
+        state=state, kind="video", prompt="a fox", speed="fast", caller_id="user:anna", route="create/video",
         body_hash="abc", counted_on=NOW.date(),
     )  # fmt: skip
     new = services.retry_task(str(old.pk), NOW)
     new.refresh_from_db()
-    assert (new.kind, new.prompt, new.speed, new.holder) == ("video", "a fox", "fast", "user:anna")
+    assert (new.kind, new.prompt, new.speed, new.caller_id) == ("video", "a fox", "fast", "user:anna")
     assert (new.state, new.route, new.retry_of, new.created_at) == (State.QUEUED, "admin", old.pk, NOW)
     assert (new.counted_on, new.body_hash) == (None, "") and new.batch != old.batch
     assert services.retries_of(old) == [new.pk]
 
 
-def test_both_stories_tell_of_it() -> None:
-    """Each names the other."""
+def test_both_timelines_have_the_retry() -> None:
+    """Each names the other task."""
     old = make_task(state=State.FAILED)
     new = services.retry_task(str(old.pk), NOW)
     assert (old.events.get().kind, str(new.pk) in old.events.get().text) == ("retried", True)
@@ -40,16 +40,16 @@ def test_both_stories_tell_of_it() -> None:
 
 
 @pytest.mark.parametrize("state", OPEN)
-def test_what_runs_is_not_tried_again(state: str) -> None:
-    """Bing may be at it."""
+def test_a_running_task_is_not_retried(state: str) -> None:
+    """Bing may be working on it."""
     old = make_task(state=state)
     with pytest.raises(ConflictError):
         services.retry_task(str(old.pk), NOW)
     assert Task.objects.count() == 1
 
 
-def test_not_twice_at_once() -> None:
-    """A second click waits for the end of the first try; a task that is gone cannot be tried."""
+def test_a_task_is_not_retried_twice_at_once() -> None:
+    """A second click waits for the end of the first retry; a deleted task cannot be retried."""
     old = make_task(state=State.FAILED)
     first = services.retry_task(str(old.pk), NOW)
     with pytest.raises(ConflictError):

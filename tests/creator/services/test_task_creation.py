@@ -1,4 +1,4 @@
-"""Taking tasks in: idempotency, joins of repeats, limits, foreign tasks, cancelling."""
+"""Creation of tasks: idempotency, joins of repeats, limits, other callers' tasks, cancelling."""
 
 from __future__ import annotations
 
@@ -23,33 +23,42 @@ from bingproject.errors import (
     RateLimitError,
 )
 from creator.models import IdempotencyKey, State, Task
-from creator.services import Intake, Origin, Wish, cancel_task, create_task, find_task, list_tasks, withdraw_tasks
+from creator.services import (
+    GenerationRequest,
+    TaskBatch,
+    TaskOrigin,
+    cancel_task,
+    create_task,
+    find_task,
+    list_tasks,
+    withdraw_tasks,
+)
 from tests.factories import make_account, make_task, set_capability
 
 pytestmark = pytest.mark.django_db(transaction=True)
-WISH = Wish("image", "a cat")
+REQUEST = GenerationRequest("image", "a cat")
 
 
-def _origin(**fields: object) -> Origin:
-    values: dict[str, object] = {"holder": "open", "route": "/create/image", "body": '{"query":"a cat"}'}
-    return Origin(**(values | fields))  # type: ignore[arg-type]
+def _origin(**fields: object) -> TaskOrigin:
+    values: dict[str, object] = {"caller_id": "open", "route": "/create/image", "body": '{"query":"a cat"}'}
+    return TaskOrigin(**(values | fields))  # type: ignore[arg-type]
 
 
-def _create(wish: Wish = WISH, patience_seconds: float = 300, **fields: object) -> Intake:
-    return create_task(wish, _origin(**fields), timezone.now(), patience_seconds)
+def _create(request: GenerationRequest = REQUEST, patience_seconds: float = 300, **fields: object) -> TaskBatch:
+    return create_task(request, _origin(**fields), timezone.now(), patience_seconds)
 
 
 def test_one_insert_makes_the_tasks_of_a_request() -> None:
-    """Rows wait in the queue, share a batch, and nothing else has happened."""
+    """The rows are queued and share a batch."""
     make_account()
-    tasks = _create(Wish("image", "a cat", model="GPT4O", count=3)).tasks
+    tasks = _create(GenerationRequest("image", "a cat", model="GPT4O", count=3)).tasks
     assert [task.batch_index for task in tasks] == [0, 1, 2]
     assert len({task.batch for task in tasks}) == 1
     assert set(Task.objects.values_list("state", flat=True)) == {State.QUEUED}
 
 
 def test_the_same_key_and_body_give_the_same_tasks() -> None:
-    """A replay inserts nothing and says that it is one."""
+    """A replay inserts nothing and is marked as one."""
     make_account()
     first = _create(idempotency_key="k")
     again = _create(idempotency_key="k")
@@ -59,7 +68,7 @@ def test_the_same_key_and_body_give_the_same_tasks() -> None:
 
 
 def test_the_same_key_with_another_body_is_refused() -> None:
-    """One key stands for one request."""
+    """A key belongs to one request."""
     make_account()
     _create(idempotency_key="k")
     with pytest.raises(InvalidRequestError) as refusal:
@@ -68,16 +77,16 @@ def test_the_same_key_with_another_body_is_refused() -> None:
     assert Task.objects.count() == 1
 
 
-def test_a_key_belongs_to_its_holder_and_route() -> None:
-    """Another caller, or another route, may use the same key for something else."""
+def test_a_key_belongs_to_its_caller_and_route() -> None:
+    """Another caller, or another route, may use the same key."""
     make_account()
     _create(idempotency_key="k")
-    assert not _create(idempotency_key="k", holder="user:a").is_replayed
+    assert not _create(idempotency_key="k", caller_id="user:a").is_replayed
     assert not _create(idempotency_key="k", route="/create/video").is_replayed
 
 
 def test_a_key_is_forgotten_after_a_day() -> None:
-    """After 24 h the key is free again."""
+    """After 24 hours the key is free."""
     make_account()
     _create(idempotency_key="k")
     IdempotencyKey.objects.update(created_at=timezone.now() - timedelta(hours=25))
@@ -88,10 +97,10 @@ def test_a_key_is_forgotten_after_a_day() -> None:
 def test_equal_requests_at_the_same_moment_make_one_task() -> None:
     """Eight threads with one key: one row, one answer."""
     make_account()
-    intakes: list[Intake] = []
+    batches: list[TaskBatch] = []
 
     def ask() -> None:
-        intakes.append(_create(idempotency_key="k"))
+        batches.append(_create(idempotency_key="k"))
         connections.close_all()
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
@@ -99,8 +108,8 @@ def test_equal_requests_at_the_same_moment_make_one_task() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len({intake.tasks[0].pk for intake in intakes}) == 1
-    assert [intake.is_replayed for intake in intakes].count(False) == 1
+    assert len({batch.tasks[0].pk for batch in batches}) == 1
+    assert [batch.is_replayed for batch in batches].count(False) == 1
 
 
 @pytest.mark.parametrize(
@@ -117,16 +126,16 @@ def test_equal_requests_at_the_same_moment_make_one_task() -> None:
         (State.FAILED, "throttled", False),
     ],
 )
-def test_a_clients_own_retry_joins_unless_another_try_can_mend(state: str, code: str, joins: bool) -> None:
-    """A repeat of the same body gets the task it made before, except where that one failed in a way that passes."""
+def test_a_clients_own_retry_joins_unless_another_try_may_succeed(state: str, code: str, joins: bool) -> None:
+    """A repeat of the same body gets the earlier task, except if that failed in a way that passes."""
     make_account()
     (task,) = _create().tasks
     Task.objects.filter(pk=task.pk).update(state=state, error_code=code)
     assert _create(is_repeat=True).is_replayed is joins
 
 
-def test_a_retry_joins_a_failure_that_bing_may_have_made_into_a_picture() -> None:
-    """A server error on the submit keeps the slot: a repeat gets that answer again instead of a second picture."""
+def test_a_retry_joins_a_failure_after_which_bing_may_make_the_picture() -> None:
+    """A server error at the submit keeps the slot: a repeat gets the same error instead of a second picture."""
     make_account()
     (task,) = _create().tasks
     Task.objects.filter(pk=task.pk).update(
@@ -136,45 +145,45 @@ def test_a_retry_joins_a_failure_that_bing_may_have_made_into_a_picture() -> Non
 
 
 def test_a_retry_joins_only_its_own_newest_request() -> None:
-    """Another body, another holder, or a start more than 15 minutes ago is no reason to join."""
+    """Another body, another caller, or a creation more than 15 minutes ago does not join."""
     make_account()
     (task,) = _create().tasks
     assert not _create(is_repeat=True, body='{"query":"a dog"}').is_replayed
-    assert not _create(is_repeat=True, holder="user:a").is_replayed
+    assert not _create(is_repeat=True, caller_id="user:a").is_replayed
     Task.objects.update(created_at=timezone.now() - timedelta(minutes=16))
     assert not _create(is_repeat=True).is_replayed
     assert Task.objects.filter(body_hash=task.body_hash).count() == 3
 
 
 def test_a_request_without_a_key_is_never_joined() -> None:
-    """Who asks twice without saying that it is a repeat wants two pictures."""
+    """A second request that is not marked as a repeat wants a second picture."""
     make_account()
     _create()
     assert not _create().is_replayed
 
 
-def test_the_queue_of_a_holder_is_bounded(settings: Settings) -> None:
-    """More than the limit is 429, and others are still let in."""
+def test_the_queue_of_a_caller_is_bounded(settings: Settings) -> None:
+    """Above the limit it is 429, and other callers are still accepted."""
     settings.MAX_QUEUED_PER_HOLDER = 2
     make_account()
     _create()
     _create()
     with pytest.raises(RateLimitError):
         _create()
-    _create(holder="user:a")
+    _create(caller_id="user:a")
 
 
 def test_the_whole_queue_is_bounded(settings: Settings) -> None:
-    """The sum over all holders has a limit too."""
+    """The sum over all callers has a limit, too."""
     settings.MAX_QUEUED = 1
     make_account()
     _create()
     with pytest.raises(RateLimitError):
-        _create(holder="user:a")
+        _create(caller_id="user:a")
 
 
-def test_hopeless_requests_are_refused_at_once() -> None:
-    """No account, only challenged ones, or all resting for longer than the caller waits: nothing is written."""
+def test_unservable_requests_are_refused_at_once() -> None:
+    """No account, only challenged ones, or cooldowns longer than the caller waits: nothing is written."""
     with pytest.raises(NoAccountError):
         _create()
     account = make_account(state=AccountState.CHALLENGED)
@@ -190,8 +199,8 @@ def test_hopeless_requests_are_refused_at_once() -> None:
 
 
 def test_a_foreign_or_unknown_task_is_not_found() -> None:
-    """Others' tasks look like no task at all; the operator sees every one."""
-    task = make_task(holder="user:a")
+    """Another caller's task looks like none; operators see every task."""
+    task = make_task(caller_id="user:a")
     for task_id in (str(task.pk), str(uuid.uuid4()), "no-uuid", ""):
         with pytest.raises(NotFoundError):
             find_task(task_id, "user:b")
@@ -199,10 +208,10 @@ def test_a_foreign_or_unknown_task_is_not_found() -> None:
 
 
 def test_tasks_are_listed_newest_first_in_pages() -> None:
-    """The cursor is the time and id of the last one seen; equal times lose and repeat nothing."""
+    """The cursor is the time and id of the last task; equal times lose and repeat nothing."""
     now = timezone.now()
     tasks = [make_task(created_at=now - timedelta(seconds=number // 2)) for number in range(7)]
-    make_task(holder="user:a")
+    make_task(caller_id="user:a")
     seen: list[uuid.UUID] = []
     before = None
     while page := list_tasks("open", before=before, limit=2):
@@ -220,8 +229,8 @@ def test_a_queued_task_is_cancelled_at_once() -> None:
     assert (task.state, task.error_code, task.slot_until) == (State.CANCELLED, "cancelled", None)
 
 
-def test_the_wish_to_cancel_a_submit_is_stored() -> None:
-    """Nobody knows yet whether Bing has it: the row stays, with the wish on it."""
+def test_a_request_to_cancel_a_submit_is_stored() -> None:
+    """It is unknown yet whether Bing has it, so the row keeps its state."""
     for state in (State.SUBMITTING, State.UNCERTAIN):
         task = cancel_task(str(make_task(state=state).pk), "open", timezone.now())
         assert (task.state, task.cancel_requested) == (state, True)
@@ -229,7 +238,7 @@ def test_the_wish_to_cancel_a_submit_is_stored() -> None:
 
 @pytest.mark.parametrize("state", [State.COMPLETED, State.FAILED, State.EXPIRED])
 def test_a_finished_task_cannot_be_cancelled(state: str) -> None:
-    """409, and the row is as it was."""
+    """409, and the row is unchanged."""
     task = make_task(state=state)
     with pytest.raises(ConflictError):
         cancel_task(str(task.pk), "open", timezone.now())
@@ -237,23 +246,23 @@ def test_a_finished_task_cannot_be_cancelled(state: str) -> None:
 
 
 @pytest.mark.parametrize("fields", [{"is_repeat": True}, {"idempotency_key": "k"}], ids=["repeat", "key"])
-def test_what_the_server_withdrew_is_never_joined(fields: dict[str, Any]) -> None:
-    """503 `no_worker` asks to come again: whoever does gets tasks of their own, not the end of those withdrawn."""
+def test_withdrawn_tasks_are_never_joined(fields: dict[str, Any]) -> None:
+    """503 `no_worker` asks the caller to try again, which creates new tasks."""
     make_account()
-    tasks = _create(Wish("image", "a cat", model="GPT4O", count=2), **fields).tasks
+    tasks = _create(GenerationRequest("image", "a cat", model="GPT4O", count=2), **fields).tasks
     assert withdraw_tasks([task.pk for task in tasks], timezone.now()) == 2
     again = _create(**fields)
     assert not again.is_replayed and again.tasks[0].state == State.QUEUED
     assert _create(**fields).tasks == again.tasks
     cancel_task(str(again.tasks[0].pk), "open", timezone.now())
-    assert _create(**fields).is_replayed  # what its caller cancelled is
+    assert _create(**fields).is_replayed  # a task that its caller cancelled is joined
 
 
 @pytest.mark.parametrize("fields", [{"is_repeat": True}, {"idempotency_key": "k"}], ids=["repeat", "key"])
-def test_a_request_of_which_bing_has_something_is_joined(fields: dict[str, Any]) -> None:
-    """A worker came just then and took one of two: asking again must not pay for it twice."""
+def test_a_request_that_bing_has_in_part_is_joined(fields: dict[str, Any]) -> None:
+    """A worker claimed one of two tasks just then: a repeat must not spend twice."""
     make_account()
-    tasks = _create(Wish("image", "a cat", model="GPT4O", count=2), **fields).tasks
+    tasks = _create(GenerationRequest("image", "a cat", model="GPT4O", count=2), **fields).tasks
     Task.objects.filter(pk=tasks[0].pk).update(state=State.SUBMITTING)
     assert withdraw_tasks([task.pk for task in tasks], timezone.now()) == 1
     assert _create(**fields).is_replayed

@@ -1,210 +1,255 @@
-"""The forms in which a browser gives its cookies away, each read into the same list; what is usable, cookies.py says.
+"""Read a HAR, in which browsers' developer tools and proxies record requests and responses.
 
-Forms: a bare value, a `Cookie` header alone or among others, a request copied as cURL (for a Unix shell or Windows'
-cmd), a cookie editor's JSON, a Netscape cookies.txt, a HAR.
+Bodies make up nearly all of a HAR: they are removed from the file's bytes and never decoded. A browser's own HAR is
+decoded with strict types in one pass. If a field has another type, each entry is decoded by itself, and what cannot be
+read is skipped.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
-import shlex
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
-COOKIE_NAME = "_U"
-BARE_VALUE = "a bare value"  # taken for that cookie's
+from accounts.microsoft.protocol.paste_formats.bodies import leave_out_bodies
+from accounts.microsoft.protocol.paste_formats.values import (
+    READ_HEADERS,
+    Paste,
+    PastedCookie,
+    PastedRequest,
+    host_of,
+    split_header,
+    unix_seconds,
+)
 
-# Base64's padding is long; a short word before "=" is a cookie's name without a value.
-_BARE_VALUE = re.compile(r"""[^\s=;<>{}\[\]"'\\]{1,4096}|[^\s=;<>{}\[\]"'\\]{16,4096}={1,2}""")
-# Browsers show a header's name and value on one line, or copy them as two.
-_COOKIE_LINE = re.compile(r"^[ \t]*cookie[ \t]*(?::[ \t]*|\r?\n[ \t]*|:[ \t]*\r?\n[ \t]*)(\S.*)$", re.I | re.M)
-_HOST_LINE = re.compile(r"^[ \t]*(?:host|:authority)[ \t]*(?::[ \t]*|:?[ \t]*\r?\n[ \t]*)(\S+)[ \t\r]*$", re.I | re.M)
-_EXPIRY_KEYS = ("expirationDate", "expires", "expiry")
-
-
-@dataclass(frozen=True, slots=True)
-class PastedCookie:
-    """One cookie of a paste; `domain` "" where the form has none. Units: `expires_at` in Unix seconds."""
-
-    name: str
-    value: str
-    domain: str = ""
-    expires_at: float | None = None
+HAR = "a HAR"
 
 
-@dataclass(frozen=True, slots=True)
-class Paste:
-    """What was pasted: its form in words, its cookies, and whom its requests went to, for forms that hold requests."""
-
-    form: str
-    cookies: tuple[PastedCookie, ...] = ()
-    hosts: frozenset[str] = frozenset()
-    is_damaged: bool = False
+class _Header(msgspec.Struct, gc=False):
+    name: str = ""
+    value: str = ""
 
 
-class _HarPair(msgspec.Struct):
+class _Listed(msgspec.Struct, gc=False):
     name: str = ""
     value: str = ""
     domain: str = ""
     expires: Any = None
 
 
-class _HarMessage(msgspec.Struct):
+class _HarMessage(msgspec.Struct, gc=False):
     url: str = ""
-    headers: list[_HarPair] = []
-    cookies: list[_HarPair] = []
+    headers: list[_Header] = []
+    cookies: list[_Listed] = []
 
 
-class _HarEntry(msgspec.Struct):
+class _Answer(msgspec.Struct, gc=False):
+    cookies: list[_Listed] = []
+
+
+class _Entry(msgspec.Struct, gc=False):
     request: _HarMessage
-    response: _HarMessage | None = None
+    response: _Answer | None = None
 
 
-class _HarLog(msgspec.Struct):
-    entries: list[_HarEntry]
+class _Log(msgspec.Struct, gc=False):
+    entries: list[_Entry]
 
 
-class _Har(msgspec.Struct):
-    """Only what cookies stand in: the bodies of a large HAR are passed over without being kept."""
-
-    log: _HarLog
+class _Har(msgspec.Struct, gc=False):
+    log: _Log
 
 
-def read_paste(text: str) -> Paste:
-    """Whatever an operator pasted, taken apart by its form; what cannot be read has no cookies."""
-    text = text.strip().removeprefix("\ufeff").strip()
-    if text.startswith(("[", "{")):
-        return _read_json(text)
-    if text.casefold().startswith(("curl ", "curl.exe ")):
-        return _read_curl(text)
-    if _BARE_VALUE.fullmatch(text) and "://" not in text:
-        return Paste(BARE_VALUE, (PastedCookie(COOKIE_NAME, text),))
-    cookies = tuple(_cookies_txt(text))
-    return Paste("a cookies.txt", cookies) if cookies else _read_headers(text)
+class _LooseMessage(msgspec.Struct):
+    url: Any = ""
+    headers: Any = None
+    cookies: Any = None
 
 
-def _read_headers(text: str) -> Paste:
-    """`a=b; c=d`, with or without the header's name, alone or among a request's other headers."""
-    lines = _COOKIE_LINE.findall(text) or [text]
-    host = _HOST_LINE.search(text)
-    domain = _host_of(f"//{host[1]}") if host else ""
-    cookies = tuple(replace(cookie, domain=domain) for line in lines for cookie in _pairs(line))
-    return Paste("a Cookie header", cookies, frozenset({domain}) - {""})
+class _LooseEntry(msgspec.Struct):
+    request: msgspec.Raw = msgspec.Raw(b"null")
+    response: msgspec.Raw = msgspec.Raw(b"null")
 
 
-def _pairs(line: str) -> Iterator[PastedCookie]:
-    for pair in line.split(";"):
-        name, equals, value = pair.partition("=")
-        if equals:
-            yield PastedCookie(name.strip(), value.strip())
+class _LooseLog(msgspec.Struct):
+    entries: list[msgspec.Raw]
 
 
-def _cookies_txt(text: str) -> Iterator[PastedCookie]:
-    """Netscape's format: seven fields a line, tabs (some editors make them spaces), `#HttpOnly_` before the domain."""
-    for line in text.splitlines():
-        fields = line.removeprefix("#HttpOnly_").split()
-        if len(fields) == 7 and fields[1] in ("TRUE", "FALSE"):
-            seconds = float(fields[4]) if fields[4].isascii() and fields[4].isdigit() else 0.0
-            yield PastedCookie(fields[5], fields[6], fields[0], seconds or None)
+class _LooseHar(msgspec.Struct):
+    log: _LooseLog
 
 
-# --- JSON ---
+_strict = msgspec.json.Decoder(_Har)
+_loose = msgspec.json.Decoder(_LooseHar)
+_entry = msgspec.json.Decoder(_Entry)
+_loose_entry = msgspec.json.Decoder(_LooseEntry)
+_loose_message = msgspec.json.Decoder(_LooseMessage)
+_LONE_SURROGATE = re.compile(rb"\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL)
 
 
-def _read_json(text: str) -> Paste:
-    """A HAR, a list of cookies, `{"cookies": [...]}`, or a plain object of names and values."""
+def read_har(data: bytes) -> Paste | None:
+    """Read the requests, and each cookie as it was last seen, newest first; return None for JSON that is not a HAR.
+
+    Raises:
+        msgspec.DecodeError: The data is not JSON.
+        RecursionError: The JSON is nested too deeply.
+    """
     try:
-        return _read_har(msgspec.json.decode(text, type=_Har))
-    except (ValueError, RecursionError):
-        pass  # another JSON, or none
-    try:
-        document: object = msgspec.json.decode(text)
-    except (ValueError, RecursionError):
-        return Paste("JSON", is_damaged=True)
-    form = "a JSON export of cookies"
-    if isinstance(document, dict) and not isinstance(document.get("cookies"), list):
-        named = ((name, value) for name, value in document.items() if isinstance(value, str))
-        return Paste(form, tuple(PastedCookie(name, value) for name, value in named))
-    entries = document["cookies"] if isinstance(document, dict) else document
-    found = (_read_entry(entry) for entry in entries) if isinstance(entries, list) else ()
-    return Paste(form, tuple(cookie for cookie in found if cookie is not None))
-
-
-def _read_entry(entry: object) -> PastedCookie | None:
-    if not isinstance(entry, dict):
+        entries = _read_entries(leave_out_bodies(data))
+    except msgspec.DecodeError:
+        # In invalid JSON, more than bodies may have been removed: decode the whole document for the right error.
+        entries = _read_entries(data)
+    if entries is None:
         return None
-    name, value, domain = entry.get("name"), entry.get("value"), entry.get("domain", "")
-    if isinstance(name, str) and isinstance(value, str) and isinstance(domain, str):
-        expiry = next((entry[key] for key in _EXPIRY_KEYS if entry.get(key) is not None), None)
-        return PastedCookie(name, value, domain, _unix_seconds(expiry))
-    return None
+    requests: list[PastedRequest] = []
+    # Key: name and site.
+    seen: dict[tuple[str, str], _Listed] = {}
+    headers, hosts, sites, lines = _Headers(), _Hosts(), _Sites(), _Lines()
+    for entry in entries:
+        request = PastedRequest(entry.request.url, headers.of(entry.request), host=hosts[_origin(entry.request.url)])
+        requests.append(request)
+        answered = entry.response.cookies if entry.response else []
+        for group in (_sent_cookies(request, entry.request.cookies, lines), answered):
+            # A browser sends the closest of several cookies with the same name first, so it must be stored last.
+            for cookie in reversed(group):
+                cookie.domain = cookie.domain or request.host
+                key = cookie.name, sites[cookie.domain]
+                seen.pop(key, None)
+                seen[key] = cookie
+    return Paste(HAR, tuple(map(_pasted, reversed(seen.values()))), tuple(requests))
 
 
-def _unix_seconds(expiry: object) -> float | None:
-    """A number of seconds or an ISO 8601 date; 0 and -1 are how exports write "until the browser is closed"."""
-    if isinstance(expiry, int | float) and not isinstance(expiry, bool):
-        return float(expiry) if expiry > 0 else None
+def _read_entries(data: bytes) -> Sequence[_Entry] | None:
+    """Decode the entries of a HAR; return None for JSON that is not a HAR."""
     try:
-        moment = datetime.fromisoformat(expiry) if isinstance(expiry, str) else None
-    except ValueError:
-        return None
-    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() if moment else None
+        return _strict.decode(data).log.entries
+    except msgspec.ValidationError:
+        try:
+            return list(_read_loosely(_loose.decode(data).log.entries))
+        except msgspec.ValidationError:
+            return None
 
 
-def _read_har(har: _Har) -> Paste:
-    """Each cookie as it was last seen, newest first: of several values of one cookie the first in the list counts."""
-    seen: dict[tuple[str, str], PastedCookie] = {}
-    hosts: set[str] = set()
-    for entry in har.log.entries:
-        host = _host_of(entry.request.url)
-        hosts.add(host)
-        for cookie in _har_cookies(entry, host):
-            seen.pop((cookie.name, cookie.domain), None)
-            seen[cookie.name, cookie.domain] = cookie
-    return Paste("a HAR", tuple(reversed(seen.values())), frozenset(hosts) - {""})
+def repair_json(data: bytes) -> bytes:
+    """Replace invalid UTF-8 and lone surrogates, so that msgspec decodes the JSON.
+
+    Programs that record bodies in other encodings write them.
+    """
+    text = data.decode("utf-8", "replace").encode()
+    return _LONE_SURROGATE.sub(lambda found: rb"\ufffd" if len(found[0]) > 2 else found[0], text)
 
 
-def _har_cookies(entry: _HarEntry, host: str) -> Iterator[PastedCookie]:
-    for header in entry.request.headers:
-        if header.name.casefold() == "cookie":
-            yield from (replace(cookie, domain=host) for cookie in _pairs(header.value))
-    for message in filter(None, (entry.request, entry.response)):
-        for pair in message.cookies:
-            yield PastedCookie(pair.name, pair.value, pair.domain or host, _unix_seconds(pair.expires))
+class _Headers(dict[str, str]):
+    """A cache of header names in lower case, "" for unused headers; a HAR repeats the same few names."""
+
+    def __missing__(self, name: str) -> str:
+        lowered = name.lower()
+        self[name] = lowered if lowered in READ_HEADERS else ""
+        return self[name]
+
+    def of(self, request: _HarMessage) -> tuple[tuple[str, str], ...]:
+        """Return the used headers of a request."""
+        return tuple((name, header.value) for header in request.headers if (name := self[header.name]))
 
 
-# --- cURL ---
+class _Hosts(dict[str, str]):
+    """A cache of the host of each origin."""
+
+    def __missing__(self, origin: str) -> str:
+        self[origin] = host_of(origin)
+        return self[origin]
 
 
-def _read_curl(text: str) -> Paste:
-    """A browser's "Copy as cURL", for a Unix shell or for Windows' cmd."""
-    form = "a request copied as cURL"
-    if '^"' in text:
-        text = re.sub(r"\^(.)", r"\1", re.sub(r"\^\r?\n", " ", text))
+class _Sites(dict[str, str]):
+    """A cache of the site of each domain, with or without a leading dot."""
+
+    def __missing__(self, domain: str) -> str:
+        self[domain] = domain.lstrip(".").lower()
+        return self[domain]
+
+
+class _Lines(dict[str, tuple[PastedCookie, ...]]):
+    """A cache of the cookies of each `Cookie` header; requests repeat the same one."""
+
+    def __missing__(self, line: str) -> tuple[PastedCookie, ...]:
+        self[line] = tuple(split_header(line))
+        return self[line]
+
+
+def _origin(url: str) -> str:
+    end = url.find("/", url.find("://") + 3)
+    return url[:end] if end >= 0 else url
+
+
+def _sent_cookies(request: PastedRequest, listed: list[_Listed], lines: _Lines) -> list[_Listed]:
+    """Return the request's cookies, with values from its Cookie header, and domain and expiry from its cookie list.
+
+    The list's values are not those that were sent: Firefox decodes them, and mitmproxy removes their quotes.
+    """
+    by_name: dict[str, list[_Listed]] = {}
+    for cookie in listed:
+        by_name.setdefault(cookie.name, []).append(cookie)
+    cookies: list[_Listed] = []
+    names: set[str] = set()
+    for line in request.values("cookie"):
+        for sent in lines[line]:
+            same = by_name.get(sent.name)
+            cookie = same.pop(0) if same else _Listed(sent.name)
+            cookie.value = sent.value
+            cookies.append(cookie)
+            names.add(sent.name)
+    return cookies + [cookie for name, same in by_name.items() if name not in names for cookie in same]
+
+
+def _pasted(cookie: _Listed) -> PastedCookie:
+    return PastedCookie(
+        cookie.name, cookie.value, cookie.domain, unix_seconds(cookie.expires), is_stray=not cookie.domain
+    )
+
+
+def _read_loosely(entries: Sequence[msgspec.Raw]) -> Iterator[_Entry]:
+    for raw in entries:
+        if bytes(memoryview(raw)[:1]) != b"{":
+            continue
+        try:
+            yield _entry.decode(raw)
+        except msgspec.ValidationError:
+            parts = _decode(_loose_entry, raw, _LooseEntry())
+            request = _decode(_loose_message, parts.request, _LooseMessage())
+            response = _decode(_loose_message, parts.response, _LooseMessage())
+            headers = [_Header(pair.name, pair.value) for pair in _pairs(request.headers)]
+            message = _HarMessage(_text(request.url), headers, _pairs(request.cookies))
+            yield _Entry(message, _Answer(_pairs(response.cookies)))
+
+
+def _decode(decoder: Any, raw: msgspec.Raw, otherwise: Any) -> Any:
     try:
-        # $'...' is how a Unix shell is given "!" and its like, as \u0021.
-        plain = re.sub(r"\\u00([2-7][0-9a-fA-F])", lambda code: chr(int(code[1], 16)), text.replace(" $'", " '"))
-        words = shlex.split(plain)
-    except ValueError:
-        return Paste(form, is_damaged=True)
-    domain = _host_of(next((word for word in words if word.startswith(("https://", "http://"))), ""))
-    cookies: list[PastedCookie] = []
-    for option, argument in pairwise(words):
-        if option in ("-H", "--header") and argument[:7].casefold() == "cookie:":
-            cookies += _pairs(argument[7:])
-        elif option in ("-b", "--cookie"):
-            cookies += _pairs(argument)
-    return Paste(form, tuple(replace(cookie, domain=domain) for cookie in cookies), frozenset({domain}) - {""})
+        return decoder.decode(raw)
+    except msgspec.ValidationError:
+        return otherwise
 
 
-def _host_of(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
+def _pairs(listed: object) -> list[_Listed]:
+    """Return the entries of a list that have a readable name."""
+    pairs = []
+    for item in listed if isinstance(listed, list) else ():
+        if isinstance(item, dict) and (name := _text(item.get("name"))):
+            pairs.append(_Listed(name, _text(item.get("value")), _text(item.get("domain")), item.get("expires")))
+    return pairs
+
+
+def _text(value: object) -> str:
+    """Return a string, or that in WebDriver BiDi's `{"type": "string" or "base64", "value": …}`; "" for other types."""
+    if isinstance(value, dict):
+        inner = value.get("value")
+        if value.get("type") == "base64" and isinstance(inner, str):
+            try:
+                return base64.b64decode(inner, validate=True).decode("latin-1")
+            except binascii.Error:
+                return ""
+        return inner if isinstance(inner, str) else ""
+    return value if isinstance(value, str) else ""

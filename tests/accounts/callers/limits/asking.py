@@ -1,4 +1,4 @@
-"""Many who ask at once, in threads and in processes of their own."""
+"""Run concurrent calls in threads and in processes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from django.db import connection, connections
 
 THREADS = 25
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def in_threads(ask: Callable[[], Any], *, times: int) -> list[Any]:
-    """What so many askings got, from as many threads as a database server has connections to spare, let go at once."""
+    """Return the results of calls in up to `THREADS` threads that start together; more would exhaust connections."""
     count = min(times, THREADS)
     barrier = threading.Barrier(count)
     answers: list[Any] = []
@@ -39,9 +40,9 @@ def in_threads(ask: Callable[[], Any], *, times: int) -> list[Any]:
 
 
 def in_processes(program: str, *, times: int, **variables: str) -> list[str]:
-    """What each of so many processes over this test's database printed; `program` runs with Django set up.
+    """Run `program` in `times` processes with Django and this test's database; return what each printed.
 
-    They begin when they are told to: all of them have started by then.
+    The programs start together, after all processes have set up Django.
     """
     setup = "import sys, django; django.setup(); print('ready', flush=True); sys.stdin.readline()\n"
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "bingproject.settings", "DATABASE_URL": database_url()}
@@ -66,9 +67,9 @@ def in_processes(program: str, *, times: int, **variables: str) -> list[str]:
 
 
 def database_url() -> str:
-    """The test's own database, as another process is told of it."""
+    """Return the environment that gives another process this test's database."""
     found = connection.settings_dict
     if connection.vendor == "sqlite":
-        return f"sqlite:///{found['NAME']}"
+        return f"sqlite:///{quote(str(found['NAME']))}"
     login = f"{found['USER']}:{found['PASSWORD']}" if found["PASSWORD"] else found["USER"]
     return f"postgres://{login}@{found['HOST']}:{found['PORT'] or 5432}/{found['NAME']}"

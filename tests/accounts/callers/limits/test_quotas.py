@@ -1,4 +1,4 @@
-"""Daily quotas: UTC days, all or none, given back once."""
+"""Daily quotas: UTC days, all or nothing, returned once."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from accounts import limits
-from accounts.limits import Allowance, quotas
+from accounts.callers import limits
+from accounts.callers.limits import Allowance, quotas
 from accounts.models import Capability, UsageCounter
 from bingproject.errors import RateLimitError
 from tests.factories import make_user
@@ -19,13 +19,13 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 def counted(kind: str = Capability.CHAT) -> int:
-    """How much has been counted of a kind, over all days."""
+    """Return the sum of a kind's counters over all days."""
     return sum(UsageCounter.objects.filter(kind=kind).values_list("count", flat=True))
 
 
 @pytest.mark.parametrize("kind", [str(kind) for kind in quotas.NOUNS])
 def test_each_kind_has_its_own_limit(kind: str) -> None:
-    """Used up is 429 until the next UTC day, which the answer names in seconds; the other kinds go on."""
+    """A used-up quota is 429 with the seconds until the next UTC day; the other kinds still work."""
     user = make_user("anna", daily_images=1, daily_videos=1, daily_chats=1)
     assert limits.take_quota(user, kind, 1, NOON) == date(2026, 11, 24)
     with pytest.raises(RateLimitError) as refusal:
@@ -36,16 +36,16 @@ def test_each_kind_has_its_own_limit(kind: str) -> None:
         limits.take_quota(user, other, 1, NOON)
 
 
-def test_the_day_is_that_of_utc() -> None:
-    """Wherever the clock stands: half past one in the morning at Berlin is still yesterday."""
+def test_days_are_utc() -> None:
+    """01:30 in Berlin belongs to the day before."""
     user = make_user("anna", daily_images=1)
     berlin = timezone(timedelta(hours=1))
     assert limits.take_quota(user, "image", 1, datetime(2026, 11, 25, 0, 30, tzinfo=berlin)) == date(2026, 11, 24)
     assert limits.take_quota(user, "image", 1, datetime(2026, 11, 25, 1, 30, tzinfo=berlin)) == date(2026, 11, 25)
 
 
-def test_several_are_taken_together_or_not_at_all() -> None:
-    """The refusal says how many were asked for."""
+def test_several_pieces_are_taken_together_or_not_at_all() -> None:
+    """The error names the requested number."""
     user = make_user("anna", daily_images=5)
     limits.take_quota(user, "image", 3, NOON)
     with pytest.raises(RateLimitError, match="asks for 3 of your daily quota of 5 images"):
@@ -54,8 +54,8 @@ def test_several_are_taken_together_or_not_at_all() -> None:
 
 
 @pytest.mark.parametrize(("limit", "passes"), [(None, True), (0, False), (1, True)])
-def test_no_limit_and_none_at_all(limit: int | None, passes: bool) -> None:
-    """None is as many as one likes, 0 is not even one; looking takes nothing."""
+def test_none_is_no_limit_and_zero_allows_nothing(limit: int | None, passes: bool) -> None:
+    """Checking takes nothing."""
     user = make_user("anna", daily_chats=limit)
     if passes:
         limits.require_quota(user, "chat", NOON)
@@ -67,8 +67,8 @@ def test_no_limit_and_none_at_all(limit: int | None, passes: bool) -> None:
     assert counted() == int(passes)
 
 
-def test_looking_finds_a_quota_used_up() -> None:
-    """And takes nothing while there is room."""
+def test_a_check_finds_a_used_up_quota() -> None:
+    """It takes nothing while there is room."""
     user = make_user("anna", daily_chats=1)
     limits.require_quota(user, "chat", NOON)
     limits.take_quota(user, "chat", 1, NOON)
@@ -76,7 +76,7 @@ def test_looking_finds_a_quota_used_up() -> None:
         limits.require_quota(user, "chat", NOON)
 
 
-def test_work_that_is_rolled_back_was_never_counted() -> None:
+def test_work_that_is_rolled_back_is_not_counted() -> None:
     """The count is part of the transaction that creates the work."""
     user = make_user("anna", daily_images=1)
     with pytest.raises(RuntimeError), transaction.atomic():
@@ -85,8 +85,8 @@ def test_work_that_is_rolled_back_was_never_counted() -> None:
     assert counted("image") == 0
 
 
-def test_todays_use_of_many_is_one_query() -> None:
-    """By user and kind; yesterday's is not in it."""
+def test_todays_use_of_many_users_is_one_query() -> None:
+    """By user and kind, without yesterday's use."""
     users = [make_user(f"user-{number}") for number in range(3)]
     limits.take_quota(users[0], "image", 2, NOON)
     limits.take_quota(users[0], "chat", 1, NOON)
@@ -96,8 +96,8 @@ def test_todays_use_of_many_is_one_query() -> None:
     assert len(queries) == 1
 
 
-def test_an_allowance_counts_each_turn_that_counts() -> None:
-    """Three turns are taken at the first; one that does not count and those not begun are given back, each once."""
+def test_an_allowance_returns_what_did_not_count() -> None:
+    """The first turn takes three; a turn that does not count and turns that never start are returned once each."""
     allowance = Allowance(make_user("anna", daily_chats=3), Capability.CHAT, 3)
     with transaction.atomic():
         allowance.begin(NOON)
@@ -115,7 +115,7 @@ def test_an_allowance_counts_each_turn_that_counts() -> None:
 
 
 def test_an_allowance_takes_all_or_nothing() -> None:
-    """What was refused has nothing to give back."""
+    """A refused allowance returns nothing."""
     allowance = Allowance(make_user("anna", daily_chats=2), Capability.CHAT, 3)
     with pytest.raises(RateLimitError):
         allowance.begin(NOON)
@@ -124,8 +124,8 @@ def test_an_allowance_takes_all_or_nothing() -> None:
     assert counted() == 0
 
 
-def test_an_allowance_knows_only_what_was_committed() -> None:
-    """A beginning that was rolled back is not given back a second time."""
+def test_an_allowance_changes_on_commit_only() -> None:
+    """The quota of a start that was rolled back is not returned a second time."""
     user = make_user("anna", daily_chats=3)
     limits.take_quota(user, "chat", 1, NOON)
     allowance = Allowance(user, Capability.CHAT)

@@ -1,4 +1,4 @@
-"""Requests a minute: in rows, in Redis, and in rows again while Redis is out."""
+"""Requests per minute are counted in rows or in Redis, and in rows while Redis is unreachable."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from accounts.limits import Rate, count_request
-from accounts.limits.rates import counting_script
+from accounts.callers.limits import Rate, count_request
+from accounts.callers.limits.rate_limits import counting_script
 from accounts.models import ApiKey, UsageCounter
-from tests.accounts.limits.asking import in_processes, in_threads
+from tests.accounts.callers.limits.asking import in_processes, in_threads
 from tests.factories import make_key
 from tests.rig.servers import MissingServerError, OwnRedis
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOW = datetime(2026, 11, 24, 12, 0, 48, 500_000, tzinfo=UTC)
 COUNT = """
-from accounts.limits import count_request
+from accounts.callers.limits import count_request
 from accounts.models import ApiKey
 from django.utils import timezone
 key = ApiKey.objects.get()
@@ -32,7 +32,7 @@ print(sum(count_request(key, timezone.now()).is_allowed for _ in range(25)))
 
 
 def make_limited(per_minute: int | None) -> ApiKey:
-    """A key that may ask so often."""
+    """Create a key with this limit per minute."""
     key = make_key()[0].key
     assert key is not None
     key.per_minute = per_minute
@@ -41,14 +41,14 @@ def make_limited(per_minute: int | None) -> ApiKey:
 
 
 def early_in_a_minute() -> None:
-    """What follows must fall into one minute of the clock."""
+    """Wait if the current minute of the clock is almost over, since the test needs a whole one."""
     if (second := datetime.now(UTC).second) > 40:
         time.sleep(60 - second + 0.1)
 
 
 @pytest.fixture
 def redis_server(tmp_path: Path, settings: Settings) -> Iterator[OwnRedis]:
-    """A Redis of our own, which this process counts in."""
+    """Start a Redis server that this process uses."""
     server = OwnRedis(tmp_path)
     try:
         server.start()
@@ -64,7 +64,7 @@ def redis_server(tmp_path: Path, settings: Settings) -> Iterator[OwnRedis]:
 
 
 def test_a_key_without_a_limit_costs_nothing() -> None:
-    """No query, no headers."""
+    """It needs no query and sets no headers."""
     key = make_limited(None)
     with CaptureQueriesContext(connection) as queries:
         assert count_request(key, NOW) is None
@@ -72,7 +72,7 @@ def test_a_key_without_a_limit_costs_nothing() -> None:
 
 
 def test_a_minute_in_rows() -> None:
-    """Up to the limit, then no more until the next minute, whose beginning is known; one statement each."""
+    """Requests pass up to the limit, then not until the next minute; each is one statement."""
     key = make_limited(2)
     with CaptureQueriesContext(connection) as queries:
         found = [count_request(key, NOW) for _ in range(3)]
@@ -83,7 +83,7 @@ def test_a_minute_in_rows() -> None:
 
 
 def test_the_headers_are_those_of_openai() -> None:
-    """Two numbers and a duration; never less than nothing, though the limit was lowered meanwhile."""
+    """Two numbers and a duration; `remaining` is not negative after the limit was lowered."""
     assert Rate(10, 3, 12, True).headers == {
         "x-ratelimit-limit-requests": "10",
         "x-ratelimit-remaining-requests": "7",
@@ -93,8 +93,8 @@ def test_the_headers_are_those_of_openai() -> None:
     assert Rate(10, 12, 60, False).headers["x-ratelimit-reset-requests"] == "1m0s"
 
 
-def test_of_a_hundred_at_once_ten_are_let_through() -> None:
-    """Threads, the minute without a row at first."""
+def test_ten_of_a_hundred_concurrent_requests_pass() -> None:
+    """Threads of one process; the minute has no row at first."""
     key = make_limited(10)
     rates = in_threads(lambda: count_request(key, NOW), times=100)
     assert [rate.is_allowed for rate in rates].count(True) == 10
@@ -103,7 +103,7 @@ def test_of_a_hundred_at_once_ten_are_let_through() -> None:
 
 @pytest.mark.redis
 def test_a_minute_in_redis(redis_server: OwnRedis) -> None:
-    """The same, of a hundred at once, by Redis' own clock; no row is written, and the counter goes by itself."""
+    """Ten of a hundred concurrent requests pass, by Redis's clock; no row is written, and the counter expires."""
     key = make_limited(10)
     early_in_a_minute()
     rates = in_threads(lambda: count_request(key, NOW), times=100)
@@ -117,9 +117,10 @@ def test_a_minute_in_redis(redis_server: OwnRedis) -> None:
         assert 0 < client.ttl(name) <= 120
 
 
+@pytest.mark.slow
 @pytest.mark.redis
 def test_processes_share_a_minute_in_redis(redis_server: OwnRedis) -> None:
-    """Four processes that ask 25 times each are let through 25 times together."""
+    """Of 4 times 25 requests, 25 pass."""
     make_limited(25)
     early_in_a_minute()
     secrets = {"SECRET_KEY": "x" * 50, "SEAL_KEYS": "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="}
@@ -128,8 +129,8 @@ def test_processes_share_a_minute_in_redis(redis_server: OwnRedis) -> None:
 
 
 @pytest.mark.redis
-def test_without_redis_a_row_counts(redis_server: OwnRedis) -> None:
-    """A Redis that goes away costs callers no answer, and forgets no limit: the row has its own."""
+def test_a_row_counts_while_redis_is_unreachable(redis_server: OwnRedis) -> None:
+    """Callers still get answers, and the row has a limit of its own."""
     key = make_limited(1)
     assert (first := count_request(key, NOW)) is not None and first.is_allowed
     redis_server.kill()

@@ -8,32 +8,32 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from accounts.callers.services import find_api_key
 from accounts.models import ApiKey
-from accounts.services import find_api_key
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
 
 
-def test_the_key_alone_goes_to_standard_output() -> None:
-    """It works, and can be piped; what explains it goes to standard error."""
+def test_only_the_key_goes_to_standard_output() -> None:
+    """It can be piped; the explanation goes to standard error."""
     make_user("anna")
     out, error = StringIO(), StringIO()
     call_command("issue_key", "anna", stdout=out, stderr=error)
     text = out.getvalue().strip()
-    assert find_api_key(text).holder == "user:anna"
+    assert find_api_key(text).caller_id == "user:anna"
     assert "anna" in error.getvalue() and text not in error.getvalue()
 
 
-def test_nobody_unknown_gets_a_key() -> None:
+def test_an_unknown_user_gets_no_key() -> None:
     """The message says what to do first."""
     with pytest.raises(CommandError, match="whitelist add"):
         call_command("issue_key", "nobody")
     assert not ApiKey.objects.exists()
 
 
-def test_a_key_has_the_terms_it_is_issued_with() -> None:
-    """All scopes and no limit unless said otherwise."""
+def test_a_key_has_the_given_scopes_and_limits() -> None:
+    """The default is all scopes and no limit."""
     make_user("anna")
     arguments = ["anna", "--label", "phone", "--scopes", "images,chat", "--per-minute", "60", "--expires", "2099-01-31"]
     call_command("issue_key", *arguments, stdout=StringIO(), stderr=StringIO())
@@ -52,12 +52,12 @@ def test_a_key_has_the_terms_it_is_issued_with() -> None:
         (("--scopes", "all"), "scopes: There is no scope 'all'"),
         (("--per-minute", "0"), "per_minute: Give a whole number from 1"),
         (("--per-minute", "x"), "--per-minute"),
-        (("--expires", "2020-01-01"), "expires_at: This moment has passed"),
-        (("--expires", "soon"), "expires_at: Give a day"),
+        (("--expires", "2020-01-01"), "expires_at: This time has passed"),
+        (("--expires", "soon"), "expires_at: Give a date"),
     ],
 )
-def test_wrong_terms_are_said_in_one_line(arguments: tuple[str, ...], message: str) -> None:
-    """And no key is issued."""
+def test_invalid_options_are_one_line(arguments: tuple[str, ...], message: str) -> None:
+    """No key is issued."""
     make_user("anna")
     with pytest.raises(CommandError, match=message):
         call_command("issue_key", "anna", *arguments, stdout=StringIO(), stderr=StringIO())

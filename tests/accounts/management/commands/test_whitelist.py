@@ -14,14 +14,14 @@ pytestmark = pytest.mark.django_db
 
 
 def run(*arguments: str) -> str:
-    """What the command prints."""
+    """Return the command's output."""
     out = StringIO()
     call_command("whitelist", *arguments, stdout=out)
     return out.getvalue()
 
 
-def test_users_come_and_go() -> None:
-    """Each word does what it says, one line for each user."""
+def test_users_are_added_removed_and_listed() -> None:
+    """Each action prints one line per user."""
     assert run("add", "bert", "anna").splitlines() == ["bert may use this server.", "anna may use this server."]
     assert run("list").splitlines() == ["anna\tactive", "bert\tactive"]
     assert "anna may not use this server" in run("remove", "anna")
@@ -36,24 +36,24 @@ def test_users_come_and_go() -> None:
         (("remove",), "at least one user"),
         (("remove", "nobody"), "'nobody'"),
         (("add", " "), "user_id: A user id is"),
-        (("add", "anna", "b c"), "without blanks"),
+        (("add", "anna", "b c"), "without spaces"),
         (("add", "anna", "--daily-images", "-1"), "daily_images: Give a whole number"),
         (("add", "anna", "--daily-images", "x"), "--daily-images"),
-        (("add", "anna", "--expires", "2020-01-01"), "expires_at: This moment has passed"),
+        (("add", "anna", "--expires", "2020-01-01"), "expires_at: This time has passed"),
         (("set", "nobody"), "'nobody'"),
-        (("remove", "anna", "--expires", "2099-01-31"), "Terms are for add and set"),
+        (("remove", "anna", "--expires", "2099-01-31"), "Limits and an expiry go with add and set"),
         (("invite", "anna"), "invite"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line(arguments: tuple[str, ...], message: str) -> None:
-    """No stack, and nothing written."""
+def test_errors_are_one_line(arguments: tuple[str, ...], message: str) -> None:
+    """There is no traceback, and nothing is written."""
     with pytest.raises(CommandError, match=message):
         run(*arguments)
     assert not WhitelistedUser.objects.exists()
 
 
-def test_terms_are_set_and_taken_away() -> None:
-    """What is not named stays; the list shows what there is."""
+def test_limits_and_expiry_are_set_and_removed() -> None:
+    """Fields that are not named stay; the list shows the others."""
     terms = ("--daily-images", "10", "--daily-chats", "0", "--expires", "2099-01-31")
     assert run("add", "anna", *terms).splitlines() == ["anna may use this server."]
     assert run("list").splitlines() == ["anna\tactive\timages=10\tchats=0\texpires=2099-01-31T00:00Z"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from accounts.protocol import (
+from accounts.microsoft.protocol import (
     PASTE_A_COOKIE,
     describe_cookies,
     explain_refusal,
@@ -17,7 +17,7 @@ from accounts.protocol import (
     parse_cookies,
 )
 from bingproject.errors import InvalidRequestError
-from tests.accounts.protocol.test_pastes import entry, har
+from tests.accounts.microsoft.protocol.test_paste_formats import entry, har
 from tests.samples.bing import read_sample
 
 COOKIES = {"_U": "1synthetic-U", "MUID": "ABC"}
@@ -53,7 +53,7 @@ def test_curl_of_a_unix_shell_is_unescaped() -> None:
     assert parse_cookies(read_sample("curl_unix.txt")) == {"_U": "1synthetic-U!", "MUID": "ABC"}
 
 
-@pytest.mark.parametrize("value", ["1synthetic-U", "1abcdefghijklmnop==", "a.b-c_d%2F+/", "x" * 3000])
+@pytest.mark.parametrize("value", ["1synthetic-U", "1abcdefghijklmnop==", "a.b-c_d%2F+/", "1Ab-" * 1000])
 def test_a_bare_value_is_the_cookie_u(value: str) -> None:
     """A single word is the value of _U, also with base64's padding and at any length that browsers keep."""
     assert parse_cookies(f" {value}\n") == {"_U": value}
@@ -85,12 +85,12 @@ DAMAGED = "breaks off or is damaged"
         ("_U=caf\u00e9secret", PASTE_A_COOKIE),
         ("Cookie: _U=secret words", PASTE_A_COOKIE),
         ("secret" * 1000, PASTE_A_COOKIE),
-        ("<html><body>secret</body></html>", PASTE_A_COOKIE),
+        ("<html><body>secret</body></html>", "This is HTML or XML"),
         ("https://www.bing.com/?secret", PASTE_A_COOKIE),
         ("[5]", PASTE_A_COOKIE),
         ('{"cookies": [{"name": "_U"}]}', PASTE_A_COOKIE),
         ('{"_U": 5}', PASTE_A_COOKIE),
-        ('[{"domain": 5, "name": "_U", "value": "secret"}]', PASTE_A_COOKIE),
+        ('[{"domain": 5, "name": "_U", "value": "secret"}]', "it does not show which site its cookies are for"),
         ('[{"domain": ".bing.com", "name": "_U", "value": "secret\\r\\nX-Evil: 1"}]', PASTE_A_COOKIE),
         ("[", DAMAGED),
         ("[" * 100_000, DAMAGED),

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from accounts.protocol import TIERS, describe_credentials, find_credentials
-from accounts.tokens import PERSONAL_TENANT_ID, Service
+from accounts.microsoft.access_tokens import PERSONAL_TENANT_ID
+from accounts.microsoft.protocol import describe_credentials, find_credentials
+from accounts.microsoft.providers import PROVIDERS
 from chat.protocol.m365 import TIERS as SPOKEN_TIERS
-from tests.accounts.jwts import M365_AUDIENCE, make_jwt
-from tests.accounts.pastes import AGENT, OBJECT_ID, TENANT_ID, chathub, curl, har
+from tests.accounts.microsoft.jwts import COPILOT_AUDIENCE, M365_AUDIENCE, make_jwt
+from tests.accounts.microsoft.pastes import AGENT, OBJECT_ID, TENANT_ID, chathub, curl, har
+from tests.samples.pastes import read_sample
 
 NOW = 1_800_000_000
 COPILOT = make_jwt(exp=NOW + 3600)
@@ -18,7 +20,7 @@ M365 = make_jwt(aud=M365_AUDIENCE, scp="M365Chat.Read", exp=NOW + 3600, oid="oid
 ENCRYPTED = make_jwt().replace(make_jwt().split(".")[0], "eyJlbmMiOiJBMjU2R0NNIn0") + ".cccccccc.dddddddd"
 
 
-def find(text: str, service: Service = "copilot") -> Any:
+def find(text: str | bytes, service: str = "copilot") -> Any:
     """What is found now."""
     return find_credentials(text, service, NOW)
 
@@ -43,6 +45,87 @@ def test_a_request_of_the_site_holds_all(paste: str) -> None:
     assert found.token.text == COPILOT and found.token_problem == ""
     assert (found.cookies, found.user_agent) == ({"cf_clearance": "clear", "MUID": "1"}, AGENT)
     assert found.has_clearance
+
+
+AGENT_156 = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/156.0.0.0 Safari/537.36"
+)
+CLEARED = {"cf_clearance": "clear.ance-synthetic_1", "__Host-copilot-anon": "anon1", "MUID": "COPILOT0MUID"}
+
+
+@pytest.mark.parametrize(
+    ("name", "cookies", "agent"),
+    [
+        ("get.curl_unix.txt", CLEARED, AGENT_156),
+        ("get.curl_win.txt", CLEARED, AGENT_156),  # carets before the parentheses
+        ("get.powershell.txt", CLEARED, AGENT_156),
+        ("get.fetch_node.txt", CLEARED, ""),
+        ("socket.curl_unix.txt", CLEARED, AGENT_156),
+        ("socket.curl_win.txt", CLEARED, AGENT_156),
+        ("socket.powershell.txt", {}, AGENT_156),
+        ("socket.fetch_node.txt", CLEARED, ""),
+        ("har", CLEARED, AGENT_156),
+        ("sanitized.har", {}, AGENT_156),
+    ],
+)
+def test_what_chromium_copies_of_the_site(name: str, cookies: dict[str, str], agent: str) -> None:
+    """Token, cookies, sign-in and the whole User-Agent, from a call as from the socket."""
+    text = read_sample(f"copilot{'_' if name.startswith('sanitized') else '.'}{name}")
+    for given in (text, text.replace("\n", "\r\n"), text.encode()):
+        found = find(given)
+        assert found.token is not None and found.token.audience == COPILOT_AUDIENCE
+        assert (found.cookies, found.user_agent, found.identity_type) == (cookies, agent, "google")
+
+
+def test_an_apostrophe_in_the_body_changes_nothing() -> None:
+    """Chromium writes `$'…'` then."""
+    text = curl(COPILOT, "cf_clearance=c1; a=2") + ' \\\n  --data-raw $\'{"t":"it\\\'s"}\''
+    assert find(text).cookies == {"cf_clearance": "c1", "a": "2"}
+
+
+@pytest.mark.parametrize(
+    "paste", [curl(COPILOT)[:-1], har("https://copilot.microsoft.com/", {"authorization": f"Bearer {COPILOT}"})[:-2]]
+)
+def test_a_paste_that_breaks_off_is_not_half_read(paste: str) -> None:
+    """Neither token nor cookies of it are taken."""
+    found = find(paste)
+    assert (found.token, found.cookies, found.user_agent) == (None, {}, "")
+    assert "breaks off or is damaged" in found.token_problem
+
+
+def test_a_ticket_of_another_site_is_not_taken() -> None:
+    """It cannot be read, so nothing says that it is this service's; one that says so itself is, wherever it stands."""
+    ticket = "Bearer " + "0123456789" * 6
+    assert find(har("https://api.example.org/", {"authorization": ticket})).token is None
+    assert find(har("https://copilot.microsoft.com/c/api/x", {"authorization": ticket})).token is not None
+    assert find(har("https://login.example.org/", {"authorization": f"Bearer {COPILOT}"})).token is not None
+    assert find(har("https://api.example.org/", {"authorization": "Basic abc"})).token is None
+
+
+def test_a_token_in_an_answer_of_a_large_har() -> None:
+    """As the sign-in's own answer has it."""
+    body = '{"access_token":"' + COPILOT + '"}'
+    text = har("https://login.example.org/", {"x": "y" * 70_000}, postData={"text": body})
+    assert find(text).token.text == COPILOT and find(text.encode()).token.text == COPILOT
+
+
+def test_the_browsers_storage() -> None:
+    """Has a token and no cookies."""
+    found = find('{"credentialType": "AccessToken", "secret": "' + COPILOT + '", "target": "x"}')
+    assert (found.token.text, found.cookies, found.form) == (COPILOT, {}, "the browser's storage")
+
+
+def test_what_is_left_out_is_said() -> None:
+    """Cookies of other sites, and how many have expired."""
+    cookies = [
+        {"name": "a", "value": "1", "domain": "copilot.microsoft.com"},
+        {"name": "_U", "value": "1", "domain": ".bing.com"},
+        {"name": "old", "value": "1", "domain": ".microsoft.com", "expires": "2020-01-01T00:00:00Z"},
+    ]
+    found = find(har("https://copilot.microsoft.com/", {"authorization": f"Bearer {COPILOT}"}, cookies=cookies))
+    assert found.cookies == {"a": "1"}
+    said = describe_credentials(found, NOW)
+    assert said.endswith("Left out: 1 of other sites (bing.com). Left out: 1 that have expired.")
 
 
 def test_a_token_alone_is_no_cookie() -> None:
@@ -99,6 +182,7 @@ def test_the_browser_is_named_where_the_form_names_it(paste: str, agent: str) ->
         f"wss://copilot.microsoft.com/c/api/chat?accessToken={COPILOT}&X-UserIdentityType=google",
         curl(COPILOT) + " -H 'x-useridentitytype: Google'",
         har("https://copilot.microsoft.com/", {"X-UserIdentityType": "google"}),
+        har("https://copilot.microsoft.com/?X-UserIdentityType=google", {"X-UserIdentityType": "a word"}),
     ],
 )
 def test_how_the_sign_in_was_done(paste: str) -> None:
@@ -135,7 +219,7 @@ def test_a_token_that_can_be_read_says_it_itself() -> None:
 
 def test_the_licences_are_those_that_can_be_spoken() -> None:
     """Each has its words in the socket's address."""
-    assert set(TIERS) == set(SPOKEN_TIERS)
+    assert set(PROVIDERS["m365"].tiers) == set(SPOKEN_TIERS)
 
 
 @pytest.mark.parametrize(

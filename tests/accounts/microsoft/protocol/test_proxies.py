@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts.protocol import describe_proxy, find_proxy_fault, holds_secret, mask_proxy
+from accounts.microsoft.protocol import describe_proxy, find_proxy_fault, holds_secret, mask_proxy
 
 
 @pytest.mark.parametrize(
@@ -29,15 +29,15 @@ def test_a_proxys_password_is_masked(address: str, shown: str) -> None:
         ("https://proxy.example.org", "", "an address of proxy.example.org", False),
         ("http://anna@proxy:3128", "", "an address of proxy:3128 with a name", True),
         ("http://anna:hunter2@[::1]:3128", "", "an address of [::1]:3128 with a name and a password", True),
-        ("http://:3128", "names no host", "something that is no proxy's address", True),
-        ("http://anna:hunter2@", "names no host", "something that is no proxy's address", True),
-        ("http://", "names no host", "something that is no proxy's address", True),
-        ("socks5://proxy:1080", "does not begin with http", "something that is no proxy's address", True),
-        ("http:proxy", "does not begin with http", "something that is no proxy's address", True),
-        ("proxy:3128", "does not begin with http", "something that is no proxy's address", True),
-        ("http://proxy:3128:anna:hunter2", "cannot be read", "something that is no proxy's address", True),
-        ("http://[bad", "cannot be read", "something that is no proxy's address", True),
-        ("http://proxy:0", "port 0", "something that is no proxy's address", True),
+        ("http://:3128", "names no host", "something that is not a proxy's address", True),
+        ("http://anna:hunter2@", "names no host", "something that is not a proxy's address", True),
+        ("http://", "names no host", "something that is not a proxy's address", True),
+        ("socks5://proxy:1080", "does not begin with http", "something that is not a proxy's address", True),
+        ("http:proxy", "does not begin with http", "something that is not a proxy's address", True),
+        ("proxy:3128", "does not begin with http", "something that is not a proxy's address", True),
+        ("http://proxy:3128:anna:hunter2", "cannot be read", "something that is not a proxy's address", True),
+        ("http://[bad", "cannot be read", "something that is not a proxy's address", True),
+        ("http://proxy:0", "port 0", "something that is not a proxy's address", True),
     ],
 )
 def test_what_is_said_of_a_typed_address(address: str, fault: str, described: str, is_secret: bool) -> None:

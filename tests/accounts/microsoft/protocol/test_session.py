@@ -2,12 +2,7 @@
 
 import pytest
 
-from accounts.protocol import (
-    SESSION_PATH,
-    Session,
-    build_search_cookie,
-    parse_session,
-)
+from accounts.microsoft.protocol import SESSION_PATH, Session, build_search_cookie, parse_session
 from bingproject.errors import (
     AccountThrottledError,
     ServiceError,
@@ -167,3 +162,9 @@ def test_search_cookie_asks_for_english() -> None:
         f"SRCHLANG=en&HV=1795348800&HVE=c2FsdA==&IG={IG}"
     )
     assert build_search_cookie(Session("", "", False), 5) == "SRCHLANG=en&HV=5&HVE=&IG="
+
+
+def test_a_page_nested_too_deeply_is_not_parsed() -> None:
+    """It says nothing of the account, and holds nothing up."""
+    with pytest.raises(UnexpectedResponseError):
+        parse_session(200, {}, "<div>" * 600)

@@ -1,4 +1,4 @@
-"""What of the accounts an operator is told of."""
+"""Alerts about accounts."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from accounts.microsoft.services import find_alert_causes
 from accounts.models import Account, AccountState
-from accounts.services import find_alert_causes
-from tests.factories import make_account, make_token_account, seal_away, set_capability
+from tests.factories import make_account, make_token_account, make_undecryptable, set_capability
 
 pytestmark = pytest.mark.django_db
 
 
 def found() -> dict[str, str]:
-    """Summaries by cause."""
+    """Return summaries by cause."""
     return {cause.name: cause.summary for cause in find_alert_causes(timezone.now())}
 
 
-def test_nothing_to_say() -> None:
-    """No account, and one that works, are in order."""
+def test_working_accounts_cause_no_alert() -> None:
+    """Neither does a server without accounts."""
     assert found() == {}
     make_account("anna")
     make_account("bert", state="unchecked")
@@ -29,8 +29,8 @@ def test_nothing_to_say() -> None:
 
 
 @pytest.mark.parametrize("state", ["challenged", "expired", "blocked"])
-def test_an_account_that_needs_somebody(state: str) -> None:
-    """Named with its state; while another one works nothing else is the matter."""
+def test_an_account_that_needs_an_operator(state: str) -> None:
+    """The alert names its state; there is no other alert while another account works."""
     make_account("anna")
     row = make_account("bert", state=state)
     (name,) = found()
@@ -40,16 +40,17 @@ def test_an_account_that_needs_somebody(state: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "site"), [("copilot", "copilot.microsoft.com"), ("m365", "m365.cloud.microsoft")])
-def test_an_account_that_has_a_token(kind: str, site: str) -> None:
-    """Needs somebody like any other, at its own service's site; nobody is left for its chat then."""
+def test_a_token_account_that_needs_an_operator(kind: str, site: str) -> None:
+    """The alert names its own service's site, and the chat that no account is left for."""
     row = make_token_account(kind, "carl", state="challenged")
     causes = {cause.name: cause for cause in find_alert_causes(timezone.now())}
-    assert set(causes) == {f"account {row.pk} challenged", f"no account for {kind}"}
+    assert set(causes) == {f"account {row.pk} challenged"}
+    assert "“carl”. No other account is left for chat with" in causes[f"account {row.pk} challenged"].summary
     assert site in causes[f"account {row.pk} challenged"].what_to_do
 
 
 def test_what_an_operator_switched_off_is_no_alert() -> None:
-    """A disabled account, one without cookies, and a capability with limit 0 are somebody's wish."""
+    """A disabled account, one without cookies, and a capability with limit 0 are intended."""
     make_account("off", state="blocked", is_enabled=False)
     Account.objects.create(name="without cookies", state="expired")
     row = make_account("anna")
@@ -58,18 +59,24 @@ def test_what_an_operator_switched_off_is_no_alert() -> None:
 
 
 def test_no_account_is_left() -> None:
-    """The last one of each capability is gone; one that is enabled for video alone leaves the others without."""
-    make_account("anna", state="expired")
-    assert {"no account for image", "no account for video", "no account for chat"} < set(found())
-    row = make_account("bert")
-    set_capability(row, "image", limit=0)
-    assert set(found()) & {"no account for image", "no account for video", "no account for chat"} == {
-        "no account for image"
-    }
+    """The last account's alert names the work that is left without one; if several fail, a further alert does."""
+    anna = make_account("anna", state="challenged")
+    (summary,) = found().values()
+    assert summary == (
+        "Bing asks for a human check of the account “anna”. "
+        "No other account is left for pictures, videos and chat with Bing."
+    )
+    bert = make_account("bert")
+    set_capability(bert, "image", limit=0)
+    (summary,) = found().values()
+    assert summary.endswith("No other account is left for pictures.")
+    Account.objects.filter(pk=bert.pk).update(state="expired")
+    assert set(found()) == {f"account {anna.pk} challenged", f"account {bert.pk} expired", "no account for video, chat"}
+    assert found()["no account for video, chat"].startswith("No account is left for videos and chat with Bing: each of")
 
 
-def test_a_long_rest_of_all_is_as_bad(settings: Any) -> None:
-    """Longer than ALERT_QUEUE_MINUTES for every account; a short one is everyday's."""
+def test_a_long_cooldown_of_all_accounts_is_an_alert(settings: Any) -> None:
+    """If it is longer than ALERT_QUEUE_MINUTES for every account."""
     settings.ALERT_QUEUE_MINUTES = 10
     row, now = make_account("anna"), timezone.now()
     set_capability(row, "image", cooldown_until=now + timedelta(minutes=9))
@@ -80,17 +87,17 @@ def test_a_long_rest_of_all_is_as_bad(settings: Any) -> None:
     assert found() == {}
 
 
-def test_an_account_that_no_key_opens() -> None:
-    """What is lost, and both ways to mend it; not that somebody is not signed in."""
+def test_an_account_that_cannot_be_decrypted() -> None:
+    """The alert names what is lost and both remedies, not a missing sign-in."""
     row = make_account("anna", state="expired")
-    seal_away(row, "sealed_proxy")
+    make_undecryptable(row, "encrypted_proxy")
     cause = next(cause for cause in find_alert_causes(timezone.now()) if cause.name == f"account {row.pk} expired")
-    assert cause.summary == "No key in SEAL_KEYS opens the proxy of the account anna."
-    assert "SEAL_KEYS" in cause.what_to_do and "proxy anew" in cause.what_to_do
+    assert cause.summary.startswith("No key in SEAL_KEYS decrypts the proxy of the account “anna”.")
+    assert "SEAL_KEYS" in cause.what_to_do and "proxy again" in cause.what_to_do
 
 
-def test_a_token_that_ends_soon_is_told_before_it_ends() -> None:
-    """Once for each token, and only of accounts in use whose tokens no program renews."""
+def test_a_token_that_expires_soon_is_an_alert() -> None:
+    """One alert per token, only for usable accounts without a token command."""
     now = timezone.now()
     row = make_token_account("copilot", "carl", token_expires_at=now + timedelta(minutes=29))
     make_token_account("copilot", "later", token_expires_at=now + timedelta(minutes=31))
@@ -98,7 +105,7 @@ def test_a_token_that_ends_soon_is_told_before_it_ends() -> None:
     make_token_account("copilot", "off", token_expires_at=now + timedelta(minutes=5), is_enabled=False)
     make_token_account("copilot", "ended", token_expires_at=now - timedelta(seconds=1))
     (cause,) = find_alert_causes(now)
-    assert cause.summary.startswith("The token of carl ends soon, at ")
+    assert cause.summary.startswith("The token of “carl” expires soon, at ")
     assert "copilot.microsoft.com" in cause.what_to_do and "token command" in cause.what_to_do
     assert [again.name for again in find_alert_causes(now + timedelta(seconds=30))] == [cause.name]
     Account.objects.filter(pk=row.pk).update(token_expires_at=now + timedelta(minutes=20))

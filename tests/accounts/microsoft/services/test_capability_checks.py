@@ -11,9 +11,9 @@ import httpx
 import pytest
 from django.utils import timezone
 
-from accounts.leases import take_lease
+from accounts.microsoft.leases import take_lease
+from accounts.microsoft.services.capability_checks import Finding, Look, judge_failure, prove_capabilities, read_loads
 from accounts.models import Capability, CheckState
-from accounts.services.proofs import Finding, Look, judge_failure, prove_capabilities, read_loads
 from bingproject.errors import (
     AccountThrottledError,
     CookieExpiredError,

@@ -12,17 +12,17 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.utils import timezone
 
-from accounts import services
+from accounts.microsoft import services
+from accounts.microsoft.services.checks import RECHECKS_AT_ONCE
 from accounts.models import USABLE_STATES, Account, AccountCapability, AccountState, Capability, CheckState
-from accounts.services.checks import RECHECKS_AT_ONCE
 from bingproject.errors import (
     InvalidRequestError,
     NotFoundError,
     UpstreamError,
 )
-from bingproject.sandbox.control import describe
+from bingproject.sandbox.core.control import describe
 from bingproject.sandbox.server import SandboxServer
-from bingproject.upstream import Door, jar_cookies
+from bingproject.upstream.http_client import ConnectionPool, jar_cookies
 from tests.factories import make_account, set_capability
 from tests.waiting_jobs import forget_jobs, waiting_jobs
 
@@ -98,14 +98,17 @@ def test_the_kept_jar_travels_with_the_next_check(sandbox: SandboxServer) -> Non
 
 @pytest.mark.parametrize("scenario", ["home-anonymous", "home-signin"])
 @pytest.mark.parametrize("state", [AccountState.UNCHECKED, AccountState.OK, AccountState.EXPIRED])
-def test_a_check_of_a_dead_cookie(sandbox: SandboxServer, scenario: str, state: AccountState) -> None:
-    """Signed out, by page or by a sign-in redirect: expired, with the reason for the operator."""
+def test_a_check_of_a_dead_cookie(
+    sandbox: SandboxServer, scenario: str, state: AccountState, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Signed out, by page or by a sign-in redirect: expired, with the reason for the operator and in the log."""
     show(sandbox, scenario)
     account = make_account("anna", state=state)
     assert check_account(account.pk).state == AccountState.EXPIRED
     found = Account.objects.get(pk=account.pk)
     assert found.state == AccountState.EXPIRED
     assert "expired" in found.state_reason
+    assert f"the account anna failed its check: {found.state_reason}" in caplog.text
     assert found.session_at is None
 
 
@@ -121,27 +124,28 @@ def test_a_check_that_says_nothing_marks_nothing(sandbox: SandboxServer, scenari
     assert found.last_error and found.checked_at is not None
 
 
-def test_a_check_while_bing_cannot_be_reached(settings: Any) -> None:
-    """Nobody listens: no account is marked."""
+def test_a_check_while_bing_cannot_be_reached(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody listens: no account is marked; the terminal says that it is not proved, and why."""
     settings.BING_URL = "http://127.0.0.1:9"
     account = make_account("anna")
     check_account(account.pk)
+    assert "the account anna failed its check: Bing could not be reached." in caplog.text
     found = Account.objects.get(pk=account.pk)
     assert found.state == AccountState.OK
     assert found.last_error.startswith("Bing could not be reached.")
     assert "127.0.0.1" not in found.last_error
 
 
-def test_a_later_good_check_takes_the_last_error_away(sandbox: SandboxServer) -> None:
-    """What was wrong once is not shown for ever."""
+def test_a_later_success_clears_the_last_error(sandbox: SandboxServer) -> None:
+    """The admin does not show an old error forever."""
     account = make_account("anna")
     account.note_failed_check("outage", timezone.now())
     check_account(account.pk)
     assert Account.objects.get(pk=account.pk).last_error == ""
 
 
-def test_a_check_without_cookies_asks_nobody(sandbox: SandboxServer) -> None:
-    """There is nothing to send; an account that is gone is said so."""
+def test_a_check_without_cookies_sends_no_request(sandbox: SandboxServer) -> None:
+    """A deleted account raises NotFoundError."""
     account = Account.objects.create(name="anna")
     assert check_account(account.pk).state == AccountState.UNCHECKED
     assert homes(sandbox) == 0
@@ -176,8 +180,8 @@ def test_an_operators_check_ends_a_challenge(sandbox: SandboxServer) -> None:
     assert Account.objects.get(pk=account.pk).state == AccountState.OK
 
 
-def test_a_wanted_check_that_got_lost_is_done_all_the_same(sandbox: SandboxServer) -> None:
-    """The row remembers the wish: after a few seconds any machine's watchdog sees to it, once."""
+def test_a_lost_check_is_run_by_the_watchdog(sandbox: SandboxServer) -> None:
+    """The row stores the request: after a few seconds any machine's watchdog runs it, once."""
     now = timezone.now()
     account = make_account("anna", state=AccountState.BLOCKED)
     services.request_check(account, now)
@@ -220,8 +224,8 @@ def test_a_conversation_is_opened_once_when_the_operator_ticks_it(sandbox: Sandb
         ("home-panda", "failed", ""),
     ],
 )
-def test_what_stands_before_all_capabilities(sandbox: SandboxServer, scenario: str, state: str, note: str) -> None:
-    """A start page that shows nobody signed in, or none at all: said of each of them."""
+def test_a_page_that_rules_out_all_capabilities(sandbox: SandboxServer, scenario: str, state: str, note: str) -> None:
+    """Each capability gets the finding."""
     show(sandbox, scenario)
     account = make_account("anna")
     check_account(account.pk)
@@ -230,8 +234,8 @@ def test_what_stands_before_all_capabilities(sandbox: SandboxServer, scenario: s
     assert all(note in row.check_note and row.check_note for row in rows)
 
 
-def test_an_account_without_cookies_is_said_to_have_none() -> None:
-    """Each capability has a result, so that whoever waits for it is told."""
+def test_a_check_of_an_account_without_cookies_says_so() -> None:
+    """Each capability gets a result, so that callers who wait for it see one."""
     account = Account.objects.create(name="bare")
     asked_at = timezone.now()
     services.request_check(account, asked_at)
@@ -242,10 +246,10 @@ def test_an_account_without_cookies_is_said_to_have_none() -> None:
 
 
 @pytest.mark.usefixtures("own_cluster")
-def test_several_accounts_are_asked_for_together(
+def test_several_accounts_are_checked_by_one_job(
     sandbox: SandboxServer, django_capture_on_commit_callbacks: Commit
 ) -> None:
-    """One job looks at all of them; who asked knows when all have a result."""
+    """The number of unfinished checks shows when all have a result."""
     forget_jobs()
     accounts = [make_account(name) for name in ("anna", "bert", "cleo")]
     asked_at = timezone.now()
@@ -258,8 +262,8 @@ def test_several_accounts_are_asked_for_together(
     assert services.count_unfinished_checks(asked_at) == 0
 
 
-def test_two_jobs_share_the_checks_that_were_asked_for(sandbox: SandboxServer) -> None:
-    """Each account is looked at once, whoever comes first: a nudge too many costs nothing."""
+def test_two_jobs_share_the_requested_checks(sandbox: SandboxServer) -> None:
+    """Each account is checked once: a superfluous job costs nothing."""
     accounts = [make_account(f"account-{number}") for number in range(12)]
     services.request_checks([account.pk for account in accounts], timezone.now())
 
@@ -287,7 +291,7 @@ def renew(account: Account, client_cookies: list[dict[str, str]]) -> Any:
     """Renew with a client of the account's own, and note the cookies it then holds."""
 
     async def run() -> Any:
-        async with Door() as door, door.client(account.cookies) as client:
+        async with ConnectionPool() as pool, pool.client(account.cookies) as client:
             session = await services.renew_session(account, client)
             client_cookies.append({cookie.name: cookie.value or "" for cookie in client.cookies.jar})
             client_cookies.append(jar_cookies(client))
@@ -306,7 +310,7 @@ def test_a_renewal_gives_the_session_to_client_and_row(sandbox: SandboxServer) -
     assert set(held[1]) == {"SANDBOX_SESSION"}
 
 
-def test_a_renewal_that_finds_nobody_signed_in(sandbox: SandboxServer) -> None:
+def test_a_renewal_of_a_signed_out_account(sandbox: SandboxServer) -> None:
     """The session says so and the row is marked; nothing is raised."""
     account = make_account("expired-anna")
     assert not renew(account, []).signed_in
@@ -332,8 +336,8 @@ def test_a_renewal_does_not_end_a_challenge(sandbox: SandboxServer) -> None:
 # --- the expired are not buried -------------------------------------------------------------------------------------
 
 
-def test_an_expired_account_that_came_back_is_usable_again(sandbox: SandboxServer) -> None:
-    """One look at the start page, and the next task can have it."""
+def test_an_expired_account_that_works_again_is_usable(sandbox: SandboxServer) -> None:
+    """After one check, the next task can use it."""
     account = make_account("anna", state=AccountState.EXPIRED)
     Account.objects.update(checked_at=timezone.now() - timedelta(minutes=1))
     assert recheck_expired(Capability.IMAGE, timezone.now())
@@ -341,8 +345,8 @@ def test_an_expired_account_that_came_back_is_usable_again(sandbox: SandboxServe
     assert homes(sandbox) == 1
 
 
-def test_an_expired_account_is_looked_at_every_ten_seconds_at_most(sandbox: SandboxServer) -> None:
-    """However many ask, on whatever machine, there is one look in ten seconds."""
+def test_an_expired_account_is_checked_every_ten_seconds_at_most(sandbox: SandboxServer) -> None:
+    """All callers on all machines share one check."""
     make_account("expired-anna", state=AccountState.EXPIRED)
     now = timezone.now()
     Account.objects.update(checked_at=now - timedelta(seconds=9))
@@ -354,8 +358,8 @@ def test_an_expired_account_is_looked_at_every_ten_seconds_at_most(sandbox: Sand
     assert homes(sandbox) == 1
 
 
-def test_only_the_expired_of_that_capability_are_looked_at(sandbox: SandboxServer) -> None:
-    """Disabled, blocked and switched-off accounts are left alone, and a usable one needs no look."""
+def test_only_expired_accounts_of_the_capability_are_checked(sandbox: SandboxServer) -> None:
+    """Not disabled, blocked or usable ones, and none whose capability is switched off."""
     make_account("disabled", state=AccountState.EXPIRED, is_enabled=False)
     make_account("blocked", state=AccountState.BLOCKED)
     make_account("fine")
@@ -365,8 +369,8 @@ def test_only_the_expired_of_that_capability_are_looked_at(sandbox: SandboxServe
     assert homes(sandbox) == 0
 
 
-def test_many_expired_accounts_are_looked_at_a_few_at_a_time(sandbox: SandboxServer) -> None:
-    """Those looked at longest ago come first, and each call goes on where the last one stopped."""
+def test_many_expired_accounts_are_checked_a_few_at_a_time(sandbox: SandboxServer) -> None:
+    """The least recently checked come first, so each call continues after the previous one."""
     for number in range(RECHECKS_AT_ONCE + 2):
         make_account(f"expired-{number}", state=AccountState.EXPIRED)
     Account.objects.update(checked_at=timezone.now() - timedelta(minutes=1))

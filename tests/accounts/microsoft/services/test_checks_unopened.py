@@ -9,11 +9,11 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.utils import timezone
 
-from accounts import services
+from accounts.microsoft import services
 from accounts.models import AccountState, Capability
-from bingproject.environment import new_seal_key
+from bingproject.conf.environment import new_seal_key
 from bingproject.sandbox.server import SandboxServer
-from tests.factories import make_account, seal_away
+from tests.factories import make_account, make_undecryptable
 
 pytestmark = pytest.mark.django_db
 
@@ -22,16 +22,16 @@ check_all_accounts = async_to_sync(services.check_all_accounts)
 recheck_expired = async_to_sync(services.recheck_expired)
 
 
-@pytest.mark.parametrize("column", ["sealed_cookies", "sealed_jar", "sealed_proxy"])
+@pytest.mark.parametrize("column", ["encrypted_cookies", "encrypted_jar", "encrypted_proxy"])
 def test_an_account_that_no_key_opens_stops_no_other_check(sandbox: SandboxServer, column: str) -> None:
     """Its row and its capabilities say what must be given anew; the other is found to be well."""
     lost, fine = make_account("lost"), make_account("fine", state=AccountState.UNCHECKED)
-    seal_away(lost, column)
+    make_undecryptable(lost, column)
     assert check_all_accounts() == {AccountState.EXPIRED: 1, AccountState.OK: 1}
     lost.refresh_from_db()
     fine.refresh_from_db()
     assert (lost.state, fine.state) == (AccountState.EXPIRED, AccountState.OK)
-    assert "a key that is not in SEAL_KEYS" in lost.state_reason
+    assert "no key in SEAL_KEYS fits" in lost.state_reason
     assert all("SEAL_KEYS" in row.check_note for row in lost.capabilities.all())
     assert check_account(lost.pk).state == AccountState.EXPIRED
     assert not recheck_expired(Capability.IMAGE, timezone.now() + timedelta(minutes=1))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from accounts import services
+from accounts.microsoft import services
 from accounts.models import Account, AccountState
-from bingproject.environment import new_seal_key
-from tests.factories import make_account, seal_away
+from bingproject.conf.environment import new_seal_key
+from bingproject.errors import InvalidRequestError
+from tests.factories import make_account, make_undecryptable
 
 pytestmark = pytest.mark.django_db
 
@@ -54,7 +56,7 @@ def test_the_variable_is_known_again_under_a_new_seal_key(settings: Any) -> None
     assert Account.objects.get().cookies == {"_U": "pasted-cookie"}
     settings.SEAL_KEYS = [new]
     services.ensure_default_account("first-cookie")
-    assert Account.objects.get().unopened == ["cookies"]
+    assert Account.objects.get().undecryptable == ["cookies"]
 
 
 def test_an_account_made_by_hand_follows_a_variable_that_is_new() -> None:
@@ -63,6 +65,35 @@ def test_an_account_made_by_hand_follows_a_variable_that_is_new() -> None:
     services.ensure_default_account("first-cookie")
     account.refresh_from_db()
     assert account.state == AccountState.OK
-    seal_away(account, "sealed_cookies")
+    make_undecryptable(account, "encrypted_cookies")
     services.ensure_default_account("second-cookie")
     assert Account.objects.get().cookies == {"_U": "second-cookie"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["changeme", "your_cookie_here", "null", "0", "-", "_U", "$COOKIE", "/run/secrets/cookie", "_U:abcdefghijklmnop"],
+)
+def test_a_placeholder_makes_no_account(value: str) -> None:
+    """It is refused by name, without being repeated."""
+    with pytest.raises(InvalidRequestError, match=r"This is a placeholder|The cookie's name is in front") as refused:
+        services.ensure_default_account(value)
+    assert len(value) < 3 or value not in refused.value.message
+    assert not Account.objects.exists()
+
+
+@pytest.mark.parametrize("value", ['"MUID=1; _U=abcdefghijklmnop"', "'MUID=1; _U=abcdefghijklmnop'"])
+def test_quotes_that_an_environment_file_keeps_are_taken_off(value: str) -> None:
+    """As `docker --env-file` does."""
+    account = services.ensure_default_account(value)
+    assert account is not None and account.cookies == {"MUID": "1", "_U": "abcdefghijklmnop"}
+
+
+def test_an_export_that_has_expired_is_refused_once() -> None:
+    """When it is applied; one that was applied before does not keep a server from starting."""
+    value = '[{"name": "_U", "value": "abcdefghijklmnop", "domain": ".bing.com", "expirationDate": 1800000000}]'
+    before, after = (datetime.fromtimestamp(1_800_000_000 + seconds, UTC) for seconds in (-60, 60))
+    with pytest.raises(InvalidRequestError, match="expired on 2027-01-15"):
+        services.ensure_default_account(value, after)
+    assert services.ensure_default_account(value, before) is not None
+    assert services.ensure_default_account(value, after) is not None

@@ -7,16 +7,16 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from accounts.microsoft.services.needs_action import accounts_in_need, count_accounts, resting_capabilities
 from accounts.models import AccountState
-from accounts.services.attention import accounts_in_need, count_accounts, resting_capabilities
 from tests.factories import make_account, set_capability
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
 
 
-def test_accounts_that_bing_does_not_take_are_in_need() -> None:
-    """Not those that are well, new, or switched off; the newest trouble first."""
+def test_accounts_in_an_unusable_state_need_an_operator() -> None:
+    """Not usable, new or disabled ones; the most recent change first."""
     make_account("well")
     make_account("new", state=AccountState.UNCHECKED)
     make_account("off", state=AccountState.BLOCKED, is_enabled=False)
@@ -26,8 +26,8 @@ def test_accounts_that_bing_does_not_take_are_in_need() -> None:
     assert count_accounts() == 4
 
 
-def test_what_rests_is_told_of_accounts_that_are_well() -> None:
-    """The first to be back first; a rest that is over, or of a capability that is never used, is none."""
+def test_cooldowns_of_usable_accounts_are_listed() -> None:
+    """The first to end first, without those that have ended or have limit 0."""
     later, soon, over, never, ill = (make_account(name) for name in ("later", "soon", "over", "never", "ill"))
     set_capability(later, "image", cooldown_until=NOW + timedelta(hours=2))
     set_capability(soon, "chat", cooldown_until=NOW + timedelta(hours=1))

@@ -8,12 +8,12 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.utils import timezone
 
+from accounts.microsoft.access_tokens import read_token
+from accounts.microsoft.services import check_account, check_all_accounts, request_check
+from accounts.microsoft.services.credentials import keep_token
 from accounts.models import Account, AccountKind, AccountState, Capability, CheckState
-from accounts.services import check_account, check_all_accounts, request_check
-from accounts.services.credentials import keep_token
-from accounts.tokens import read_token
 from bingproject.errors import AccountBlockedError, ChallengeRequiredError, UpstreamUnavailableError
-from tests.accounts.jwts import M365_AUDIENCE, make_jwt
+from tests.accounts.microsoft.jwts import M365_AUDIENCE, make_jwt
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,7 +71,7 @@ def test_an_ended_token_is_an_expired_account() -> None:
     """In words for the operator."""
     found, state, note = check(make(seconds=-5))
     assert (found.state, state) == (AccountState.EXPIRED, CheckState.FAILED)
-    assert "has ended" in note and "has ended" in found.state_reason
+    assert "has expired" in note and "has expired" in found.state_reason
 
 
 def test_without_its_place_it_cannot_be_used() -> None:

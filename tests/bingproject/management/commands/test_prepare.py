@@ -11,13 +11,14 @@ from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 
 from accounts.models import Account
-from bingproject.environment import SettingError
+from bingproject.conf.environment import SettingError
 from bingproject.models import Installation
-from tests.bingproject.clusters import manage
+from tests.bingproject.cluster.clusters import manage
 
 COOKIE = "a-cookie-of-an-operator"
 
 
+@pytest.mark.slow
 def test_from_nothing(tmp_path: Path) -> None:
     """A fresh database: tables, operator and account; the second time nothing changes and nothing secret is said."""
     password = tmp_path / "password"

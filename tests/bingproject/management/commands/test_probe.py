@@ -12,15 +12,15 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from accounts.microsoft.access_tokens import read_token
+from accounts.microsoft.services.credentials import keep_token
 from accounts.models import Account, AccountKind, AccountState, Lease
-from accounts.services.credentials import keep_token
-from accounts.tokens import read_token
-from bingproject.environment import SettingError
-from bingproject.installation import verify_installation
+from bingproject.cluster.database_identity import verify_installation
+from bingproject.conf.environment import SettingError
+from bingproject.sandbox.core.tokens import make_token
 from bingproject.sandbox.server import SandboxServer
-from bingproject.sandbox.tokens import make_token
-from bingproject.transcripts import Transcript
-from tests.factories import make_account, seal_away, set_capability
+from bingproject.upstream.recording import Transcript
+from tests.factories import make_account, make_undecryptable, set_capability
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -110,7 +110,8 @@ def test_with_spend_a_picture_and_a_video_are_made(services: SandboxServer) -> N
     anna = make_account("anna", cookies={"_U": "secret-cookie-of-anna", "other": "another-secret"})
     printed, saved = probe(account="anna", spend=True)
     assert printed.count("Works.") == 3 and "Nothing was made" not in printed
-    assert printed.count("/th/id/OIG") == 5 and "&rt=3&" in saved and "&rt=3&" not in printed.partition("Bing took")[0]
+    before, _, _ = printed.partition("Bing accepted")
+    assert printed.count("/th/id/OIG") == 5 and "&rt=3&" in saved and "&rt=3&" not in before
     submits = httpx.get(f"{services.url}/_sandbox/state").json()["submits"]
     assert (submits["total"], submits["accepted"]) == (2, 2)
     anna.refresh_from_db()
@@ -204,7 +205,7 @@ def test_a_database_of_the_sandbox_is_not_probed_at_bing(services: SandboxServer
 
 def test_an_account_that_no_key_opens_stops_no_other(services: SandboxServer) -> None:
     """It failed, and says why; the next one is probed."""
-    seal_away(make_account("anna"), "sealed_cookies")
+    make_undecryptable(make_account("anna"), "encrypted_cookies")
     make_account("bert")
     printed = StringIO()
     with pytest.raises(CommandError, match="1 of 2 failed"):

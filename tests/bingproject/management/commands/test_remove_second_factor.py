@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from django.core.management import CommandError, call_command
 
-from bingproject import second_factor
 from bingproject.models import Authenticator
-from tests.bingproject.authenticators import make_operator
+from bingproject.security import second_factor
+from tests.bingproject.security.authenticators import make_operator
 
 pytestmark = pytest.mark.django_db
 

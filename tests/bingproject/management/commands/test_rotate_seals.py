@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from bingproject.environment import new_seal_key
-from bingproject.seals import fingerprint
-from tests.bingproject.clusters import SECONDS, ClusterRun, environment, manage
+from bingproject.conf.environment import new_seal_key
+from bingproject.security.encryption import fingerprint
+from tests.bingproject.cluster.clusters import SECONDS, ClusterRun, environment, manage
 from tests.rig.parts import Part
 from tests.rig.servers import free_port, is_listening, wait_for
 
+pytestmark = pytest.mark.slow
 OLD, NEW = new_seal_key(), new_seal_key()
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "bingproject.settings"}
 MAKE_ACCOUNT = (
@@ -46,7 +47,8 @@ def web(folder: Path, keys: str) -> Iterator[Part]:
     port = free_port()
     command = [
         sys.executable, "-m", "uvicorn", "bingproject.asgi:application", "--port", str(port), "--lifespan", "on",
-        "--http", "bingproject.heads:GuardedHttpProtocol", "--ws", "none", "--no-access-log", "--log-level", "warning",
+        "--http", "bingproject.edge.http_protocol:GuardedHttpProtocol", "--ws", "none", "--no-access-log",
+        "--log-level", "warning",
     ]  # fmt: skip
     settings = environment(folder, SEAL_KEYS=keys, PORT=str(port), **SETTINGS)
     part = Part(f"web-{port}", command, settings, folder / "web.log", str(folder))
@@ -105,7 +107,7 @@ def test_the_whole_procedure(folder: Path) -> None:
         assert code == 1 and "is an older key" in said
         code, said = rotate(folder, f"{NEW},{OLD}")
         assert code == 1 and "Not done: cluster process" in said
-        assert "accounts.Account.sealed_cookies: 2 sealed anew" in said
+        assert "accounts.Account.encrypted_cookies: 2 resealed" in said
     # Both write with it; something writes all the while.
     with web(folder, f"{NEW},{OLD}"), ClusterRun(folder, log="three", SEAL_KEYS=f"{NEW},{OLD}"):
         shell(folder, f"{OLD},{NEW}", MAKE_ACCOUNT.format(name="cleo"))
@@ -116,7 +118,7 @@ def test_the_whole_procedure(folder: Path) -> None:
         stop.touch()
         writer.join()
         assert code == 0, said
-        assert "accounts.Account.sealed_cookies: 1 sealed anew" in said
+        assert "accounts.Account.encrypted_cookies: 1 resealed" in said
         assert f"Under key {fingerprint(OLD)}: 0" in said
         assert "Done: the older keys may be taken out of SEAL_KEYS." in said
     # The old key goes.
@@ -131,7 +133,7 @@ def test_the_whole_procedure(folder: Path) -> None:
 def test_what_no_key_opens_is_told_and_left(folder: Path) -> None:
     """A text sealed with a key that is not there any more: counted, the old keys stay needed, exit code 1."""
     with closing(sqlite3.connect(folder / "db.sqlite3")) as database, database:
-        database.execute("UPDATE accounts_account SET sealed_jar = 'damaged' WHERE name = 'anna'")
+        database.execute("UPDATE accounts_account SET encrypted_jar = 'damaged' WHERE name = 'anna'")
     code, said = rotate(folder, f"{NEW},{OLD}")
     assert code == 1
     assert "Under keys that are not in SEAL_KEYS: 1, left as they are" in said

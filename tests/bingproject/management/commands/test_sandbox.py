@@ -16,6 +16,7 @@ from bingproject.sandbox.server import SandboxServer
 ROOT = Path(__file__).parents[4]
 
 
+@pytest.mark.slow
 def test_it_serves_until_told_to_stop() -> None:
     """It says where, answers as a sandbox, and ends on SIGTERM."""
     command = [sys.executable, "manage.py", "sandbox", "--port", "0", "--image-seconds", "1-2"]

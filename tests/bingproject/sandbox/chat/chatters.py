@@ -123,12 +123,15 @@ class Chatter:
     def ask(self, text: str, *, seconds: float = 2, **changes: Any) -> Heard:
         """Ask over a socket of its own and listen until type 3, the end, or so many seconds of silence."""
         with self.connect() as socket:
-            socket.send(HANDSHAKE)
-            heard = Heard([str(socket.recv())])
-            socket.send(json.dumps(self.invocation(text, **changes)) + SEPARATOR)
-            self.turns += 1
-            listen(socket, heard, seconds)
-        return heard
+            return self.ask_over(socket, text, seconds=seconds, **changes)
+
+    def ask_over(self, socket: ClientConnection, text: str, *, seconds: float = 2, **changes: Any) -> Heard:
+        """Ask over a socket that stays open."""
+        socket.send(HANDSHAKE)
+        heard = Heard([str(socket.recv())])
+        socket.send(json.dumps(self.invocation(text, **changes)) + SEPARATOR)
+        self.turns += 1
+        return listen(socket, heard, seconds)
 
     def close(self) -> None:
         """Let go of the HTTP client."""

@@ -11,9 +11,9 @@ import httpx
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from bingproject.sandbox.core.tokens import COPILOT, M365, TENANT, make_token, object_id
 from bingproject.sandbox.server import SandboxServer
-from bingproject.sandbox.tokens import COPILOT, M365, TENANT, make_token, object_id
-from tests.bingproject.sandbox.chatters import HANDSHAKE, SEPARATOR, Heard, listen, read_objects
+from tests.bingproject.sandbox.chat.chatters import HANDSHAKE, SEPARATOR, Heard, listen, read_objects
 
 COPILOT_ORIGIN: Any = "https://copilot.microsoft.com"
 M365_ORIGIN: Any = "https://m365.cloud.microsoft"

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from bingproject.sandbox.app import create_app
-from bingproject.sandbox.chat_site import ChatSite, is_uuid
-from bingproject.sandbox.chathub_state import Turn
-from bingproject.sandbox.exchange import Reply
-from bingproject.sandbox.scenarios import Rule, find_scenario
-from bingproject.sandbox.tokens import COPILOT, M365, make_token
-from bingproject.sandbox.turn_words import ANSWERED
+from bingproject.sandbox.chat.chat_site import ChatSite, is_uuid
+from bingproject.sandbox.chat.chat_state import SandboxTurn
+from bingproject.sandbox.chat.turn_words import ANSWERED
+from bingproject.sandbox.core.exchange import SandboxReply
+from bingproject.sandbox.core.scenarios import Rule, find_scenario
+from bingproject.sandbox.core.tokens import COPILOT, M365, make_token
 
 ALICE: Any = SimpleNamespace(account="alice")
 
@@ -29,14 +29,14 @@ def rule(site: ChatSite, scenario: str) -> None:
     site.state.scenarios.add(Rule(find_scenario(scenario), left=1))
 
 
-def turn(text: str) -> Turn:
+def turn(text: str) -> SandboxTurn:
     """A question of Alice's."""
-    return Turn("c1", "alice", 0, "0", text, None, "Magic", [], 1, None, 0.0, request_id="r1")
+    return SandboxTurn("c1", "alice", 0, "0", text, None, "Magic", [], 1, None, 0.0, request_id="r1")
 
 
-def status(reply: Reply | str | None) -> int:
+def status(reply: SandboxReply | str | None) -> int:
     """The status of an answer that is one."""
-    assert isinstance(reply, Reply)
+    assert isinstance(reply, SandboxReply)
     return reply.status
 
 
@@ -69,7 +69,11 @@ def test_an_upgrade_meets_a_rule(site: ChatSite) -> None:
     assert site.meet_upgrade("alice") == "handshake-silent"
     rule(site, "socket-429-retry-after")
     refused = site.meet_upgrade("alice")
-    assert status(refused) == 429 and isinstance(refused, Reply) and (b"retry-after", b"7") in refused.start["headers"]
+    assert (
+        status(refused) == 429
+        and isinstance(refused, SandboxReply)
+        and (b"retry-after", b"7") in refused.start["headers"]
+    )
 
 
 def test_a_word_that_nobody_knows_is_a_fault(site: ChatSite) -> None:

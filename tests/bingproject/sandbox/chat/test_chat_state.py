@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from bingproject.sandbox.chathub_state import ANONYMOUS, ChatState, Turn, make_token, read_token
+from bingproject.sandbox.chat.chat_state import ANONYMOUS, ChatState, SandboxTurn, make_token, read_token
 
 
-def turn(conversation: str = "c") -> Turn:
+def turn(conversation: str = "c") -> SandboxTurn:
     """A turn of alice's with a system prompt."""
-    return Turn(conversation, "alice", 0, "0", "hello", "be kind", "", [], 0, None, 1.0, outcome="throttled")
+    return SandboxTurn(conversation, "alice", 0, "0", "hello", "be kind", "", [], 0, None, 1.0, outcome="throttled")
 
 
 @pytest.mark.parametrize("kind", ["BingProd", ANONYMOUS])

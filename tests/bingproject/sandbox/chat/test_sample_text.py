@@ -6,18 +6,26 @@ import json
 
 import pytest
 
-from bingproject.sandbox.chathub_answers import LONGEST_ECHO, MOST_CHUNKS, Answer, chunked, compose, query, wants_search
-from bingproject.sandbox.chathub_state import Conversation, Turn
+from bingproject.sandbox.chat.chat_state import SandboxConversation, SandboxTurn
+from bingproject.sandbox.chat.sample_text import (
+    LONGEST_ECHO,
+    MOST_CHUNKS,
+    SampleAnswer,
+    chunked,
+    compose,
+    query,
+    wants_search,
+)
 
 
-def turn(text: str, *, options: list[str] | None = None, image: str | None = None) -> Turn:
+def turn(text: str, *, options: list[str] | None = None, image: str | None = None) -> SandboxTurn:
     """A first turn."""
-    return Turn("c", "alice", 0, "0", text, None, "Precise", options or [], 0, image, 0.0)
+    return SandboxTurn("c", "alice", 0, "0", text, None, "Precise", options or [], 0, image, 0.0)
 
 
-def answer(text: str, *, words: int = 0, **knobs: float | None) -> Answer:
+def answer(text: str, *, words: int = 0, **knobs: float | None) -> SampleAnswer:
     """Compose an answer to a first turn."""
-    return compose(turn(text), Conversation("c", "914", "alice", 0.0), knobs, words)
+    return compose(turn(text), SandboxConversation("c", "914", "alice", 0.0), knobs, words)
 
 
 @pytest.mark.parametrize("text", ["hi", "שלום ‏", "e\u0301 🇩🇪", ' "\\ \n\t ', "a" * LONGEST_ECHO, "  ", "\x01\x7f"])
@@ -48,7 +56,7 @@ def test_an_answer_has_exactly_so_many_words(count: int) -> None:
     """By the message's word or the option, a chunk for each, the echo first."""
     for made in (
         answer("hello", words=count),
-        compose(turn("hello"), Conversation("c", "", "a", 0), {"words": count}, 3),
+        compose(turn("hello"), SandboxConversation("c", "", "a", 0), {"words": count}, 3),
     ):
         assert len(made.text.split()) == len(made.ends) == count
         assert made.text.startswith("You")
@@ -57,13 +65,15 @@ def test_an_answer_has_exactly_so_many_words(count: int) -> None:
 
 def test_one_character_is_one_chunk() -> None:
     """However it is escaped."""
-    made = compose(turn('"\n'), Conversation("c", "", "a", 0), {"one-char": None}, 0)
+    made = compose(turn('"\n'), SandboxConversation("c", "", "a", 0), {"one-char": None}, 0)
     assert made.ends == list(range(1, len(made.text) + 1))
 
 
 def test_recall_tells_what_is_known() -> None:
     """What was told before, what was said, which turn."""
-    conversation = Conversation("c", "914", "alice", 0.0, told="Answer in rhyme.", said=[("user", "a"), ("bot", "b")])
+    conversation = SandboxConversation(
+        "c", "914", "alice", 0.0, told="Answer in rhyme.", said=[("user", "a"), ("bot", "b")]
+    )
     made = compose(turn("sandbox:recall"), conversation, {"recall": None}, 0)
     assert json.loads(made.text) == {"turn": 0, "told": "Answer in rhyme.", "said": ["a"], "tone": "Precise"}
 
@@ -81,7 +91,7 @@ def test_searching_is_asked_for_or_seems_wanted() -> None:
 
 def test_a_picture_is_named() -> None:
     """By its id, before all else."""
-    made = compose(turn("hi", image="7-p"), Conversation("c", "", "a", 0), {}, 0)
+    made = compose(turn("hi", image="7-p"), SandboxConversation("c", "", "a", 0), {}, 0)
     assert made.text.startswith("I see the picture 7-p. You wrote")
 
 

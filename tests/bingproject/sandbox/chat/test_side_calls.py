@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from bingproject.sandbox.server import SandboxServer
-from tests.bingproject.sandbox.chatters import Chatter, wait_for
+from tests.bingproject.sandbox.chat.chatters import Chatter, wait_for
 from tests.bingproject.sandbox.conftest import Talk
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))

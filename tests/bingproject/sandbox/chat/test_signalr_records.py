@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bingproject.sandbox.chathub_records import SEPARATOR, Records, encode, escape
+from bingproject.sandbox.chat.signalr_records import SEPARATOR, Records, encode, escape
 
 
 def records() -> Records:

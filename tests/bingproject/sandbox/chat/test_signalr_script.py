@@ -6,26 +6,26 @@ from collections.abc import Callable
 
 import pytest
 
-from bingproject.sandbox.chathub_answers import compose
-from bingproject.sandbox.chathub_records import SEPARATOR, Records
-from bingproject.sandbox.chathub_state import Conversation, Turn
-from bingproject.sandbox.chathub_turns import Script
-from bingproject.sandbox.m365_turns import M365Script
-from bingproject.sandbox.record_script import BREAKS, GARBAGE, REFUSALS, RecordScript
-from bingproject.sandbox.steps import Close, End, Fragments, Step
-from bingproject.sandbox.turn_words import ANSWERED
-from tests.bingproject.sandbox.chatters import Heard
+from bingproject.sandbox.chat.chat_state import SandboxConversation, SandboxTurn
+from bingproject.sandbox.chat.sample_text import compose
+from bingproject.sandbox.chat.signalr_records import SEPARATOR, Records
+from bingproject.sandbox.chat.signalr_script import BREAKS, GARBAGE, REFUSALS, RecordScript
+from bingproject.sandbox.chat.steps import Close, End, Fragments, Step
+from bingproject.sandbox.chat.turn_words import ANSWERED
+from bingproject.sandbox.chathub.turns import Script
+from bingproject.sandbox.m365.turns import M365Script
+from tests.bingproject.sandbox.chat.chatters import Heard
 
 Play = Callable[..., list[Step]]
 
 
-def _bing(records: Records, turn: Turn, wanted: dict[str, float | None], outcome: str) -> RecordScript:
-    answer = compose(turn, Conversation("c1", "", "alice", 0.0), wanted, 0)
+def _bing(records: Records, turn: SandboxTurn, wanted: dict[str, float | None], outcome: str) -> RecordScript:
+    answer = compose(turn, SandboxConversation("c1", "", "alice", 0.0), wanted, 0)
     return Script(records, turn, answer, wanted, outcome=outcome)
 
 
-def _m365(records: Records, turn: Turn, wanted: dict[str, float | None], outcome: str) -> RecordScript:
-    answer = compose(turn, Conversation("c1", "", "alice", 0.0), wanted, 0)
+def _m365(records: Records, turn: SandboxTurn, wanted: dict[str, float | None], outcome: str) -> RecordScript:
+    answer = compose(turn, SandboxConversation("c1", "", "alice", 0.0), wanted, 0)
     return M365Script(records, turn, answer, wanted, origin="http://sandbox.test", outcome=outcome)
 
 
@@ -34,7 +34,7 @@ def play(request: pytest.FixtureRequest) -> Play:
     """Plays a turn of either service."""
 
     def steps(outcome: str = ANSWERED, **knobs: float | None) -> list[Step]:
-        turn = Turn("c1", "alice", 0, "0", "How high?", None, "Magic", [], 1, None, 0.0, request_id="r1")
+        turn = SandboxTurn("c1", "alice", 0, "0", "How high?", None, "Magic", [], 1, None, 0.0, request_id="r1")
         records = Records(conversation_id="c1", invocation_id="0", request_id="r1", now=0.0, expires=21600.0)
         wanted = {name.replace("_", "-"): number for name, number in knobs.items()}
         return list(request.param(records, turn, wanted, outcome).steps())

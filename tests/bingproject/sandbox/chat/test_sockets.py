@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bingproject.sandbox.server import SandboxServer
-from tests.bingproject.sandbox.chatters import blamed, wait_for
+from tests.bingproject.sandbox.chat.chatters import blamed, wait_for
 from tests.bingproject.sandbox.conftest import NewCopilot, NewM365
 
 

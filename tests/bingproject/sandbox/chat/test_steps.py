@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bingproject.sandbox.steps import Close, End, Fragments, Step, cut_anywhere, fragmented, in_one_frame
+from bingproject.sandbox.chat.steps import Close, End, Fragments, Step, cut_anywhere, fragmented, in_one_frame
 
 
 def test_one_frame_holds_all_that_is_said() -> None:

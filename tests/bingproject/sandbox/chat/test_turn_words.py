@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bingproject.sandbox.scenarios import Rule, Scenarios, find_scenario
-from bingproject.sandbox.turn_words import ANSWERED, MisplacedWordError, choose
+from bingproject.sandbox.chat.turn_words import ANSWERED, MisplacedWordError, choose
+from bingproject.sandbox.core.scenarios import Rule, Scenarios, find_scenario
 
 KNOWN = frozenset({"throttled", "words", "gap", "silent"})
 

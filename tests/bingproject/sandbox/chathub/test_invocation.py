@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bingproject.sandbox.chathub_invocation import check_place, parse_invocation
-from bingproject.sandbox.chathub_state import Conversation
-from tests.bingproject.sandbox.chatters import system
+from bingproject.sandbox.chat.chat_state import SandboxConversation
+from bingproject.sandbox.chathub.invocation import check_place, parse_invocation
+from tests.bingproject.sandbox.chat.chatters import system
 
 
 def invocation(message: dict[str, Any] | None = None, record: dict[str, Any] | None = None, **changes: Any) -> Any:
@@ -37,7 +37,7 @@ def test_a_right_one_is_read() -> None:
     [
         (invocation(record={"target": "update"}), "target is not chat"),
         (invocation(record={"invocationId": 0}), "invocationId is not a string"),
-        (invocation(record={"invocationId": "a"}), "invocationId is not a decimal string"),
+        (invocation(record={"invocationId": ""}), "invocationId is empty"),
         (invocation(record={"arguments": []}), "arguments is not a list with one object"),
         (invocation(conversationId=None), "conversationId is not a string"),
         (invocation(participant=None), "id is not a string"),
@@ -82,9 +82,9 @@ def test_a_fault_is_named(record: dict[str, Any], fault: str) -> None:
 )
 def test_an_invocation_must_fit_its_conversation(changes: dict[str, Any], state: dict[str, Any], fault: str) -> None:
     """Who, whose and which turn."""
-    conversation = replace(Conversation("c", "914", "alice", 0.0), **state)
+    conversation = replace(SandboxConversation("c", "914", "alice", 0.0), **state)
     right = parse_invocation(invocation())
-    check_place(right, Conversation("c", "914", "alice", 0.0), "c", 2)
+    check_place(right, SandboxConversation("c", "914", "alice", 0.0), "c", 2)
     assert right.faults == []
     asked = parse_invocation(invocation(**changes))
     check_place(asked, conversation, "c", 2)

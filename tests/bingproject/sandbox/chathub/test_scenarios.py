@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from bingproject.sandbox import chathub_scenarios, copilot_scenarios, m365_scenarios
-from bingproject.sandbox.catalogue import CATALOGUE, Stage
-from bingproject.sandbox.turn_words import ANSWERED
+from bingproject.sandbox.chat.turn_words import ANSWERED
+from bingproject.sandbox.chathub import scenarios as chathub_scenarios
+from bingproject.sandbox.copilot import scenarios as copilot_scenarios
+from bingproject.sandbox.core.catalogue import CATALOGUE, Stage
+from bingproject.sandbox.m365 import scenarios as m365_scenarios
 
 CHAT_STAGES = {Stage.CREATE, Stage.SOCKET, Stage.UPLOAD, Stage.TURN, Stage.ANSWER}
 

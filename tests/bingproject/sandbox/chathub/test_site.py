@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from bingproject.sandbox.server import SandboxServer
-from tests.bingproject.sandbox.chatters import Chatter, system
+from tests.bingproject.sandbox.chat.chatters import Chatter, system
 from tests.bingproject.sandbox.conftest import Talk
 
 
@@ -149,6 +149,7 @@ def test_a_refused_upgrade_says_when(server: SandboxServer, talk: Talk) -> None:
     assert refused.value.response.headers["Retry-After"] == "7"
 
 
+@pytest.mark.slow
 def test_an_upgrade_breaks_or_stalls(server: SandboxServer, talk: Talk) -> None:
     """Cut, it ends without an answer; stalled, it never ends by itself."""
     alice = talk()
@@ -206,13 +207,15 @@ def test_a_plain_turn(server: SandboxServer, talk: Talk) -> None:
 
 
 def test_turns_follow_each_other(server: SandboxServer, talk: Talk) -> None:
-    """Ten turns: one create, ten sockets, none left open; the counters say it."""
+    """Ten turns: one create, ten sockets; the counters say it."""
     alice = talk()
     for number in range(10):
         assert f"turn {number + 1}." in alice.ask("again").answer
     chat = httpx.get(f"{server.url}/_sandbox/state").json()["chat"]
     assert (chat["creates"], chat["turns"], chat["characters"]) == (1, 10, 50)
-    assert chat["sockets"] | {"open": 0} == {"opened": 10, "open": 0, "max_open": 1, "refused": 0, "left": 0}
+    # A client may open its next socket before the server has noticed the end of the last one.
+    assert chat["sockets"]["max_open"] <= 2
+    assert (chat["sockets"]["opened"], chat["sockets"]["refused"], chat["sockets"]["left"]) == (10, 0, 0)
     assert (chat["outcomes"], chat["max_in_flight"]) == ({"answered": 10}, {"alice": 1})
     assert chat["conversations"][0]["turns"] == 10
 
@@ -319,3 +322,11 @@ def test_two_turns_at_once_are_a_violation(server: SandboxServer, talk: Talk) ->
         assert "still going on" in alice.ask("hi").item["result"]["message"]
         assert other.ask("hi").value == "Success"
     assert server.state.chat.max_in_flight == {"alice": 2}
+
+
+def test_an_answered_turn_makes_room_while_its_socket_is_open(talk: Talk) -> None:
+    """The next turn may begin on a socket of its own; the first socket's end does not end it."""
+    alice = talk()
+    with alice.connect() as first:
+        assert alice.ask_over(first, "hello").value == "Success"
+        assert alice.ask("and again").value == "Success"

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 
 from bingproject.sandbox.app import create_app
 from bingproject.sandbox.server import SandboxServer
-from tests.bingproject.sandbox.chatters import (
+from tests.bingproject.sandbox.chat.chatters import (
     HANDSHAKE,
     SEPARATOR,
     Chatter,
@@ -177,6 +177,95 @@ def test_what_no_client_sends_is_blamed(
             socket.recv(timeout=2)
     wait_for(lambda: server.state.chat.sockets.open == 0)
     assert blamed(server) == kinds
+
+
+@pytest.mark.parametrize("version", [0, 1])
+@pytest.mark.parametrize("invocation_id", ["0", "a-b", "3f0c"])
+def test_what_other_libraries_say_of_themselves(
+    server: SandboxServer, talk: Talk, version: int, invocation_id: str
+) -> None:
+    """Version 0 in the handshake, ids that are no numbers: a hub takes both, and completes the call by its id."""
+    alice = talk()
+    question = alice.invocation("hi") | {"invocationId": invocation_id}
+    with alice.connect() as socket:
+        socket.send(json.dumps({"protocol": "json", "version": version}) + SEPARATOR)
+        assert socket.recv(timeout=2) == "{}" + SEPARATOR
+        socket.send(json.dumps(question) + SEPARATOR)
+        heard = listen(socket, Heard(), 2)
+    assert heard.records[-1] == {"type": 3, "invocationId": invocation_id}
+    assert heard.value == "Success"
+    assert blamed(server) == []
+
+
+def test_a_client_may_say_that_it_closes(server: SandboxServer, talk: Talk) -> None:
+    """Close, as a library's stop() sends it; the hub closes the socket, and blames nobody."""
+    with talk().connect() as socket:
+        socket.send(HANDSHAKE + '{"type":7}' + SEPARATOR)
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                socket.recv(timeout=2)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1000
+    wait_for(lambda: server.state.chat.sockets.open == 0)
+    assert blamed(server) == []
+
+
+def test_a_stream_may_be_cancelled(server: SandboxServer, talk: Talk) -> None:
+    """CancelInvocation ends it with a completion; one for another stream, or after the end, changes nothing."""
+    alice = talk()
+    with alice.connect() as socket:
+        socket.send(HANDSHAKE)
+        socket.send(record(alice, "sandbox:words=2000 sandbox:gap=0.05"))
+        heard = Heard([str(socket.recv(timeout=2)) for _ in range(3)])
+        socket.send('{"type":5,"invocationId":"other"}' + SEPARATOR)
+        socket.send('{"type":5,"invocationId":"0"}' + SEPARATOR)
+        listen(socket, heard, 2)
+        socket.send('{"type":5,"invocationId":"0"}' + SEPARATOR)
+    assert heard.records[-1] == {"type": 3, "invocationId": "0"}
+    assert 2 not in heard.types
+    wait_for(lambda: server.state.chat.sockets.open == 0)
+    assert [(turn.outcome, turn.left) for turn in server.state.chat.turns] == [("cancelled", False)]
+    assert blamed(server) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        ({"type": 1, "target": "chat"}, "invoke the streaming 'chat' method with a non-streaming invocation"),
+        ({"type": 1, "target": "nope"}, "HubException: Method does not exist."),
+        ({"type": 4, "target": "nope"}, "HubException: Method does not exist."),
+    ],
+)
+def test_a_call_of_no_method_is_completed_with_an_error(
+    server: SandboxServer, talk: Talk, call: dict[str, Any], error: str
+) -> None:
+    """And blamed: no client of Bing's makes one. The question may still be asked."""
+    alice = talk()
+    with alice.connect() as socket:
+        socket.send(HANDSHAKE)
+        socket.recv(timeout=2)
+        socket.send(json.dumps(call | {"invocationId": "x1", "arguments": []}) + SEPARATOR)
+        (answer,) = Heard([str(socket.recv(timeout=2))]).records
+        assert (answer["type"], answer["invocationId"]) == (3, "x1")
+        assert error in answer["error"]
+        socket.send(record(alice, "hi"))
+        assert listen(socket, Heard(), 2).value == "Success"
+    assert blamed(server) == ["chat-record"]
+
+
+def test_a_hub_that_says_nothing_pings(server: SandboxServer, talk: Talk) -> None:
+    """Before a question, and while an answer is waited for; a ping is no word of the answer's."""
+    httpx.post(f"{server.url}/_sandbox/options", json={"chat_ping_seconds": 0.1}).raise_for_status()
+    alice = talk()
+    ping = '{"type":6}' + SEPARATOR
+    with alice.connect() as socket:
+        socket.send(HANDSHAKE)
+        assert [socket.recv(timeout=2) for _ in range(3)] == ["{}" + SEPARATOR, ping, ping]
+        socket.send(record(alice, "sandbox:silent"))
+        assert [socket.recv(timeout=2) for _ in range(3)] == [ping] * 3
+    wait_for(lambda: server.state.chat.sockets.open == 0)
+    assert server.state.chat.turns[0].first_at is None
+    assert blamed(server) == []
 
 
 def test_a_record_may_come_in_pieces(server: SandboxServer, talk: Talk) -> None:

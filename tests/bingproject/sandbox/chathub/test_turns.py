@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from bingproject.sandbox.catalogue import CATALOGUE, Stage
-from bingproject.sandbox.chathub_answers import compose
-from bingproject.sandbox.chathub_records import PING, SEPARATOR, Records
-from bingproject.sandbox.chathub_state import Conversation, Turn
-from bingproject.sandbox.chathub_turns import Script
-from bingproject.sandbox.record_script import BREAKS
-from bingproject.sandbox.steps import Close, End, Fragments, Step
-from bingproject.sandbox.turn_words import ANSWERED
-from tests.bingproject.sandbox.chatters import Heard
+from bingproject.sandbox.chat.chat_state import SandboxConversation, SandboxTurn
+from bingproject.sandbox.chat.sample_text import compose
+from bingproject.sandbox.chat.signalr_records import PING, SEPARATOR, Records
+from bingproject.sandbox.chat.signalr_script import BREAKS
+from bingproject.sandbox.chat.steps import Close, End, Fragments, Step
+from bingproject.sandbox.chat.turn_words import ANSWERED
+from bingproject.sandbox.chathub.turns import Script
+from bingproject.sandbox.core.catalogue import CATALOGUE, Stage
+from tests.bingproject.sandbox.chat.chatters import Heard
 
 TEXT = "How high “is” the tide, naïvely?"
 PLAIN = f"You wrote: “{TEXT}” That was turn 1. The sandbox answers, not Bing."
@@ -24,8 +24,8 @@ PLAIN = f"You wrote: “{TEXT}” That was turn 1. The sandbox answers, not Bing
 def play(outcome: str = ANSWERED, *bare: str, text: str = TEXT, gap: float = 0.0, **knobs: float | None) -> list[Step]:
     """Return the steps of a turn; knobs with a number are written with underscores."""
     wanted = dict.fromkeys(bare) | {name.replace("_", "-"): number for name, number in knobs.items()}
-    conversation = Conversation("51D|BingProd|AB", "914", "alice", 0.0)
-    turn = Turn("51D|BingProd|AB", "alice", 0, "3", text, None, "Precise", [], 0, None, 0.0, request_id="r1")
+    conversation = SandboxConversation("51D|BingProd|AB", "914", "alice", 0.0)
+    turn = SandboxTurn("51D|BingProd|AB", "alice", 0, "3", text, None, "Precise", [], 0, None, 0.0, request_id="r1")
     records = Records(conversation_id=turn.conversation, invocation_id="3", request_id="r1", now=0.0, expires=21600.0)
     records.used, records.limit = 1, 30
     answer = compose(turn, conversation, wanted, 0)

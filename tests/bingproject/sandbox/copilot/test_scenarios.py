@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bingproject.sandbox import copilot_scenarios as tables
-from bingproject.sandbox.catalogue import CATALOGUE, Stage
+from bingproject.sandbox.copilot import scenarios as tables
+from bingproject.sandbox.core.catalogue import CATALOGUE, Stage
 
 
 def test_rows_of_its_own_are_there() -> None:

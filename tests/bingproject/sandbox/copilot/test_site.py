@@ -9,11 +9,11 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from bingproject.sandbox.core.tokens import COPILOT, M365, make_token
 from bingproject.sandbox.server import SandboxServer
-from bingproject.sandbox.tokens import COPILOT, M365, make_token
-from tests.bingproject.sandbox.chatters import blamed, wait_for
+from tests.bingproject.sandbox.chat.chatters import blamed, wait_for
+from tests.bingproject.sandbox.chat.relatives import CopilotClient
 from tests.bingproject.sandbox.conftest import NewCopilot
-from tests.bingproject.sandbox.relatives import CopilotClient
 
 PNG = b"\x89PNG\r\n\x1a\n sand"
 

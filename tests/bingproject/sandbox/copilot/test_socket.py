@@ -7,9 +7,9 @@ import json
 import pytest
 
 from bingproject.sandbox.server import SandboxServer
-from tests.bingproject.sandbox.chatters import blamed, wait_for
+from tests.bingproject.sandbox.chat.chatters import blamed, wait_for
+from tests.bingproject.sandbox.chat.relatives import PRELUDE, CopilotClient, hear
 from tests.bingproject.sandbox.conftest import NewCopilot
-from tests.bingproject.sandbox.relatives import PRELUDE, CopilotClient, hear
 
 
 @pytest.fixture

@@ -7,23 +7,23 @@ from typing import Any
 
 import pytest
 
-from bingproject.sandbox.chathub_answers import compose
-from bingproject.sandbox.chathub_state import Conversation, Turn
-from bingproject.sandbox.copilot_turns import CHALLENGES, ERRORS, MARK, CopilotScript
-from bingproject.sandbox.steps import Close, End, Step
-from bingproject.sandbox.turn_words import ANSWERED
-from tests.bingproject.sandbox.relatives import Events
+from bingproject.sandbox.chat.chat_state import SandboxConversation, SandboxTurn
+from bingproject.sandbox.chat.sample_text import compose
+from bingproject.sandbox.chat.steps import Close, End, Step
+from bingproject.sandbox.chat.turn_words import ANSWERED
+from bingproject.sandbox.copilot.turns import CHALLENGES, ERRORS, MARK, CopilotScript
+from tests.bingproject.sandbox.chat.relatives import Events
 
 TEXT = "How high is the tide?"
 
 
 def play(outcome: str = ANSWERED, *knobs: str, text: str = TEXT) -> list[Step]:
     """The steps of a turn."""
-    turn = Turn("c1", "alice", 0, "0", text, None, "smart", ["nosearchall"], 0, None, 0.0, request_id="r1")
+    turn = SandboxTurn("c1", "alice", 0, "0", text, None, "smart", ["nosearchall"], 0, None, 0.0, request_id="r1")
     if "search" in knobs:
         turn.options.clear()
     wanted: dict[str, float | None] = dict.fromkeys(knobs)
-    answer = compose(turn, Conversation("c1", "", "alice", 0.0), wanted, 0, mark=lambda _: "")
+    answer = compose(turn, SandboxConversation("c1", "", "alice", 0.0), wanted, 0, mark=lambda _: "")
     script = CopilotScript(turn, answer, wanted, outcome=outcome, gap=0, at="now", origin="http://sandbox.test")
     return list(script.steps())
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from bingproject.sandbox import answers
-from bingproject.sandbox.catalogue import CATALOGUE
-from bingproject.sandbox.exchange import Fault
-from bingproject.sandbox.state import Account
+from bingproject.sandbox.core import answers
+from bingproject.sandbox.core.catalogue import CATALOGUE
+from bingproject.sandbox.core.exchange import Fault
+from bingproject.sandbox.core.state import SandboxAccount
 
 
-def account(**changes: object) -> Account:
+def account(**changes: object) -> SandboxAccount:
     """A live account."""
-    made = Account("alice", 12, 10)
+    made = SandboxAccount("alice", 12, 10)
     for name, value in changes.items():
         setattr(made, name, value)
     return made

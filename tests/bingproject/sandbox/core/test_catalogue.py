@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bingproject.sandbox import catalogue
-from bingproject.sandbox.catalogue import CATALOGUE, Stage
-from bingproject.sandbox.scenarios import WORD
-from bingproject.sandbox.templates import PAGES
+from bingproject.sandbox.core import catalogue
+from bingproject.sandbox.core.catalogue import CATALOGUE, Stage
+from bingproject.sandbox.core.scenarios import WORD
+from bingproject.sandbox.core.templates import PAGES
 
 
 def test_every_row_of_refused_submits_has_a_scenario() -> None:
@@ -37,6 +37,6 @@ def test_texts_with_apostrophes_come_in_three_spellings() -> None:
 
 def test_the_readme_names_them_all() -> None:
     """The README's table has one line for each scenario, and no other."""
-    readme = (Path(catalogue.__file__).parent / "README.md").read_text(encoding="utf-8")
+    readme = (Path(catalogue.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     named = {line.split("`")[1] for line in readme.splitlines() if line.startswith("| `") and line.count("|") == 5}
     assert named == set(CATALOGUE)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from bingproject.sandbox.exchange import Reply, Request, parse_fields
+from bingproject.sandbox.core.exchange import Request, SandboxReply, parse_fields
 
 
 def test_a_reply_says_that_it_is_a_sandbox() -> None:
     """Every reply has the sandbox's header and the length of its body; pages also forbid caching."""
-    page = dict(Reply("é").start["headers"])
+    page = dict(SandboxReply("é").start["headers"])
     assert page[b"x-sandbox"] == b"1"
     assert page[b"content-length"] == b"2"
     assert page[b"cache-control"] == b"no-cache, no-store, must-revalidate"
-    assert b"cache-control" not in dict(Reply(b"x", page=False).start["headers"])
+    assert b"cache-control" not in dict(SandboxReply(b"x", page=False).start["headers"])
 
 
 def test_json_keeps_letters_readable() -> None:
     """JSON goes out as UTF-8 with its own content type."""
-    reply = Reply.json({"a": "é"}, status=400)
+    reply = SandboxReply.json({"a": "é"}, status=400)
     assert (reply.status, reply.body) == (400, '{"a": "é"}'.encode())
     assert dict(reply.start["headers"])[b"content-type"].startswith(b"application/json")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bingproject.sandbox.journal import Journal
+from bingproject.sandbox.core.journal import Journal
 
 
 def test_lines_come_back_in_order(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bingproject.sandbox.options import Options, add_arguments, change_options, options_from, parse_range
+from bingproject.sandbox.core.options import Options, add_arguments, change_options, options_from, parse_range
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bingproject.sandbox.catalogue import Stage
-from bingproject.sandbox.scenarios import Rule, Scenarios, UnknownScenarioError, find_scenario, find_words
+from bingproject.sandbox.core.catalogue import Stage
+from bingproject.sandbox.core.scenarios import Rule, Scenarios, UnknownScenarioError, find_scenario, find_words
 
 
 def names(scenarios: Scenarios, prompt: str, account: str = "alice", door: str = "create") -> list[str]:

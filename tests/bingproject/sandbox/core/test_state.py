@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bingproject.sandbox.options import Options
-from bingproject.sandbox.state import IMAGE, VIDEO, Account, Generation, State, account_name, media_id
+from bingproject.sandbox.core.options import Options
+from bingproject.sandbox.core.state import (
+    IMAGE,
+    VIDEO,
+    SandboxAccount,
+    SandboxGeneration,
+    SandboxState,
+    account_name,
+    media_id,
+)
 
 
 def generation(
-    state: State, account: Account, *, kind: str = IMAGE, lane: str = "fast", ready: float = 9e9
-) -> Generation:
+    state: SandboxState, account: SandboxAccount, *, kind: str = IMAGE, lane: str = "fast", ready: float = 9e9
+) -> SandboxGeneration:
     """Make a generation that is ready at a time."""
-    return Generation(state.new_id(kind), "a cat", account.name, kind, 0, 1, lane, 4, "create", 1000.0, ready)
+    return SandboxGeneration(state.new_id(kind), "a cat", account.name, kind, 0, 1, lane, 4, "create", 1000.0, ready)
 
 
 def test_an_account_is_named_by_a_plain_cookie_only() -> None:
@@ -24,7 +32,7 @@ def test_an_account_is_named_by_a_plain_cookie_only() -> None:
 
 def test_accounts_live_unless_told_otherwise() -> None:
     """Any cookie is an account, a blank one is none, `expired…` is dead; one account has one IG."""
-    state = State(Options(boosts=2))
+    state = SandboxState(Options(boosts=2))
     assert state.account_of(None) is None
     assert state.account_of(b" ") is None
     alice = state.account_of(b"alice")
@@ -39,7 +47,7 @@ def test_accounts_live_unless_told_otherwise() -> None:
 
 def test_accepted_creations_run_and_spend() -> None:
     """Boosts and fast credits go down by lane, running ones are counted until they end, the highest is kept."""
-    state = State(Options())
+    state = SandboxState(Options())
     alice = state.account("alice")
     for one in (
         generation(state, alice, ready=1010.0),
@@ -56,7 +64,7 @@ def test_accepted_creations_run_and_spend() -> None:
 
 def test_limits_are_the_accounts_own_or_the_general_ones() -> None:
     """An account's own limit wins."""
-    state = State(Options(image_limit=7, video_limit=2))
+    state = SandboxState(Options(image_limit=7, video_limit=2))
     alice = state.account("alice")
     assert (state.limit(alice, IMAGE), state.limit(alice, VIDEO)) == (7, 2)
     alice.image_limit, alice.video_limit = 0, 1
@@ -66,7 +74,7 @@ def test_limits_are_the_accounts_own_or_the_general_ones() -> None:
 def test_a_killed_sandbox_remembers_by_its_journal(tmp_path: Path) -> None:
     """Submits, generations, dead cookies and served results are there again; after a reset they are not."""
     options = Options(journal=tmp_path / "journal")
-    state = State(options)
+    state = SandboxState(options)
     alice = state.account("alice")
     taken = generation(state, alice)
     state.count_submit("a cat", alice, "accepted", taken)
@@ -74,7 +82,7 @@ def test_a_killed_sandbox_remembers_by_its_journal(tmp_path: Path) -> None:
     state.set_alive(alice, False, 2)
     state.served(taken, 1234.0)
     state.served(taken, 5678.0)
-    again = State(options)
+    again = SandboxState(options)
     assert again.generations[taken.id] == taken
     assert again.generations[taken.id].first_served_at == 1234.0
     assert again.counts.outcomes == {"accepted": 1, "busy": 1}
@@ -82,12 +90,12 @@ def test_a_killed_sandbox_remembers_by_its_journal(tmp_path: Path) -> None:
     assert again.account("alice").boosts == 14
     assert media_id(taken, 0) in again.media
     again.reset()
-    assert State(options).generations == {}
+    assert SandboxState(options).generations == {}
 
 
 def test_violations_are_counted_beyond_those_kept() -> None:
     """The last thousand are kept in words, all are counted."""
-    state = State(Options())
+    state = SandboxState(Options())
     for number in range(1001):
         state.violation("kind", str(number), account=state.account("alice"))
     assert (state.counts.violations, len(state.violations)) == (1001, 1000)
@@ -96,7 +104,7 @@ def test_violations_are_counted_beyond_those_kept() -> None:
 
 def test_ids_look_like_those_of_bing() -> None:
     """Images begin with 1-, videos with 4-, then 32 hex digits; files have the model's prefix."""
-    state = State(Options())
+    state = SandboxState(Options())
     assert state.new_id(IMAGE)[:2] == "1-"
     assert len(state.new_id(VIDEO)) == 34
     made = generation(state, state.account("alice"))

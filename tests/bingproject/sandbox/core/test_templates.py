@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bingproject.sandbox.templates import PAGES, escape, fill, read_page
+from bingproject.sandbox.core.templates import PAGES, escape, fill, read_page
 
 
 def test_every_page_can_be_read() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bingproject.sandbox.tokens import COPILOT, M365, make_token, object_id, read_token
+from bingproject.sandbox.core.tokens import COPILOT, M365, make_token, object_id, read_token
 
 
 @pytest.mark.parametrize("service", [COPILOT, M365])

@@ -7,7 +7,7 @@ import io
 import pytest
 from PIL import Image
 
-from bingproject.sandbox.drawing import LABEL, draw_picture, picture_size, shrink
+from bingproject.sandbox.images.drawing import LABEL, draw_picture, picture_size, shrink
 
 SMALL = (256, 192)
 

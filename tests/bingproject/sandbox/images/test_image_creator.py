@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from bingproject.sandbox.image_creator import split_results_path
-from bingproject.sandbox.results import video_image_id
+from bingproject.sandbox.images.image_creator import split_results_path
+from bingproject.sandbox.images.results import video_image_id
 from bingproject.sandbox.server import SandboxServer
 from tests.bingproject.sandbox.conftest import Browser, Visit, id_of
 

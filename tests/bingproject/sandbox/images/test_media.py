@@ -8,9 +8,9 @@ import httpx
 import pytest
 from PIL import Image
 
-from bingproject.sandbox.media import VIDEO_FILE
+from bingproject.sandbox.core.state import media_id
+from bingproject.sandbox.images.media import VIDEO_FILE
 from bingproject.sandbox.server import SandboxServer
-from bingproject.sandbox.state import media_id
 from tests.bingproject.sandbox.conftest import Visit, id_of
 
 

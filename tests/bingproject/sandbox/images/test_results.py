@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from bingproject.sandbox import results
-from bingproject.sandbox.state import IMAGE, VIDEO, Generation
+from bingproject.sandbox.core.state import IMAGE, VIDEO, SandboxGeneration
+from bingproject.sandbox.images import results
 
 
-def made(model: int = 0, kind: str = IMAGE, **course: float | None) -> Generation:
+def made(model: int = 0, kind: str = IMAGE, **course: float | None) -> SandboxGeneration:
     """A generation accepted at 100 and ready at 110."""
     names: dict[str, float | None] = {name.replace("_", "-"): number for name, number in course.items()}
-    return Generation("1-a", "a cat", "alice", kind, model, 1, "fast", 4, "create", 100.0, 110.0, course=names, polls=1)
+    return SandboxGeneration(
+        "1-a", "a cat", "alice", kind, model, 1, "fast", 4, "create", 100.0, 110.0, course=names, polls=1
+    )
 
 
 def test_pending_goes_through_all_recorded_forms() -> None:

@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from bingproject.sandbox.exchange import Request
-from bingproject.sandbox.state import IMAGE, VIDEO
-from bingproject.sandbox.submit_form import CREATE, IMAGE_DOOR, VIDEO_DOOR, SubmitForm, is_ig, parse_submit
+from bingproject.sandbox.core.exchange import Request
+from bingproject.sandbox.core.state import IMAGE, VIDEO
+from bingproject.sandbox.images.submit_form import CREATE, IMAGE_DOOR, VIDEO_DOOR, SubmitForm, is_ig, parse_submit
 
 IMAGE_QUERY = {"q": "a cat", "FORM": "GENCRE", "rt": "4", "mdl": "1", "ar": "2"}
 VIDEO_QUERY = {"q": "a cat", "FORM": "GENCRE", "rt": "3", "mdl": "0", "ar": "1", "ctype": "video", "pt": "3", "sm": "0"}

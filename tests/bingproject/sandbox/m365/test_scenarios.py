@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bingproject.sandbox import m365_scenarios as tables
-from bingproject.sandbox.catalogue import CATALOGUE, Stage
+from bingproject.sandbox.core.catalogue import CATALOGUE, Stage
+from bingproject.sandbox.m365 import scenarios as tables
 
 
 def test_rows_of_its_own_are_there() -> None:

@@ -9,11 +9,11 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from bingproject.sandbox.core.tokens import COPILOT, M365, make_token
 from bingproject.sandbox.server import SandboxServer
-from bingproject.sandbox.tokens import COPILOT, M365, make_token
-from tests.bingproject.sandbox.chatters import blamed, wait_for
+from tests.bingproject.sandbox.chat.chatters import blamed, wait_for
+from tests.bingproject.sandbox.chat.relatives import M365Client
 from tests.bingproject.sandbox.conftest import NewM365
-from tests.bingproject.sandbox.relatives import M365Client
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n sand").decode()
 

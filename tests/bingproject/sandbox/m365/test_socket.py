@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from bingproject.sandbox.server import SandboxServer
-from tests.bingproject.sandbox.chatters import HANDSHAKE, SEPARATOR, Heard, blamed, listen, wait_for
+from tests.bingproject.sandbox.chat.chatters import HANDSHAKE, SEPARATOR, Heard, blamed, listen, wait_for
+from tests.bingproject.sandbox.chat.relatives import METRICS
 from tests.bingproject.sandbox.conftest import NewM365
-from tests.bingproject.sandbox.relatives import METRICS
 
 PING = '{"type":6}' + SEPARATOR
 
@@ -25,6 +27,7 @@ def test_a_question_without_its_twin_is_dropped(server: SandboxServer, m365: New
     wait_for(lambda: "m365-record" in blamed(server))
 
 
+@pytest.mark.slow
 def test_a_ping_comes_back_or_the_line_is_cut(server: SandboxServer, m365: NewM365) -> None:
     """Whoever echoes gets the answer."""
     alice = m365()
@@ -52,3 +55,20 @@ def test_two_questions(server: SandboxServer, m365: NewM365) -> None:
         socket.send(record + json.dumps(METRICS) + SEPARATOR)
         socket.send(record + json.dumps(METRICS) + SEPARATOR)
         wait_for(lambda: "m365-second-turn" in blamed(server))
+
+
+def test_an_id_may_be_any_text(server: SandboxServer, m365: NewM365) -> None:
+    """The call is completed by it, or cancelled."""
+    alice = m365()
+    with alice.connect() as socket:
+        socket.send(HANDSHAKE)
+        socket.recv()
+        question = alice.question("sandbox:words=2000 sandbox:gap=0.05") | {"invocationId": "a-b"}
+        socket.send(json.dumps(question) + SEPARATOR + json.dumps(METRICS) + SEPARATOR)
+        heard = Heard([str(socket.recv(timeout=2)) for _ in range(2)])
+        socket.send(json.dumps({"type": 5, "invocationId": "a-b"}) + SEPARATOR)
+        listen(socket, heard, 2)
+    assert heard.records[-1] == {"type": 3, "invocationId": "a-b"}
+    wait_for(lambda: server.state.m365.sockets.open == 0)
+    assert [turn.outcome for turn in server.state.m365.turns] == ["cancelled"]
+    assert blamed(server) == []

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bingproject.sandbox.chathub_answers import compose
-from bingproject.sandbox.chathub_records import PING, Records
-from bingproject.sandbox.chathub_state import Conversation, Turn
-from bingproject.sandbox.m365_turns import RATE_TEXT, M365Script, mark
-from bingproject.sandbox.steps import Close, Echo, End, Step
-from bingproject.sandbox.turn_words import ANSWERED
-from tests.bingproject.sandbox.chatters import Heard
+from bingproject.sandbox.chat.chat_state import SandboxConversation, SandboxTurn
+from bingproject.sandbox.chat.sample_text import compose
+from bingproject.sandbox.chat.signalr_records import PING, Records
+from bingproject.sandbox.chat.steps import Close, Echo, End, Step
+from bingproject.sandbox.chat.turn_words import ANSWERED
+from bingproject.sandbox.m365.turns import RATE_TEXT, M365Script, mark
+from tests.bingproject.sandbox.chat.chatters import Heard
 
 TEXT = "How high “is” the tide, naïvely?"
 PLAIN = f"You wrote: “{TEXT}” That was turn 1. The sandbox answers, not Bing."
@@ -18,10 +18,10 @@ PLAIN = f"You wrote: “{TEXT}” That was turn 1. The sandbox answers, not Bing
 
 def play(outcome: str = ANSWERED, *knobs: str) -> list[Step]:
     """The steps of a turn."""
-    turn = Turn("c1", "alice", 0, "0", TEXT, None, "Magic", [], 1, None, 0.0, request_id="r1")
+    turn = SandboxTurn("c1", "alice", 0, "0", TEXT, None, "Magic", [], 1, None, 0.0, request_id="r1")
     records = Records(conversation_id="c1", invocation_id="0", request_id="r1", now=0.0, expires=21600.0)
     wanted: dict[str, float | None] = dict.fromkeys(knobs)
-    answer = compose(turn, Conversation("c1", "", "alice", 0.0), wanted, 0, mark=mark)
+    answer = compose(turn, SandboxConversation("c1", "", "alice", 0.0), wanted, 0, mark=mark)
     return list(M365Script(records, turn, answer, wanted, origin="http://sandbox.test", outcome=outcome).steps())
 
 

@@ -12,8 +12,8 @@ from pytest_django import Settings
 from bingproject.sandbox.server import SandboxServer
 from chat.models import Conversation
 from chat.protocol.catalogue import MODELS
+from tests.chat.api.views.asking import ANSWER, HELLO, PATH, ask, chunks_of, content_of, error_of, streamed_of
 from tests.chat.turns import play, seen, turns
-from tests.chat.views.asking import ANSWER, HELLO, PATH, ask, chunks_of, content_of, error_of, streamed_of
 from tests.factories import make_account, make_key
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -127,7 +127,7 @@ def test_stop_and_max_tokens_end_the_turn(http: httpx.Client, hub: SandboxServer
     make_account()
     for stream in (False, True):
         for field, reason in (({"stop": "That"}, "stop"), ({"max_tokens": 5}, "length")):
-            answer = ask(http, "hello sandbox:words=500 sandbox:gap=1", stream=stream, **field)
+            answer = ask(http, "hello sandbox:words=500 sandbox:gap=0.2", stream=stream, **field)
             last = chunks_of(answer)[-2] if stream else answer.json()
             assert last["choices"][0]["finish_reason"] == reason
     assert [turn["left"] for turn in turns(hub)] == [True] * 4

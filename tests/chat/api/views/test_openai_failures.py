@@ -14,8 +14,8 @@ from pytest_django import Settings
 from accounts.models import AccountState
 from bingproject.sandbox.server import SandboxServer
 from chat.models import Conversation
+from tests.chat.api.views.asking import ANSWER, HELLO, PATH, ask, chunks_of, content_of, error_of
 from tests.chat.turns import seen
-from tests.chat.views.asking import ANSWER, HELLO, PATH, ask, chunks_of, content_of, error_of
 from tests.factories import make_account, make_key, set_capability
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -79,20 +79,20 @@ def test_without_an_account(http: httpx.Client, hub: SandboxServer) -> None:
 BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"messages": []}, "messages", "invalid_value"),
     ({"messages": None}, "messages", "invalid_value"),
-    ({"messages": [{"role": "assistant", "content": "x"}]}, "messages[0].role", "invalid_value"),
+    ({"messages": [{"role": "assistant", "content": ""}]}, "messages[0].content", "invalid_value"),
     ({"messages": [{"role": "king", "content": "x"}]}, "messages[0].role", "invalid_value"),
     ({"messages": [{"role": "user", "content": None}]}, "messages[0].content", "invalid_value"),
     ({"messages": [{"role": "user", "content": "\u0000"}]}, "messages", "invalid_value"),
     ({"messages": [{"role": "user", "content": "\ud800"}]}, "messages", "invalid_value"),
     ({"model": 1}, "model", "invalid_value"),
     ({"stream": "yes"}, "stream", "invalid_value"),
-    ({"temperature": 3}, "temperature", "invalid_value"),
+    ({"temperature": "3"}, "temperature", "invalid_value"),
     ({"n": 5}, "n", "invalid_value"),
     ({"n": 2, "stream": True}, "n", "unsupported_parameter"),
     ({"n": 2, "conversation_id": "x"}, "n", "unsupported_parameter"),
     ({"tool_choice": "required"}, "tool_choice", "unsupported_parameter"),
     ({"response_format": {"type": "json_object"}}, "response_format", "unsupported_parameter"),
-    ({"logprobs": True}, "logprobs", "unsupported_parameter"),
+    ({"audio": {"voice": "x"}}, "audio", "unsupported_parameter"),
 ]
 
 

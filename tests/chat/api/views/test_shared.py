@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from bingproject.sandbox.server import SandboxServer
+from tests.chat.api.views.asking import HELLO
 from tests.chat.turns import seen, turns
-from tests.chat.views.asking import HELLO
 from tests.factories import make_account, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -1,4 +1,4 @@
-"""Streams cut anywhere: the events do not depend on how a stream comes in frames."""
+"""The events do not depend on how a stream is split into frames."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ from types import ModuleType
 
 import pytest
 
-from tests.chat.protocol.m365 import turns as m365
+import tests.chat.protocol.m365.turns
+import tests.chat.protocol.sydney.turns
 from tests.chat.protocol.playing import play
-from tests.chat.protocol.sydney import turns as sydney
 
-STREAMS = [(turns, path.stem) for turns in (m365, sydney) for path in sorted(turns.SAMPLES.glob("*.txt"))]
+M365, SYDNEY = tests.chat.protocol.m365.turns, tests.chat.protocol.sydney.turns
+STREAMS = [(turns, path.stem) for turns in (M365, SYDNEY) for path in sorted(turns.SAMPLES.glob("*.txt"))]
 each_stream = pytest.mark.parametrize(
     ("turns", "name"), STREAMS, ids=[f"{turns.SAMPLES.name}-{name}" for turns, name in STREAMS]
 )
 
 
 def test_there_are_samples() -> None:
-    """The lists of streams are not empty."""
-    assert sum(turns is m365 for turns, _ in STREAMS) >= 8
-    assert sum(turns is sydney for turns, _ in STREAMS) >= 10
+    """The tests below run for more than an empty list."""
+    assert sum(turns is M365 for turns, _ in STREAMS) >= 8
+    assert sum(turns is SYDNEY for turns, _ in STREAMS) >= 10
 
 
 @each_stream
-def test_each_cut_in_two_gives_the_same_events(turns: ModuleType, name: str) -> None:
-    """Every split point, those inside a character and at a separator included."""
+def test_any_split_in_two_gives_the_same_events(turns: ModuleType, name: str) -> None:
+    """Every split point, also inside a character and at a separator."""
     stream = turns.sample(name)
-    whole = play(turns.reply(), [stream])
-    different = [at for at in range(1, len(stream)) if play(turns.reply(), [stream[:at], stream[at:]]) != whole]
+    whole = play(turns.new_turn(), [stream])
+    different = [at for at in range(1, len(stream)) if play(turns.new_turn(), [stream[:at], stream[at:]]) != whole]
     assert not different
 
 
@@ -36,23 +37,23 @@ def test_each_cut_in_two_gives_the_same_events(turns: ModuleType, name: str) -> 
 def test_single_bytes_give_the_same_events(turns: ModuleType, name: str) -> None:
     """A frame for each byte."""
     stream = turns.sample(name)
-    assert play(turns.reply(), [bytes([byte]) for byte in stream]) == play(turns.reply(), [stream])
+    assert play(turns.new_turn(), [bytes([byte]) for byte in stream]) == play(turns.new_turn(), [stream])
 
 
 @each_stream
-def test_many_cuts_give_the_same_events(turns: ModuleType, name: str) -> None:
-    """Any number of pieces, empty ones too."""
+def test_many_splits_give_the_same_events(turns: ModuleType, name: str) -> None:
+    """Any number of pieces, also empty ones."""
     stream = turns.sample(name)
-    whole = play(turns.reply(), [stream])
+    whole = play(turns.new_turn(), [stream])
     for seed in range(50):
         chance = random.Random(seed)
         cuts = sorted(chance.randrange(len(stream) + 1) for _ in range(chance.randrange(40)))
         pieces = [stream[start:end] for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
-        assert play(turns.reply(), pieces) == whole
+        assert play(turns.new_turn(), pieces) == whole
 
 
 @each_stream
 def test_text_frames_give_the_same_events(turns: ModuleType, name: str) -> None:
-    """Frames that come as text and not as bytes."""
+    """Frames may be text or bytes."""
     stream = turns.sample(name)
-    assert play(turns.reply(), [stream.decode()]) == play(turns.reply(), [stream])
+    assert play(turns.new_turn(), [stream.decode()]) == play(turns.new_turn(), [stream])

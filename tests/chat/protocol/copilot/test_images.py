@@ -1,4 +1,4 @@
-"""Uploading a picture."""
+"""Uploads of pictures."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from chat.protocol.copilot import IMAGE_TYPES, Identity, build_image_request, pa
 from chat.protocol.events import PromptImage
 
 
-def test_the_upload_is_the_bytes_themselves() -> None:
-    """Their kind stands in the header; the token too, unless cookies are to do."""
+def test_the_body_of_an_upload_is_the_picture() -> None:
+    """The header has its type, and the token unless the mode is cookies."""
     image = PromptImage(content=b"\x89PNG", media_type="image/png")
     request = build_image_request(image, Identity("t"))
     assert (request.method, request.path, request.body) == ("POST", "/c/api/attachments", b"\x89PNG")
@@ -19,8 +19,8 @@ def test_the_upload_is_the_bytes_themselves() -> None:
     assert sorted(IMAGE_TYPES) == ["image/jpeg", "image/png"]
 
 
-def test_the_answer_names_the_picture() -> None:
-    """By the address that the message then has."""
+def test_the_response_has_the_pictures_address() -> None:
+    """The message then refers to it."""
     assert parse_image_response(200, {}, '{"url":"/th/x"}') == "/th/x"
 
 
@@ -38,7 +38,7 @@ def test_the_answer_names_the_picture() -> None:
     ],
 )
 def test_row_28_refused_pictures(status: int, text: str, code: str) -> None:
-    """No address means that the picture is refused; other failures are those of any call."""
+    """A response without an address refuses the picture; other failures are those of any call."""
     with pytest.raises(ServiceError) as caught:
         parse_image_response(status, {}, text)
     assert caught.value.code == code

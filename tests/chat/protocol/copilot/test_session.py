@@ -1,4 +1,4 @@
-"""The calls beside the socket, who asks, and the socket's address."""
+"""The account's identity, the calls beside the socket, and the socket's address."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from chat.protocol.copilot import (
     build_socket_url,
     build_start_request,
     build_user_request,
-    next_manner,
+    next_auth_mode,
     parse_conversation_response,
     parse_start_response,
     parse_upgrade_refusal,
     parse_user_response,
 )
-from chat.protocol.failures import BING
+from chat.protocol.failures import BING_ERRORS
 
 MICROSOFT, GOOGLE = Identity("to+ken/="), Identity("to+ken/=", "google")
 HTML = {"Content-Type": "text/html; charset=UTF-8"}
@@ -35,14 +35,14 @@ PARSERS: list[Callable[[int, dict[str, str], str], Any]] = [
 
 
 def refusal(parse: Callable[[int, dict[str, str], str], Any], status: int, headers: Any = (), body: str = "") -> str:
-    """The code of the error that an answer means."""
+    """Return the code of the error that a response means."""
     with pytest.raises(ServiceError) as caught:
         parse(status, dict(headers), body)
     return caught.value.code
 
 
 def test_a_conversation_is_opened_by_an_empty_post() -> None:
-    """With the token in a header, and the kind of sign-in unless it is Microsoft's own."""
+    """A header has the token, and the sign-in provider unless it is Microsoft."""
     request = build_conversation_request(GOOGLE)
     assert (request.method, request.path, request.body) == ("POST", "/c/api/conversations", b"")
     assert request.headers["Authorization"] == "Bearer to+ken/="
@@ -50,23 +50,23 @@ def test_a_conversation_is_opened_by_an_empty_post() -> None:
     assert "X-UserIdentityType" not in build_conversation_request(MICROSOFT).headers
 
 
-def test_an_account_of_cookies_sends_no_token() -> None:
-    """Neither by choice nor when it has none."""
+def test_an_account_with_cookies_only_sends_no_token() -> None:
+    """Also if it has a token and the mode is cookies."""
     for request in (build_conversation_request(GOOGLE, "cookies"), build_user_request(Identity(""))):
         assert not {"Authorization", "X-UserIdentityType"} & set(request.headers)
 
 
-def test_token_and_cookies_give_way_to_each_other_once() -> None:
-    """After a 401, since sources disagree how the calls are signed; not after any other failure, and not twice."""
-    expired = BING.refuse(401, {}, "create")
-    assert next_manner({"bearer"}, expired) == "cookies"
-    assert next_manner({"cookies"}, expired) == "bearer"
-    assert next_manner({"bearer", "cookies"}, expired) is None
-    assert next_manner({"bearer"}, BING.refuse(403, {}, "create")) is None
+def test_the_other_auth_mode_is_tried_once() -> None:
+    """After a 401, since sources disagree on what calls need; not after any other failure, and not twice."""
+    expired = BING_ERRORS.from_status(401, {}, "create")
+    assert next_auth_mode({"bearer"}, expired) == "cookies"
+    assert next_auth_mode({"cookies"}, expired) == "bearer"
+    assert next_auth_mode({"bearer", "cookies"}, expired) is None
+    assert next_auth_mode({"bearer"}, BING_ERRORS.from_status(403, {}, "create")) is None
 
 
-def test_an_id_is_read() -> None:
-    """Of a conversation, and of a start."""
+def test_the_conversation_id_is_read() -> None:
+    """From the response to a create call and to a start."""
     assert parse_conversation_response(200, {}, '{"id":"dRUX","x":1}') == "dRUX"
     assert parse_conversation_response(201, {}, '{"id":"dRUX"}') == "dRUX"
     started = '{"currentConversationId":"dRUX","remainingTurns":1000,"isBlocked":false,"banExpiresAt":null}'
@@ -74,22 +74,22 @@ def test_an_id_is_read() -> None:
 
 
 @pytest.mark.parametrize("fields", [{"isBlocked": True}, {"banExpiresAt": "2026-12-01T00:00:00Z"}])
-def test_row_5_a_start_says_that_the_account_is_blocked(fields: dict[str, Any]) -> None:
+def test_row_5_a_start_reports_a_blocked_account(fields: dict[str, Any]) -> None:
     """By a flag or by the end of a ban."""
     with pytest.raises(AccountBlockedError):
         parse_start_response(200, {}, json.dumps({"currentConversationId": "dRUX"} | fields))
 
 
-def test_the_start_says_where_it_is_from() -> None:
-    """The time zone is the caller's to know."""
+def test_a_start_has_a_time_zone() -> None:
+    """The caller of the function gives it."""
     request = build_start_request(MICROSOFT, "Europe/London")
     assert (request.method, request.path) == ("POST", "/c/api/start")
     body = json.loads(request.body or b"")
     assert (body["timeZone"], body["startNewConversation"]) == ("Europe/London", True)
 
 
-def test_whether_somebody_is_signed_in() -> None:
-    """A 401 is an answer to this question and no failure."""
+def test_a_401_means_that_nobody_is_signed_in() -> None:
+    """For this call it is no failure."""
     assert build_user_request(MICROSOFT).path == "/c/api/user?api-version=4"
     assert parse_user_response(200, {}, '{"firstName":"Ann"}')
     assert not parse_user_response(401, {}, "")
@@ -97,13 +97,13 @@ def test_whether_somebody_is_signed_in() -> None:
 
 @pytest.mark.parametrize("parse", PARSERS[:2])
 @pytest.mark.parametrize("body", ["{}", '{"id":7,"currentConversationId":""}'])
-def test_row_6_an_answer_without_an_id(parse: Callable[..., Any], body: str) -> None:
+def test_row_6_a_response_without_an_id(parse: Callable[..., Any], body: str) -> None:
     """The log has its keys."""
     assert refusal(parse, 200, (), body) == "upstream_protocol_error"
 
 
-def test_row_4_a_call_with_credentials_that_are_not_taken() -> None:
-    """The operator is told what to paste."""
+def test_row_4_refused_credentials() -> None:
+    """The message tells the operator what to paste."""
     with pytest.raises(ServiceError, match="access token") as caught:
         parse_conversation_response(401, {}, "")
     assert caught.value.code == "cookie_expired"
@@ -128,7 +128,7 @@ def test_row_4_a_call_with_credentials_that_are_not_taken() -> None:
     ],
 )
 def test_refused_calls(parse: Callable[..., Any], status: int, headers: Any, body: str, code: str) -> None:
-    """Rows 3, 8, 22 and 25: a page of Cloudflare's is a challenge, a region is a refusal."""
+    """Rows 3, 8, 22 and 25: Cloudflare's page is a challenge, a region is a refusal."""
     assert refusal(parse, status, headers, body) == code
 
 
@@ -148,7 +148,7 @@ def test_refused_calls(parse: Callable[..., Any], status: int, headers: Any, bod
     ],
 )
 def test_rows_4_7_8_22_25_refused_upgrades(status: int, headers: dict[str, str], text: str, code: str) -> None:
-    """A socket that is not opened says why by its status, its headers and, where there is one, its page."""
+    """Status, headers and page of the response decide the error."""
     error = parse_upgrade_refusal(status, headers, text)
     assert error.code == code
     assert error.detail.startswith("upgrade")
@@ -162,7 +162,7 @@ def test_rows_4_7_8_22_25_refused_upgrades(status: int, headers: dict[str, str],
      ("wss://copilot.microsoft.com", "wss://copilot.microsoft.com/c/api/chat?")],
 )  # fmt: skip
 def test_the_sockets_address(base: str, start: str) -> None:
-    """The site's, as a socket's; the token is encoded to the last character."""
+    """It is the site's, as a socket; every reserved character of the token is encoded."""
     url = build_socket_url(base, GOOGLE, "5f0c")
     assert url.startswith(start)
     assert parse_qs(urlsplit(url).query, strict_parsing=True) == {
@@ -173,18 +173,18 @@ def test_the_sockets_address(base: str, start: str) -> None:
     }
 
 
-def test_the_sockets_address_names_only_what_there_is() -> None:
-    """No kind of sign-in for a Microsoft account, no token where there is none."""
+def test_the_sockets_address_has_no_empty_parameters() -> None:
+    """Without a provider or a token it has no parameter for it."""
     assert "X-UserIdentityType" not in build_socket_url("https://c.test", MICROSOFT, "5f0c")
     assert build_socket_url("https://c.test", Identity("", "google"), "5f0c").endswith("clientSessionId=5f0c")
 
 
 def test_the_sockets_headers() -> None:
-    """Where it comes from, and the cookies, among them Cloudflare's."""
+    """They are the origin and the cookies, among them Cloudflare's."""
     assert build_socket_headers({}) == {"Origin": "https://copilot.microsoft.com"}
     assert build_socket_headers({"cf_clearance": "x", "MUID": "y"})["Cookie"] == "cf_clearance=x; MUID=y"
 
 
-def test_a_token_does_not_print_itself() -> None:
-    """Neither in a log nor in a traceback."""
+def test_a_token_is_not_in_the_repr() -> None:
+    """So neither a log nor a traceback shows it."""
     assert "ken" not in repr(GOOGLE)

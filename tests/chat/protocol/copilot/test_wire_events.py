@@ -1,10 +1,10 @@
-"""Events from frames."""
+"""Events read from frames."""
 
 from __future__ import annotations
 
 import pytest
 
-from chat.protocol.copilot.records import WireEvent, parse_event
+from chat.protocol.copilot.wire_events import WireEvent, parse_event
 
 
 def test_the_keys_that_are_needed() -> None:
@@ -14,13 +14,20 @@ def test_the_keys_that_are_needed() -> None:
 
 
 @pytest.mark.parametrize("frame", ["", "[1]", "7", "null", "{", "[" * 100_000, b"\xff", "\ud800"])
-def test_what_is_no_object_is_none(frame: str | bytes) -> None:
-    """No crash, whatever comes."""
+def test_anything_but_an_object_is_none(frame: str | bytes) -> None:
+    """Nothing raises."""
     assert parse_event(frame) is None
 
 
-def test_half_characters() -> None:
-    """They stay in a piece of text, where the next one may complete them, and nowhere else."""
+def test_lone_surrogates_stay_in_pieces_only() -> None:
+    """The next piece may complete them; in other texts nothing can."""
     event = parse_event('{"event":"appendText","text":"a\\ud83c","title":"b\\ud83c"}')
     assert event is not None
     assert (event.text, event.title) == ("a\ud83c", "b")
+
+
+def test_nul_is_removed_from_texts() -> None:
+    """In a piece of the answer it stays, and the answer's text removes it."""
+    event = parse_event('{"event":"titleUpdate","title":"a\\u0000b"}')
+    assert event is not None
+    assert event.title == "ab"

@@ -1,4 +1,4 @@
-"""Uploading a picture."""
+"""Uploads of pictures."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pytest
 
 from bingproject.errors import ServiceError
 from chat.protocol.events import PromptImage
-from chat.protocol.m365 import IMAGE_TYPES, UploadedImage, build_image_request, parse_image_response
+from chat.protocol.m365 import IMAGE_TYPES, M365Image, build_image_request, parse_image_response
 from tests.chat.protocol.m365.turns import CREDENTIALS
 
 
 def test_the_form() -> None:
-    """URL-encoded, the picture as a data URL, options as several fields of one name."""
+    """It is URL-encoded, with the picture as a data URL and several fields for the options."""
     request = build_image_request(PromptImage(content=b"\xff\xfe", media_type="image/png"), CREDENTIALS, "c1")
     assert (request.method, request.path) == ("POST", "/m365Copilot/UploadFile")
     assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
@@ -26,11 +26,11 @@ def test_the_form() -> None:
     assert "image/webp" in IMAGE_TYPES
 
 
-def test_the_answer_names_the_picture() -> None:
-    """A leading dot of the kind goes; what is no text is none."""
+def test_the_response_describes_the_picture() -> None:
+    """The file type loses its dot; values that are no texts become ""."""
     answer = '{"docId":"d1","fileName":"a.png","fileType":".png","result":{"value":"Success"}}'
-    assert parse_image_response(200, {}, answer) == UploadedImage("d1", "a.png", "png")
-    assert parse_image_response(200, {}, '{"docId":"d1","fileName":7}') == UploadedImage("d1", "", "")
+    assert parse_image_response(200, {}, answer) == M365Image("d1", "a.png", "png")
+    assert parse_image_response(200, {}, '{"docId":"d1","fileName":7}') == M365Image("d1", "", "")
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_the_answer_names_the_picture() -> None:
     ],
 )
 def test_row_28_refused_pictures(status: int, text: str, code: str) -> None:
-    """No id means that the picture is refused; other failures are those of any call."""
+    """A response without an id refuses the picture; other failures are those of any call."""
     with pytest.raises(ServiceError) as caught:
         parse_image_response(status, {}, text)
     assert caught.value.code == code

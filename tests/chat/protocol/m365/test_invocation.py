@@ -1,18 +1,18 @@
-"""What a turn asks for."""
+"""The question of a turn."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from chat.protocol.events import Prompt, Said
-from chat.protocol.m365 import TONES, UploadedImage
+from chat.protocol.events import Message, Prompt
+from chat.protocol.m365 import M365Image
 from chat.protocol.m365.invocation import build_question
 from tests.chat.protocol.m365.turns import THREAD
 
 
 def records(prompt: Prompt, *, turn: int = 0, has_search: bool = True, images: Any = ()) -> list[dict[str, Any]]:
-    """The records of the one message, read back."""
+    """Return the records of the one frame, decoded."""
     frame = build_question(
         THREAD, prompt, "Magic", turn=turn, request_id="r1", trace_id="t1", has_search=has_search, images=images
     )
@@ -20,7 +20,7 @@ def records(prompt: Prompt, *, turn: int = 0, has_search: bool = True, images: A
 
 
 def test_the_invocation() -> None:
-    """The conversation's own ids, ours for the turn, and the number that is always the first."""
+    """It has the conversation's ids, the turn's ids, and always the number "0"."""
     invocation, _ = records(Prompt("", (), "2+2?"), turn=3)
     assert (invocation["type"], invocation["target"], invocation["invocationId"]) == (4, "chat", "0")
     [argument] = invocation["arguments"]
@@ -31,16 +31,16 @@ def test_the_invocation() -> None:
     assert "messageAnnotations" not in message
 
 
-def test_the_twin_has_times_without_a_clock() -> None:
-    """Empty texts, which the service takes."""
+def test_the_metrics_record_has_empty_times() -> None:
+    """The service accepts them."""
     _, metrics = records(Prompt("", (), "?"))
     assert (metrics["type"], metrics["target"]) == (1, "Metrics")
     assert set(metrics["arguments"][0]["Timestamps"].values()) == {""}
 
 
-def test_the_first_turn_takes_system_prompt_and_history_along() -> None:
-    """There is no other way in; later turns have only the newest words."""
-    prompt = Prompt("Be brief.", (Said("user", "Hi"), Said("assistant", "Hello")), "2+2?")
+def test_the_first_turn_includes_system_prompt_and_history() -> None:
+    """There is no other channel; later turns have the new messages only."""
+    prompt = Prompt("Be brief.", (Message("user", "Hi"), Message("assistant", "Hello")), "2+2?")
     first, later = records(prompt)[0]["arguments"][0], records(prompt, turn=1)[0]["arguments"][0]
     assert first["isStartOfSession"]
     assert first["message"]["text"].startswith("[system](#additional_instructions)\nBe brief.\n\n[user](#message)\nHi")
@@ -48,7 +48,7 @@ def test_the_first_turn_takes_system_prompt_and_history_along() -> None:
 
 
 def test_search_is_a_plugin() -> None:
-    """Without it the list is empty."""
+    """Without search the list is empty."""
     with_search, without = (
         records(Prompt("", (), "?"), has_search=has_search)[0]["arguments"][0]["plugins"]
         for has_search in (True, False)
@@ -58,8 +58,8 @@ def test_search_is_a_plugin() -> None:
 
 
 def test_pictures_are_annotations() -> None:
-    """Each by its id, with name and kind."""
-    [argument] = records(Prompt("", (), "?"), images=[UploadedImage("d1", "a.png", "png")])[0]["arguments"]
+    """Each has its id, name and type."""
+    [argument] = records(Prompt("", (), "?"), images=[M365Image("d1", "a.png", "png")])[0]["arguments"]
     assert argument["message"]["messageAnnotations"] == [
         {
             "id": "d1",
@@ -72,8 +72,3 @@ def test_pictures_are_annotations() -> None:
             },
         }
     ]
-
-
-def test_the_tones() -> None:
-    """The styles of Bing's have their old names here."""
-    assert (TONES["m365"], TONES["precise"], TONES["m365-think"]) == ("Magic", "Precise", "Gpt_Reasoning")

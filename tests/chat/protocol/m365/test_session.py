@@ -1,4 +1,4 @@
-"""Where the service is spoken to, and as whom."""
+"""The socket's address for an account and a conversation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BASE = "wss://substrate.office.com/m365Copilot/Chathub"
 
 
 def test_the_sockets_address() -> None:
-    """Who, in the path; one id three times over; the token encoded to the last character."""
+    """The path has the account; one id is sent three times; every reserved character of the token is encoded."""
     url = build_socket_url(BASE, CREDENTIALS, THREAD)
     assert url.startswith(f"{BASE}/oid-1@tid-1?chatsessionid=0000")
     query = {name: values[0] for name, values in parse_qs(urlsplit(url).query, strict_parsing=True).items()}
@@ -23,8 +23,8 @@ def test_the_sockets_address() -> None:
     assert (query["product"], query["agentHost"]) == ("Office", "Bizchat.FullScreen")
 
 
-def test_trap_the_source_has_its_quotation_marks() -> None:
-    """Literally, as browsers send it."""
+def test_trap_the_source_has_quotation_marks() -> None:
+    """Browsers send them."""
     assert "&source=%22officeweb%22&" in build_socket_url(BASE, CREDENTIALS, THREAD)
 
 
@@ -38,14 +38,14 @@ def test_trap_the_source_has_its_quotation_marks() -> None:
     ],
 )
 def test_each_tier_has_its_words(tier: str, expected: tuple[str, ...]) -> None:
-    """They stand in the address."""
+    """They are in the address."""
     query = parse_qs(urlsplit(build_socket_url(BASE, replace(CREDENTIALS, tier=tier), THREAD)).query)
     assert tuple(query[name][0] for name in ("licenseType", "isEdu", "agent", "scenario")) == expected
     assert tier in TIERS
 
 
-def test_ids_cannot_leave_their_place() -> None:
-    """Whatever an operator typed stays within the path."""
+def test_ids_cannot_leave_the_path() -> None:
+    """Whatever an operator typed."""
     url = build_socket_url(BASE + "/", replace(CREDENTIALS, object_id="../a?b", tenant_id="c#d"), THREAD)
     assert urlsplit(url).path == "/m365Copilot/Chathub/..%2Fa%3Fb@c%23d"
 
@@ -53,8 +53,8 @@ def test_ids_cannot_leave_their_place() -> None:
 @pytest.mark.parametrize(
     ("base", "calls"), [(BASE, "https://substrate.office.com"), ("ws://127.0.0.1:7861/x/y", "http://127.0.0.1:7861")]
 )
-def test_where_the_calls_go(base: str, calls: str) -> None:
-    """To the socket's host."""
+def test_calls_go_to_the_sockets_host(base: str, calls: str) -> None:
+    """Over http for a ws address, over https for a wss one."""
     assert build_call_url(base) == calls
     assert SOCKET_HEADERS == {"Origin": "https://m365.cloud.microsoft"}
 
@@ -65,11 +65,11 @@ def test_where_the_calls_go(base: str, calls: str) -> None:
      (503, "upstream_unreachable")],
 )  # fmt: skip
 def test_rows_4_7_8_refused_upgrades(status: int, code: str) -> None:
-    """A socket that is not opened says why by its status and how long to wait by its header."""
+    """The status decides the error, and a header says when to try again."""
     error = parse_upgrade_refusal(status, {"retry-after": "11"})
     assert (error.code, error.retry_after) == (code, 11 if status in (429, 503) else None)
 
 
-def test_a_token_does_not_print_itself() -> None:
-    """Neither in a log nor in a traceback."""
+def test_a_token_is_not_in_the_repr() -> None:
+    """So neither a log nor a traceback shows it."""
     assert "ken" not in repr(CREDENTIALS)

@@ -1,4 +1,4 @@
-"""A turn with Microsoft 365 Copilot: every rule and trap of the wire page, by its name."""
+"""A turn with Microsoft 365 Copilot: each rule and trap of docs/wire/m365.md by its name."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from chat.protocol.events import (
     Throttling,
 )
 from tests.chat.protocol.chathub.records import ACK, bot, record, update
-from tests.chat.protocol.m365.turns import greeted, piece, progress, reply, sample, success
+from tests.chat.protocol.m365.turns import greeted, new_turn, piece, progress, sample, success
 from tests.chat.protocol.playing import play, texts
 
 
-def test_rule_the_question_and_its_twin_are_one_message() -> None:
-    """After `{}` the invocation and its Metrics record go out together, once, and no ping with them."""
-    turn = reply("2+2?")
+def test_rule_question_and_metrics_are_one_frame() -> None:
+    """They are sent together after `{}`, once and without a ping."""
+    turn = new_turn("2+2?")
     assert (turn.start(), turn.to_send()) == ([signalr.HANDSHAKE], [])
     assert turn.receive(ACK) == []
     [frame] = turn.to_send()
@@ -37,8 +37,8 @@ def test_rule_the_question_and_its_twin_are_one_message() -> None:
 
 
 def test_t13_a_short_answer() -> None:
-    """Whole texts and pieces in turns become deltas without repetition."""
-    events, code = play(reply(), [sample("short")])
+    """Whole texts and pieces become deltas without repetition."""
+    events, code = play(new_turn(), [sample("short")])
     assert code == ""
     assert events == [
         Throttling(1, 600),
@@ -50,8 +50,8 @@ def test_t13_a_short_answer() -> None:
 
 
 def test_search_references_and_suggestions() -> None:
-    """A searched turn tells its thoughts, the query, the sources and what to ask next; the marks in the text go."""
-    events, code = play(reply(), [sample("search")])
+    """A searched turn gives reasoning, query, sources and suggestions; marks are removed from the text."""
+    events, code = play(new_turn(), [sample("search")])
     answer = "Tides follow the Moon 🌕."
     assert code == ""
     assert events == [
@@ -68,33 +68,33 @@ def test_search_references_and_suggestions() -> None:
 
 
 def test_t13_the_answer_may_come_with_the_end_only() -> None:
-    """Some tenants stream nothing; the final record's message is the whole answer."""
-    events, _ = play(reply(), [sample("final_only")])
+    """Some tenants stream nothing: the final record's message is the whole answer."""
+    events, _ = play(new_turn(), [sample("final_only")])
     assert events[-2:] == [TextDelta("All at once."), Finished("All at once.", "All at once.", retire=False)]
 
 
 def test_the_end_need_not_repeat_the_messages() -> None:
-    """`result.message` alone is the answer, unlike with Bing; without it the last message is."""
+    """`result.message` alone is the answer, unlike Bing's; without it the last message is."""
     assert texts(play(greeted(), [success("4")])[0]) == ["4"]
     assert texts(play(greeted(), [success(None, bot("3"), bot("4"))])[0]) == ["4"]
     assert texts(play(greeted(), [piece("4"), success(None)])[0]) == ["4"]
 
 
 def test_text_may_come_by_pieces_only() -> None:
-    """Some tenants send no whole text but the last."""
+    """Some tenants send only the last whole text."""
     events, _ = play(greeted(), [piece("Hel"), piece("lo"), success("Hello")])
     assert events == [TextDelta("Hel"), TextDelta("lo"), Finished("Hello", "Hello", retire=False)]
 
 
 @pytest.mark.parametrize("kind", ["Progress", "GeneratedCode", "ReferencesListComplete"])
 def test_trap_pieces_beside_a_tools_message_are_not_the_answers(kind: str) -> None:
-    """They belong to the message they come with."""
+    """They belong to the message beside them."""
     events, _ = play(greeted(), [piece("print(1)", bot("print(1)", messageType=kind)), piece("4"), success("4")])
     assert texts(events) == ["4"]
 
 
-def test_a_piece_beside_the_text_it_is_in_already() -> None:
-    """It goes out once; one that is not in it goes out behind it."""
+def test_a_piece_beside_a_text_that_includes_it_is_sent_once() -> None:
+    """One that is not included is sent after it."""
     frames = [piece("lo", bot("Hello")), piece("!", bot("Hello")), success("Hello!")]
     assert texts(play(greeted(), frames)[0]) == ["Hello", "!"]
 
@@ -106,21 +106,21 @@ def test_rule_a_text_that_starts_over_is_ignored() -> None:
 
 
 def test_rule_a_rewritten_text_is_the_answer_at_the_end() -> None:
-    """What is out stays; the end tells both, whether the final record says so or a shell closes the stream."""
+    """Sent text stays; the end reports both versions, after a final record or a type 3."""
     for end in (success("Help me"), success(None), record(type=3)):
         events, _ = play(greeted(), [piece("Hello"), update(bot("Help me")), end])
         assert events == [TextDelta("Hello"), Finished("Help me", "Hello", retire=False)]
 
 
-def test_the_final_text_that_goes_on_wins() -> None:
-    """When `result.message` is something else, the message that extends what is out is the answer."""
+def test_a_final_text_that_extends_the_sent_text_is_preferred() -> None:
+    """If `result.message` does not, the last message may."""
     events, _ = play(greeted(), [piece("Bake"), success("Cake recipe", bot("Bake it."))])
     assert events[1:] == [TextDelta(" it."), Finished("Bake it.", "Bake it.", retire=False)]
 
 
 def test_a_picture() -> None:
-    """It is announced without an address, told twice and shown once; the text beside it is the answer."""
-    events, _ = play(reply(), [sample("image")])
+    """It is announced without an address, repeated, and sent once; the text beside it is the answer."""
+    events, _ = play(new_turn(), [sample("image")])
     assert events == [
         ImageMade("https://ex.test/apple.png", ""),
         TextDelta("Here it is."),
@@ -130,7 +130,7 @@ def test_a_picture() -> None:
 
 
 def test_a_picture_alone_is_an_answer() -> None:
-    """No text is needed beside it, however the turn ends."""
+    """It needs no text, however the turn ends."""
     made = progress(contentGenerationProgressList=[{"ImageReferenceUrls": ["https://ex.test/a.png"]}])
     for end in (success(""), record(type=3)):
         turn = greeted()
@@ -139,7 +139,7 @@ def test_a_picture_alone_is_an_answer() -> None:
 
 
 def test_thoughts_grow_and_follow_each_other() -> None:
-    """A thought that comes again gives its tail, a rewritten or odd one nothing; another begins on a new line."""
+    """A repeated thought gives its tail, a rewritten one nothing; another one is a new paragraph."""
 
     def thought(text: Any, message_id: str = "t1") -> str:
         return update(bot(text, messageId=message_id, contentOrigin="ChainOfThoughtSummary"))
@@ -151,15 +151,15 @@ def test_thoughts_grow_and_follow_each_other() -> None:
     assert texts(events) == ["4"]
 
 
-def test_a_search_is_told_once() -> None:
-    """Updates repeat it, and so may the end."""
+def test_a_search_is_reported_once() -> None:
+    """Updates repeat it, and the end may."""
     searching = progress(contentType="SearchResults", searchQueries=["tides", "", 7])
     events, _ = play(greeted(), [update(searching), update(searching), success("4", searching, bot("4"))])
     assert events[:-2] == [Searching("tides")]
 
 
-def test_references_may_stand_beside_the_messages() -> None:
-    """In the update itself, on the message, and on the last message; in the order of their numbers."""
+def test_references_may_be_beside_the_messages() -> None:
+    """In the update, on a message, and on the last message; their numbers give the order."""
 
     def source(name: str) -> dict[str, str]:
         return {"targetLink": f"https://ex.test/{name}"}
@@ -171,13 +171,13 @@ def test_references_may_stand_beside_the_messages() -> None:
 
 
 def test_the_users_echo_is_skipped() -> None:
-    """The echo of the question is no answer."""
+    """The repeated question is no answer."""
     echo = {"text": "2+2?", "author": "user", "contentOrigin": "officeweb"}
     assert texts(play(greeted(), [update(echo), success("4", echo, bot("4"))])[0]) == ["4"]
 
 
 def test_row_21_unknown_kinds_are_skipped_and_counted() -> None:
-    """Targets, types and message types nobody knows, and garbage, do not end a turn; the end counts them."""
+    """Unknown targets, types and message types, and garbage, do not end a turn; the end counts them."""
     strange = [
         "garbage\x1e", record(type=1, target="other"), record(type=99), record(type=2, item=None),
         record(type=2, item={"result": {}}), update(bot("x", messageType="SomethingNew")),
@@ -189,14 +189,14 @@ def test_row_21_unknown_kinds_are_skipped_and_counted() -> None:
 
 
 @pytest.mark.parametrize("value", [None, 7, ["x"]])
-def test_text_of_another_kind_is_passed_over(value: Any) -> None:
+def test_text_of_a_wrong_type_is_skipped(value: Any) -> None:
     """In a message, at the cursor, and at the end."""
     events, _ = play(greeted(), [update(bot(value)), piece(value), piece("4"), success(value, bot(value))])
     assert texts(events) == ["4"]
 
 
-def test_meters_at_nothing_are_named() -> None:
-    """The services can see what the account has used up."""
+def test_meters_at_zero_are_listed() -> None:
+    """The services can see which allowance the account has used up."""
     turn = greeted()
     metering = {"LLMOnly": {"remainingAllowance": 9}, "ImageGeneration": {"remainingAllowance": 0}}
     play(turn, [update(throttling={"metering": metering}), success("4")])
@@ -204,7 +204,7 @@ def test_meters_at_nothing_are_named() -> None:
 
 
 def test_a_character_cut_between_two_pieces() -> None:
-    """Its halves are joined; a whole text in between has it whole, or not at all."""
+    """Its halves are joined; a whole text in between has all of it or nothing."""
     frames = [
         piece("Moon \ud83c"),
         piece("\udf15"),

@@ -1,4 +1,4 @@
-"""How a turn with Microsoft 365 Copilot fails, row by row."""
+"""How a turn with Microsoft 365 Copilot fails, by the rows of docs/wire/m365.md."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from bingproject.errors import AccountThrottledError, CookieExpiredError
 from chat.protocol.events import Finished, Refused, Searching, TextDelta
 from chat.protocol.failures import SessionEndedError
 from tests.chat.protocol.chathub.records import bot, failure, record, update
-from tests.chat.protocol.m365.turns import greeted, piece, progress, reply, sample, success
+from tests.chat.protocol.m365.turns import greeted, new_turn, piece, progress, sample, success
 from tests.chat.protocol.playing import play, texts
 
 DISENGAGED = update(bot("", "d1", messageType="Disengaged"))
 NOTICE = "Sorry, I am temporarily unable to respond to this many requests. Try again soon."
 
 
-def test_row_26_a_stream_closed_without_a_word() -> None:
-    """The invocation was dropped: a protocol error, also behind progress and figures, and not an empty success."""
-    assert play(reply(), [sample("dropped")]) == ([], "upstream_protocol_error")
+def test_row_26_a_stream_closed_without_text() -> None:
+    """The invocation was dropped: a protocol error, also after progress, and no empty success."""
+    assert play(new_turn(), [sample("dropped")]) == ([], "upstream_protocol_error")
     searching = progress(searchQueries=["tides"])
     assert play(greeted(), [update(searching), record(type=3)]) == ([Searching("tides")], "upstream_protocol_error")
 
 
 def test_row_18_a_stream_that_is_cut() -> None:
-    """What came goes out, and the turn has not ended."""
-    turn = reply()
+    """Its text is delivered, and the turn has not ended."""
+    turn = new_turn()
     events, code = play(turn, [sample("cut")])
     assert (texts(events), code, turn.finished) == (["Hel", "lo"], "", False)
 
 
 @pytest.mark.parametrize("frame", [success(""), success(" \n"), success(None, bot("")), success(None, progress())])
 def test_row_19_success_without_an_answer(frame: str) -> None:
-    """So a tone looks that the account is not licensed for; never an empty success."""
+    """A tone that the account is not licensed for looks so; it is never an empty success."""
     assert play(greeted(), [frame]) == ([], "upstream_interrupted")
 
 
-def test_row_19_no_answer_and_nothing_left_means_throttled() -> None:
-    """Only the meter of answers counts, and only when there is no answer."""
+def test_row_19_no_answer_and_an_exhausted_meter_mean_throttled() -> None:
+    """Only the meter of answers counts, and only without an answer."""
     spent = {"metering": {"LLMOnly": {"remainingAllowance": 0}}}
     assert play(greeted(), [success("", throttling=spent)]) == ([], "throttled")
     assert play(greeted(), [success("4", throttling=spent)])[1] == ""
@@ -45,15 +45,15 @@ def test_row_19_no_answer_and_nothing_left_means_throttled() -> None:
 
 
 def test_row_15_disengaged_before_text() -> None:
-    """A refusal closes the conversation; there is no answer, and the turn has ended well."""
-    events, code = play(reply(), [sample("disengaged")])
+    """A refusal closes the conversation; there is no answer, and the turn has ended."""
+    events, code = play(new_turn(), [sample("disengaged")])
     assert code == ""
     assert events[-2:] == [Refused("", "disengaged", after_text=False), Finished("", "", retire=True)]
     assert texts(events) == []
 
 
 def test_rows_15_and_16_a_refusal_ends_the_text() -> None:
-    """Nothing more of the answer goes out, whatever ends the turn."""
+    """No more of the answer is sent, whatever ends the turn."""
     for end in (success("4 and more", bot("4 and more")), record(type=3), record(type=3, error="x"), record(type=7)):
         events, code = play(greeted(), [piece("4"), DISENGAGED, piece(" and"), update(bot("4 and more")), end])
         assert code == ""
@@ -65,14 +65,14 @@ def test_rows_15_and_16_a_refusal_ends_the_text() -> None:
 
 
 def test_row_16_an_apology_in_the_answers_place() -> None:
-    """Not seen here, but of Bing's ChatHub this one comes from; the conversation goes on."""
+    """Not seen here, but Bing's ChatHub sends it; the conversation continues."""
     sorry = bot("Sorry.", contentOrigin="Apology")
     events, _ = play(greeted(), [piece("4"), success("Sorry.", sorry)])
     assert events == [TextDelta("4"), Refused("Sorry.", "apology", after_text=True), Finished("4", "4", retire=False)]
 
 
 def test_row_12_a_conversation_that_has_ended() -> None:
-    """A new one can answer; a token that ran out is the account's, unlike Bing's."""
+    """A new one can answer; an expired token is the account's, unlike Bing's."""
     with pytest.raises(SessionEndedError, match="Microsoft 365 Copilot has closed"):
         greeted().receive(failure("InvalidSession"))
     for words in ("(IDX10223: Lifetime validation failed)", "not signed in", None):
@@ -81,15 +81,15 @@ def test_row_12_a_conversation_that_has_ended() -> None:
 
 
 def test_row_27_a_rate_limit_sentence_as_text() -> None:
-    """It is no answer but 429, and none of it goes out."""
-    events, code = play(reply(), [sample("notice")])
+    """It is no answer but 429, and none of it is sent."""
+    events, code = play(new_turn(), [sample("notice")])
     assert (texts(events), code) == ([], "throttled")
     assert play(greeted(), [success(NOTICE)]) == ([], "throttled")
     assert play(greeted(), [update(bot(NOTICE)), record(type=3)]) == ([], "throttled")
 
 
 def test_row_27_a_sentence_and_then_the_sockets_end() -> None:
-    """It said why before it left."""
+    """The sentence decides the error."""
     turn = greeted()
     assert play(turn, [update(bot(NOTICE))]) == ([], "")
     with pytest.raises(AccountThrottledError):
@@ -99,7 +99,7 @@ def test_row_27_a_sentence_and_then_the_sockets_end() -> None:
 
 
 def test_row_27_the_sentence_in_pieces() -> None:
-    """What came before it could be known is out; the rest is not, and the turn fails all the same."""
+    """Text in front of it was sent; the rest is not, and the turn fails all the same."""
     events, code = play(
         greeted(), [piece("I am "), piece("temporarily unable"), piece(NOTICE.partition("unable")[2]), success(None)]
     )
@@ -107,7 +107,7 @@ def test_row_27_the_sentence_in_pieces() -> None:
 
 
 def test_row_27_an_answer_that_quotes_it_is_an_answer() -> None:
-    """A long one goes out once it is long, a mere beginning at the end."""
+    """A long one is sent once it is long; a mere beginning is sent at the end."""
     long = f"{NOTICE} " * 5
     events, code = play(greeted(), [update(bot(NOTICE)), update(bot(long)), success(long)])
     assert ("".join(texts(events)), code) == (long, "")

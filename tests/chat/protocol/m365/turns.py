@@ -1,4 +1,4 @@
-"""Turns without a socket: a reply that is asked something, and records that only this service sends."""
+"""Turns without a socket, and records that only this service sends."""
 
 from __future__ import annotations
 
@@ -6,43 +6,43 @@ from pathlib import Path
 from typing import Any
 
 from chat.protocol.events import Prompt
-from chat.protocol.m365 import Credentials, Reply, Thread
+from chat.protocol.m365 import M365Credentials, M365Turn, Thread
 from tests.chat.protocol.chathub.records import ACK, bot, record, update
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples" / "m365"
-CREDENTIALS = Credentials("to+ken/=", "oid-1", "tid-1", "individual")
+CREDENTIALS = M365Credentials("to+ken/=", "oid-1", "tid-1", "individual")
 THREAD = Thread("c1", "s1", "0" * 32)
 
 
 def sample(name: str) -> bytes:
-    """A stream of tests/samples/m365."""
+    """Return a stream of tests/samples/m365."""
     return (SAMPLES / f"{name}.txt").read_bytes()
 
 
-def reply(text: str = "hi", *, turn: int = 0, tone: str = "Magic", **options: Any) -> Reply:
-    """A turn that will ask `text`."""
-    return Reply(THREAD, Prompt("", (), text), tone, turn=turn, request_id="r1", trace_id="t1", **options)
+def new_turn(text: str = "hi", *, turn: int = 0, tone: str = "Magic", **options: Any) -> M365Turn:
+    """Return a turn that will ask `text`."""
+    return M365Turn(THREAD, Prompt("", (), text), tone, turn=turn, request_id="r1", trace_id="t1", **options)
 
 
-def greeted(**options: Any) -> Reply:
-    """A turn whose handshake is through and whose question is out."""
-    turn = reply(**options)
+def greeted(**options: Any) -> M365Turn:
+    """Return a turn that has sent its question after the handshake."""
+    turn = new_turn(**options)
     assert turn.receive(ACK) == []
     assert len(turn.to_send()) == 1
     return turn
 
 
 def piece(text: Any, *messages: Any) -> str:
-    """An update that writes at the end of the answer."""
+    """Return an update that writes at the end of the answer."""
     return update(*messages, writeAtCursor=text, streamingMode="Delta", nonce="n")
 
 
 def progress(**fields: Any) -> dict[str, Any]:
-    """A message about the work on an answer."""
+    """Return a message about the work on an answer."""
     return bot("Working", "p1", messageType="Progress", **fields)
 
 
 def success(message: Any, *messages: Any, **fields: Any) -> str:
-    """The record that ends a turn well; its message is the answer."""
+    """Return the record that ends a turn; its message is the answer."""
     result = {"value": "Success", "message": message}
     return record(type=2, invocationId="0", item={"messages": list(messages), "result": result, **fields})

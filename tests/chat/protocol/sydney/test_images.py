@@ -1,4 +1,4 @@
-"""Uploading a picture: the form, its answer, its refusals."""
+"""Uploads of pictures: the form, the response, the refusals."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import pytest
 
 from bingproject.errors import ServiceError
 from chat.protocol.events import Prompt, PromptImage
-from chat.protocol.requests import HttpRequest
-from chat.protocol.sydney import UploadedImage, build_image_request, check_images, parse_image_response
+from chat.protocol.requests import SessionRequest
+from chat.protocol.sydney import SydneyImage, build_image_request, check_images, parse_image_response
 
 PNG = b"\x89PNG\r\n\x1a\n\x00--"
 
 
-def parts(request: HttpRequest) -> dict[str, Message]:
-    """The parts of a form by name, read by another parser than ours."""
+def parts(request: SessionRequest) -> dict[str, Message]:
+    """Return the parts of a form by name, read by the standard library's parser."""
     head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
     form = message_from_bytes(head + (request.body or b""))
     return {str(part.get_param("name", header="content-disposition")): part for part in form.walk() if part is not form}
 
 
 def test_the_form_of_a_picture_with_bytes() -> None:
-    """What to do stands in one part as JSON, the bytes in another as base64."""
+    """One part is the task as JSON, another one the bytes in base64."""
     request = build_image_request(PromptImage(content=PNG, media_type="image/png"), "51D|AB", tone="Precise")
     assert (request.method, request.path) == ("POST", "/images/kblob")
     read = parts(request)
@@ -45,14 +45,14 @@ def test_the_form_of_a_picture_with_an_address() -> None:
     assert knowledge["imageInfo"] == {"url": "https://ex.test/a.png"}
 
 
-def test_the_answer_names_the_picture() -> None:
-    """The processed picture is shown, the blob is the original; without a processed one the blob is both."""
+def test_the_response_has_the_pictures_ids() -> None:
+    """The processed picture is shown, the blob is the original; without the first the blob is both."""
     answer = json.dumps({"blobId": "o+1", "processedBlobId": "p1"})
     base = "https://www.bing.com/images/blob?bcid="
     read = parse_image_response(200, {}, answer, bing_url="https://www.bing.com/")
-    assert read == UploadedImage(base + "p1", base + "o%2B1")
+    assert read == SydneyImage(base + "p1", base + "o%2B1")
     alone = parse_image_response(200, {}, '{"blobId":"o1","processedBlobId":""}', bing_url="https://www.bing.com")
-    assert alone == UploadedImage(base + "o1", base + "o1")
+    assert alone == SydneyImage(base + "o1", base + "o1")
 
 
 @pytest.mark.parametrize(
@@ -74,13 +74,13 @@ def test_the_answer_names_the_picture() -> None:
     ],
 )
 def test_row_28_refused_pictures(status: int, text: str, code: str) -> None:
-    """No blob means that Bing refuses the picture; other failures are those of any call."""
+    """A response without a blob refuses the picture; other failures are those of any call."""
     with pytest.raises(ServiceError) as caught:
         parse_image_response(status, {}, text, bing_url="https://www.bing.com")
     assert caught.value.code == code
 
 
-def test_one_picture_a_message() -> None:
+def test_a_message_takes_one_picture() -> None:
     """A second one is refused before anything is sent."""
     one = PromptImage(url="https://ex.test/a.png")
     check_images(Prompt("", (), "?", (one,)))

@@ -1,4 +1,4 @@
-"""The record that asks: models, styles, first and later turns, system prompts, replays and pictures."""
+"""The question: models, styles, first and later turns, system prompts, replays and pictures."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from chat.protocol.catalogue import MODELS
-from chat.protocol.events import Prompt, Said
-from chat.protocol.sydney import Credentials, UploadedImage
+from chat.protocol.events import Message, Prompt
+from chat.protocol.sydney import SydneyCredentials, SydneyImage
 from chat.protocol.sydney.invocation import BASE_OPTIONS, build_invocation, build_options
 
-ERA_2 = Credentials("51D|BingProd|AB", "914", "SIG", "ENC")
-PROMPT = Prompt("Answer in rhyme.", (Said("user", "Hi"), Said("assistant", "Hello")), "2+2?", lead=("And",))
+ERA_2 = SydneyCredentials("51D|BingProd|AB", "914", "SIG", "ENC")
+PROMPT = Prompt("Answer in rhyme.", (Message("user", "Hi"), Message("assistant", "Hello")), "2+2?", lead=("And",))
 
 
 def argument(prompt: Prompt = PROMPT, *, turn: int = 0, model: str = "precise", **fields: Any) -> dict[str, Any]:
-    """The invocation's one argument."""
+    """Return the invocation's one argument."""
     record = build_invocation(
         fields.get("credentials", ERA_2),
         prompt,
@@ -31,8 +31,8 @@ def argument(prompt: Prompt = PROMPT, *, turn: int = 0, model: str = "precise", 
     return dict(only)
 
 
-def test_the_first_turn_takes_system_prompt_and_history_along() -> None:
-    """Both stand in one context entry, with markers; the message is the new text alone."""
+def test_the_first_turn_includes_system_prompt_and_history() -> None:
+    """One context entry has both, with markers; the message is the new text only."""
     first = argument()
     assert first["isStartOfSession"] is True
     (entry,) = first["previousMessages"]
@@ -44,13 +44,13 @@ def test_the_first_turn_takes_system_prompt_and_history_along() -> None:
 
 
 def test_the_system_prompt_reaches_the_first_turn() -> None:
-    """Without a history it stands alone, word for word: the original server loses it here."""
+    """Without a history it is sent alone and unchanged: the original server loses it here."""
     (entry,) = argument(Prompt(" Answer in rhyme.\n", (), "2+2?"))["previousMessages"]
     assert entry["description"] == " Answer in rhyme.\n"
 
 
 def test_without_system_prompt_and_history_there_is_no_context() -> None:
-    """Nothing is made up."""
+    """The field is null."""
     assert argument(Prompt("", (), "2+2?"))["previousMessages"] is None
 
 
@@ -62,12 +62,12 @@ def test_later_turns_send_their_own_text_only() -> None:
 
 
 def test_eras_of_signatures() -> None:
-    """In the first era the signature goes into the record, in the second into the address."""
+    """In the first era the signature is in the record, in the second in the address."""
     assert "conversationSignature" not in argument()
-    assert argument(credentials=Credentials("51D", "914", "OLD", ""))["conversationSignature"] == "OLD"
+    assert argument(credentials=SydneyCredentials("51D", "914", "OLD", ""))["conversationSignature"] == "OLD"
 
 
-def test_ids_go_where_bing_looks_for_them() -> None:
+def test_ids_are_in_their_fields() -> None:
     """Conversation, participant, request and trace."""
     first = argument()
     assert (first["conversationId"], first["participant"]) == ("51D|BingProd|AB", {"id": "914"})
@@ -83,8 +83,8 @@ def test_ids_go_where_bing_looks_for_them() -> None:
         ("creative", "Creative", ["h3imaginative", "clgalileo", "gencontentv3"]),
     ],
 )
-def test_styles(model: str, tone: str, style: list[str]) -> None:
-    """Each style has its tone and options; `-offline` adds the one against search and takes the plugin out."""
+def test_each_style_has_a_tone_and_options(model: str, tone: str, style: list[str]) -> None:
+    """`-offline` adds the option against search and removes the plugin."""
     online, offline = argument(model=model), argument(model=f"{model}-offline")
     assert online["tone"] == offline["tone"] == tone
     assert online["optionsSets"] == build_options(MODELS[model]) == [*BASE_OPTIONS, *style]
@@ -92,8 +92,8 @@ def test_styles(model: str, tone: str, style: list[str]) -> None:
     assert (len(online["plugins"]), offline["plugins"]) == (1, [])
 
 
-def test_a_picture_is_named_in_the_message() -> None:
-    """Both addresses, and neither without a picture."""
-    message = argument(image=UploadedImage("https://b.test/p", "https://b.test/o"))["message"]
+def test_the_message_has_the_pictures_addresses() -> None:
+    """Both of them, and neither without a picture."""
+    message = argument(image=SydneyImage("https://b.test/p", "https://b.test/o"))["message"]
     assert (message["imageUrl"], message["originalImageUrl"]) == ("https://b.test/p", "https://b.test/o")
     assert "imageUrl" not in argument()["message"]

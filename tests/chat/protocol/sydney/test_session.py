@@ -1,4 +1,4 @@
-"""Creating a conversation: both eras of signatures, each refusal, and the socket's address."""
+"""Create a conversation: both eras of signatures, each refusal, and the socket's address."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from bingproject.errors import ServiceError
 from chat.protocol.sydney import (
     SOCKET_HEADERS,
-    Credentials,
+    SydneyCredentials,
     build_create_request,
     build_list_request,
     build_socket_url,
@@ -24,20 +24,20 @@ IDS = {"conversationId": "51D|BingProd|AB", "clientId": "914", "result": {"value
 ERA_2 = {"X-Sydney-Conversationsignature": "SIG", "X-Sydney-Encryptedconversationsignature": "ENC+/="}
 
 
-def create(status: int = 200, body: Any = None, headers: dict[str, str] | None = None) -> Credentials:
-    """Read an answer of the create call."""
+def create(status: int = 200, body: Any = None, headers: dict[str, str] | None = None) -> SydneyCredentials:
+    """Read a response to the create call."""
     return parse_create_response(status, headers or {}, body if isinstance(body, str) else json.dumps(body))
 
 
 def refusal(status: int, body: Any = "", headers: dict[str, str] | None = None) -> ServiceError:
-    """The error an answer of the create call means."""
+    """Return the error that a response to the create call means."""
     with pytest.raises(ServiceError) as caught:
         create(status, body, headers)
     return caught.value
 
 
 def test_the_request() -> None:
-    """A GET without a body, with the headers of a browser's chat page."""
+    """It is a GET without a body, with the headers of a browser's chat page."""
     request = build_create_request()
     assert (request.method, request.body) == ("GET", None)
     assert request.path.startswith("/turing/conversation/create")
@@ -46,22 +46,22 @@ def test_the_request() -> None:
 
 
 def test_era_1_has_the_signature_in_the_body() -> None:
-    """The socket's address then has no token."""
+    """Then the socket's address has no token."""
     credentials = create(body=IDS | {"conversationSignature": "OLD"})
-    assert credentials == Credentials("51D|BingProd|AB", "914", "OLD", "")
+    assert credentials == SydneyCredentials("51D|BingProd|AB", "914", "OLD", "")
     assert build_socket_url("wss://s.test/ChatHub", credentials) == "wss://s.test/ChatHub"
 
 
 @pytest.mark.parametrize("change", [str, str.lower, str.upper])
 def test_era_2_has_the_signatures_in_headers(change: Any) -> None:
-    """In any letter case; the token is encoded to the last character."""
+    """In any letter case; every reserved character of the token is encoded."""
     credentials = create(body=IDS, headers={change(name): value for name, value in ERA_2.items()})
-    assert credentials == Credentials("51D|BingProd|AB", "914", "SIG", "ENC+/=")
+    assert credentials == SydneyCredentials("51D|BingProd|AB", "914", "SIG", "ENC+/=")
     assert build_socket_url("wss://s.test/ChatHub", credentials) == "wss://s.test/ChatHub?sec_access_token=ENC%2B%2F%3D"
 
 
-def test_an_answer_without_a_result_counts_by_its_ids() -> None:
-    """What is needed is there, so it is a success."""
+def test_a_response_without_a_result_is_a_success_if_it_has_ids() -> None:
+    """Nothing else is needed."""
     assert create(body=IDS | {"result": None}, headers=ERA_2).token == "ENC+/="
 
 
@@ -72,26 +72,26 @@ def test_an_answer_without_a_result_counts_by_its_ids() -> None:
      (418, "upstream_protocol_error"), (204, "upstream_protocol_error")],
 )  # fmt: skip
 def test_rows_2_to_4_statuses(status: int, code: str) -> None:
-    """Each status has its row, and the log says which call it was."""
+    """Each status has its row, and the log names the call."""
     error = refusal(status)
     assert (error.code, error.detail) == (code, f"create answered with status {status}")
 
 
 def test_row_2_waits_half_a_minute_unless_bing_says_otherwise() -> None:
-    """A 404 is a slow-down."""
+    """A 404 means that Bing slows the account down."""
     assert refusal(404).retry_after == 30
     assert refusal(404, headers={"Retry-After": "7"}).retry_after == 7
 
 
 @pytest.mark.parametrize("page", ["<!doctype html><p>Bing</p>", "\ufeff\r\n<html>"])
 def test_row_3_a_page_is_a_refusal(page: str) -> None:
-    """It comes from a region or login wall."""
+    """A region or a login wall sends it."""
     assert refusal(200, page).code == "upstream_refused"
 
 
 @pytest.mark.parametrize("text", ["", '{"conversationId":', "[" * 100_000, "Bad Request"])
-def test_row_6_what_is_neither_page_nor_json_is_a_protocol_error(text: str) -> None:
-    """Something broke on the way; the network is not refused."""
+def test_row_6_neither_page_nor_json_is_a_protocol_error(text: str) -> None:
+    """The response was damaged; the network is not refused."""
     assert refusal(200, text).code == "upstream_protocol_error"
 
 
@@ -108,7 +108,7 @@ def test_row_6_what_is_neither_page_nor_json_is_a_protocol_error(text: str) -> N
     ],
 )
 def test_rows_4_and_5_results(value: Any, message: Any, code: str) -> None:
-    """A result that is not Success names what is wrong with the account."""
+    """A result other than Success says what is wrong with the account."""
     assert refusal(200, {"result": {"value": value, "message": message}}).code == code
 
 
@@ -116,13 +116,13 @@ def test_rows_4_and_5_results(value: Any, message: Any, code: str) -> None:
     "body",
     [IDS, IDS | {"conversationSignature": None}, {"conversationSignature": "S"}, IDS | {"clientId": 9}, [1], 7, None],
 )
-def test_row_6_what_is_missing_is_a_protocol_error(body: Any) -> None:
-    """No signature in body nor headers, no ids, or another shape."""
+def test_row_6_missing_fields_are_a_protocol_error(body: Any) -> None:
+    """No signature in body or headers, no ids, or another shape."""
     assert refusal(200, json.dumps(body)).code == "upstream_protocol_error"
 
 
 def test_details_name_keys_and_no_secrets() -> None:
-    """The log of an answer without ids has its keys only."""
+    """The log of a response without ids has its keys only."""
     error = refusal(200, {"conversationSignature": "SECRET", "clientId": "914"})
     assert "conversationSignature" in error.detail
     assert "SECRET" not in error.detail
@@ -134,20 +134,20 @@ def test_details_name_keys_and_no_secrets() -> None:
      (429, "throttled"), (500, "upstream_unreachable"), (503, "upstream_unreachable")],
 )  # fmt: skip
 def test_rows_4_7_8_refused_upgrades(status: int, code: str) -> None:
-    """A socket that is not opened says why by its status and how long to wait by its header."""
+    """The status decides the error, and a header says when to try again."""
     error = parse_upgrade_refusal(status, {"retry-after": "11"})
     assert error.code == code
     assert error.retry_after == (11 if status in (429, 500, 503) else None)
 
 
-def test_an_anonymous_conversation_is_known_by_its_id() -> None:
-    """As Bing numbers those of people who are not signed in."""
-    assert is_anonymous(Credentials("51D|BingProdUnAuthenticatedUsers|AB", "914", "s", ""))
-    assert not is_anonymous(Credentials("51D|BingProd|AB", "914", "s", ""))
+def test_an_anonymous_conversation_is_recognised_by_its_id() -> None:
+    """Bing marks those of people who are not signed in."""
+    assert is_anonymous(SydneyCredentials("51D|BingProdUnAuthenticatedUsers|AB", "914", "s", ""))
+    assert not is_anonymous(SydneyCredentials("51D|BingProd|AB", "914", "s", ""))
 
 
 def test_the_list_of_conversations() -> None:
-    """A GET that opens none; what counts is how many there are."""
+    """A GET that opens none; only their number counts."""
     request = build_list_request()
     assert (request.method, request.path, request.body) == ("GET", "/turing/conversation/chats", None)
     body = {"chats": [{"conversationId": "a"}, {}], "clientId": "914", "result": {"value": "Success"}}
@@ -171,7 +171,7 @@ def test_the_list_of_conversations() -> None:
     ],
 )
 def test_a_refused_list(status: int, body: Any, code: str) -> None:
-    """The same meanings as for the create call, under the list's own name."""
+    """The same meanings as for the create call, with the list's own name."""
     with pytest.raises(ServiceError) as caught:
         parse_list_response(status, {}, body if isinstance(body, str) else json.dumps(body))
     assert caught.value.code == code

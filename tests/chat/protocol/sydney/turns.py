@@ -1,4 +1,4 @@
-"""Turns without a socket: a reply that is asked something."""
+"""Turns without a socket."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from pathlib import Path
 
 from chat.protocol.catalogue import MODELS
 from chat.protocol.events import Prompt
-from chat.protocol.sydney import Credentials, Reply
+from chat.protocol.sydney import SydneyCredentials, SydneyTurn
 from tests.chat.protocol.chathub.records import ACK
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples" / "chathub"
-CREDENTIALS = Credentials("51D|BingProd|AB", "914000000000001", "SIG", "ENC+/=")
+CREDENTIALS = SydneyCredentials("51D|BingProd|AB", "914000000000001", "SIG", "ENC+/=")
 
 
 def sample(name: str) -> bytes:
-    """A stream of tests/samples/chathub."""
+    """Return a stream of tests/samples/chathub."""
     return (SAMPLES / f"{name}.txt").read_bytes()
 
 
-def reply(text: str = "2+2?", *, system: str = "", turn: int = 0, model: str = "precise") -> Reply:
-    """A turn that has asked `text`."""
+def new_turn(text: str = "2+2?", *, system: str = "", turn: int = 0, model: str = "precise") -> SydneyTurn:
+    """Return a turn that will ask `text`."""
     prompt = Prompt(system, (), text)
-    return Reply(CREDENTIALS, prompt, MODELS[model], turn=turn, request_id="r1", trace_id="0" * 32)
+    return SydneyTurn(CREDENTIALS, prompt, MODELS[model], turn=turn, request_id="r1", trace_id="0" * 32)
 
 
-def greeted(text: str = "2+2?") -> Reply:
-    """A turn whose handshake is through and whose question is out."""
-    turn = reply(text)
+def greeted(text: str = "2+2?") -> SydneyTurn:
+    """Return a turn that has sent its question after the handshake."""
+    turn = new_turn(text)
     assert turn.receive(ACK) == []
     turn.to_send()
     return turn

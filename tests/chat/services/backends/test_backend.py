@@ -7,7 +7,7 @@ from pytest_django import Settings
 
 from chat.protocol.catalogue import MODELS
 from chat.protocol.events import Prompt
-from chat.services.backends import BACK_ENDS, Asked
+from chat.services.backends import BACK_ENDS, TurnAttempt
 from chat.services.backends.backend import at_most, timers
 
 
@@ -19,14 +19,14 @@ def test_exchanges_keep_to_the_limit_of_all_of_them(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "is_thinking", "manner"),
+    ("model", "is_thinking", "mode"),
     [("copilot", False, "chat"), ("copilot", True, "reasoning"), ("copilot-study", True, "study")],
 )
-def test_who_wants_more_thought_gets_the_manner_that_thinks(model: str, is_thinking: bool, manner: str) -> None:
+def test_who_wants_more_thought_gets_the_manner_that_thinks(model: str, is_thinking: bool, mode: str) -> None:
     """Where there is one."""
     spec = MODELS[model]
-    asked = Asked(spec, spec.routes[0], Prompt("", (), "x"), {}, 0, is_thinking=is_thinking)
-    assert asked.manner == manner
+    asked = TurnAttempt(spec, spec.routes[0], Prompt("", (), "x"), {}, 0, is_thinking=is_thinking)
+    assert asked.mode == mode
 
 
 @pytest.mark.parametrize("name", BACK_ENDS)

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from accounts.models import Account
 from bingproject.errors import InvalidRequestError
 from bingproject.sandbox.server import SandboxServer
-from bingproject.upstream import NotSentError, OutcomeUnknownError
+from bingproject.upstream.http_client import NotSentError, OutcomeUnknownError
 from chat.protocol.events import Prompt, PromptImage
 from chat.services.backends import BACK_ENDS
 from tests.chat.turns import play, seen

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from accounts.models import Account
 from bingproject.errors import ServiceError
 from bingproject.sandbox.server import SandboxServer
-from chat.protocol.failures import BackEnd
+from chat.protocol.failures import ErrorFactory
 from chat.services.backends import BACK_ENDS
 from chat.services.backends.copilot import Copilot
 from tests.chat.services.backends.test_bing import PNG, picture
@@ -26,9 +26,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def make_account_with_cookies(**columns: object) -> Account:
     """An account that has both."""
     account = make_token_account("copilot", "alice")
-    token, expires = account.sealed_token, account.token_expires_at
+    token, expires = account.encrypted_token, account.token_expires_at
     account.rotate({"_U": "alice", "_C_Auth": "alice"}, account.cookies_at)  # type: ignore[arg-type]
-    Account.objects.filter(pk=account.pk).update(sealed_token=token, token_expires_at=expires, state="ok", **columns)
+    Account.objects.filter(pk=account.pk).update(encrypted_token=token, token_expires_at=expires, state="ok", **columns)
     account.refresh_from_db()
     return account
 
@@ -98,8 +98,8 @@ def test_an_account_without_a_token_command_cannot_be_renewed() -> None:
 
 def test_what_has_been_received_is_not_asked_again() -> None:
     """Nor what is about the region; a connection that broke before may be tried once more."""
-    back_end, voice = BACK_ENDS["copilot"], BackEnd("Copilot")
-    lost, refused = voice.fail("upstream_interrupted", ""), voice.fail("upstream_refused", "")
+    back_end, errors = BACK_ENDS["copilot"], ErrorFactory("Copilot")
+    lost, refused = errors.build("upstream_interrupted", ""), errors.build("upstream_refused", "")
     assert back_end.may_repeat(lost, is_heard=False)
     assert not back_end.may_repeat(lost, is_heard=True)
     assert not back_end.may_repeat(refused, is_heard=False)

@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from bingproject.errors import CookieExpiredError, ServiceError
+from bingproject.sandbox.core.tokens import TENANT, object_id
 from bingproject.sandbox.server import SandboxServer
-from bingproject.sandbox.tokens import TENANT, object_id
-from chat.protocol.failures import BackEnd
+from chat.protocol.failures import ErrorFactory
 from chat.services.backends import BACK_ENDS
 from tests.chat.services.backends.test_bing import PNG, picture
 from tests.chat.turns import play
@@ -26,7 +26,7 @@ def test_a_conversation_is_named_by_us() -> None:
     thread = asyncio.run(BACK_END.open_session(make_token_account("m365")))
     assert str(uuid.UUID(thread["conversation_id"])) == thread["conversation_id"]
     with pytest.raises(CookieExpiredError):
-        asyncio.run(BACK_END.open_session(make_token_account("m365", sealed_token="")))
+        asyncio.run(BACK_END.open_session(make_token_account("m365", encrypted_token="")))
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_a_picture_is_handed_over(hub: SandboxServer) -> None:
 
 def test_what_was_dropped_for_its_shape_is_not_asked_again() -> None:
     """The same question would be dropped again; an answer that broke off may be tried once more."""
-    voice = BackEnd("Microsoft 365 Copilot")
-    assert not BACK_END.may_repeat(voice.fail("upstream_protocol_error", ""), is_heard=True)
-    assert BACK_END.may_repeat(voice.fail("upstream_interrupted", ""), is_heard=True)
+    errors = ErrorFactory("Microsoft 365 Copilot")
+    assert not BACK_END.may_repeat(errors.build("upstream_protocol_error", ""), is_heard=True)
+    assert BACK_END.may_repeat(errors.build("upstream_interrupted", ""), is_heard=True)
 
 
 def test_an_account_without_a_token_command_cannot_be_renewed() -> None:

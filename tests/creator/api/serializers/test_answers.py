@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
 
+from creator.api.serializers import show_accepted, show_generation, show_images, show_task
 from creator.models import FINISHED, State
-from creator.serializers import show_accepted, show_generation, show_images, show_task
 from tests.factories import make_task
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +21,7 @@ URLS = ["https://th.bing.com/th/id/OIG1.a?pid=ImgGn", "https://th.bing.com/th/id
 def test_a_task_that_runs() -> None:
     """Nulls where nothing is known yet."""
     task = make_task(created_at=MADE, state=State.UNCERTAIN, kind="video")
-    assert show_task(task) == {
+    assert to_builtins(show_task(task)) == {
         "id": str(task.pk),
         "status": "processing",
         "prompt": "a red fox in the snow",
@@ -38,13 +39,13 @@ def test_a_task_that_runs() -> None:
 
 def test_a_task_with_pictures() -> None:
     """In their order."""
-    shown = show_task(make_task(state=State.COMPLETED, images=URLS, finished_at=DONE))
+    shown = to_builtins(show_task(make_task(state=State.COMPLETED, images=URLS, finished_at=DONE)))
     assert (shown["status"], shown["images"], shown["completedAt"]) == ("completed", URLS, "2026-11-23T06:00:05.999Z")
 
 
 def test_a_task_with_a_video() -> None:
     """Its address."""
-    shown = show_task(make_task(state=State.COMPLETED, kind="video", video_url=URLS[0]))
+    shown = to_builtins(show_task(make_task(state=State.COMPLETED, kind="video", video_url=URLS[0])))
     assert (shown["video"], shown["images"]) == (URLS[0], [])
 
 
@@ -70,7 +71,7 @@ def test_a_task_with_a_video() -> None:
         (
             {"state": State.EXPIRED, "error_code": "expired"},
             (
-                "The task was given up: Bing did not deliver within the time allowed. Start a new one.",
+                "The task was given up: Bing did not finish within the time allowed. Start a new one.",
                 "api_error",
                 "expired",
             ),
@@ -79,7 +80,7 @@ def test_a_task_with_a_video() -> None:
 )
 def test_a_task_that_ended_badly_says_why(columns: dict[str, Any], error: tuple[str, str, str]) -> None:
     """Message, type and code as a waiting caller would have had them."""
-    shown = show_task(make_task(**columns))
+    shown = to_builtins(show_task(make_task(**columns)))
     assert shown["status"] == "failed"
     assert (shown["error"], shown["errorType"], shown["errorCode"]) == error
 
@@ -87,7 +88,7 @@ def test_a_task_that_ended_badly_says_why(columns: dict[str, Any], error: tuple[
 def test_only_ended_tasks_have_an_end() -> None:
     """For every state, `completedAt` and `status` go together."""
     for state in State.values:
-        shown = show_task(make_task(state=state, error_code="cancelled"))
+        shown = to_builtins(show_task(make_task(state=state, error_code="cancelled")))
         assert (shown["completedAt"] is not None) == (state in FINISHED) == (shown["status"] != "processing")
 
 
@@ -95,14 +96,14 @@ def test_pictures_are_shown_with_bings_own_prompt() -> None:
     """The query where Bing gave none."""
     task = make_task(state=State.COMPLETED, images=URLS, model="MAI1", aspect="PORTRAIT", revised_prompt="A fox.")
     expected = {"images": URLS, "prompt": "A fox.", "model": "MAI1", "aspect": "PORTRAIT", "taskId": str(task.pk)}
-    assert show_images(task) == expected
-    assert show_images(make_task(state=State.COMPLETED))["prompt"] == "a red fox in the snow"
+    assert to_builtins(show_images(task)) == expected
+    assert to_builtins(show_images(make_task(state=State.COMPLETED)))["prompt"] == "a red fox in the snow"
 
 
 def test_an_accepted_task_is_its_id_and_the_query() -> None:
     """What a caller needs to come back for it."""
     task = make_task()
-    assert show_accepted(task) == {"taskId": str(task.pk), "prompt": task.prompt}
+    assert to_builtins(show_accepted(task)) == {"taskId": str(task.pk), "prompt": task.prompt}
 
 
 def test_openai_pictures_by_address_or_by_content() -> None:
@@ -113,6 +114,6 @@ def test_openai_pictures_by_address_or_by_content() -> None:
         "created": 1795413600,
         "data": [{"url": url, "revised_prompt": "A fox."} for url in URLS],
     }
-    assert show_generation(task, found, []) == expected
+    assert to_builtins(show_generation(task, found, [])) == expected
     inline = {"created": 1795413600, "data": [{"b64_json": "/9g=", "revised_prompt": "A fox."}]}
-    assert show_generation(task, found, [None, b"\xff\xd8"]) == inline
+    assert to_builtins(show_generation(task, found, [None, b"\xff\xd8"])) == inline

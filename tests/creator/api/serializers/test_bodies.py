@@ -6,39 +6,44 @@ from typing import Any
 
 import pytest
 
-from creator.serializers import CreateImageSerializer, CreateVideoSerializer, ImageGenerationSerializer
-from creator.serializers.bodies import CreationSerializer
-from creator.services import Wish
+from bingproject.errors import InvalidRequestError
+from creator.api.serializers import CreateImageSerializer, CreateVideoSerializer, ImageGenerationSerializer
+from creator.api.serializers.bodies import CreationSerializer
+from creator.services import GenerationRequest
 
 
-def wish(serializer: type[CreationSerializer], **body: Any) -> Wish:
+def asked(serializer: type[CreationSerializer], **body: Any) -> GenerationRequest:
     """The wish of a body that is good."""
     checked = serializer(data=body)
     assert checked.is_valid(), checked.errors
-    return checked.wish
+    return checked.generation_request
 
 
 def test_an_image_without_more_words_is_a_square_of_dalle() -> None:
     """Speed `auto` may spend a boost."""
-    assert wish(CreateImageSerializer, query=" a fox ") == Wish("image", "a fox", "DALLE", "SQUARE", "auto")
+    assert asked(CreateImageSerializer, query=" a fox ") == GenerationRequest(
+        "image", "a fox", "DALLE", "SQUARE", "auto"
+    )
 
 
 def test_an_image_with_everything() -> None:
     """Names, numbers and digits; unknown fields are ignored."""
-    expected = Wish("image", "a fox", "MAI1", "PORTRAIT", "standard")
-    assert wish(CreateImageSerializer, query="a fox", model="4", aspect=3, speed="Standard", seed=5) == expected
+    expected = GenerationRequest("image", "a fox", "MAI1", "PORTRAIT", "standard")
+    assert asked(CreateImageSerializer, query="a fox", model="4", aspect=3, speed="Standard", seed=5) == expected
 
 
 def test_a_video_spends_nothing_unless_asked() -> None:
     """Fast videos can cost the account reward points; model and aspect are no fields of videos, whatever they hold."""
-    assert wish(CreateVideoSerializer, query="a wave", model=99) == Wish("video", "a wave", speed="standard")
-    assert wish(CreateVideoSerializer, query="a wave", speed="fast").speed == "fast"
+    assert asked(CreateVideoSerializer, query="a wave", model=99) == GenerationRequest(
+        "video", "a wave", speed="standard"
+    )
+    assert asked(CreateVideoSerializer, query="a wave", speed="fast").speed == "fast"
 
 
 @pytest.mark.parametrize(("model", "count"), [("dall-e-3", 1), ("gpt-image-1", 3), ("mai-image-1", 3)])
 def test_several_pictures_are_one_dalle_generation_or_several_of_the_others(model: str, count: int) -> None:
     """DALL-E makes four at a time, the others one."""
-    assert wish(ImageGenerationSerializer, prompt="x", model=model, n=3).count == count
+    assert asked(ImageGenerationSerializer, prompt="x", model=model, n=3).count == count
 
 
 def test_null_means_the_default_for_openai() -> None:
@@ -46,8 +51,18 @@ def test_null_means_the_default_for_openai() -> None:
     body = dict.fromkeys(("model", "n", "size", "response_format", "stream", "partial_images", "quality", "user"))
     checked = ImageGenerationSerializer(data={"prompt": "x", **body})
     assert checked.is_valid(), checked.errors
-    assert checked.wish == Wish("image", "x", "DALLE", "SQUARE", "auto")
+    assert checked.generation_request == GenerationRequest("image", "x", "DALLE", "SQUARE", "auto")
     assert (checked.image_count, checked.is_inline) == (1, False)
+
+
+def test_no_partial_images_are_asked_for_with_zero() -> None:
+    """Reported 2026-11-30: 0, false and null ask for none; the number 0 is no value of `stream`."""
+    for value in (0, False, None):
+        assert asked(ImageGenerationSerializer, prompt="x", partial_images=value).count == 1
+    for body in ({"partial_images": 1}, {"partial_images": "0"}, {"stream": 0}):
+        with pytest.raises(InvalidRequestError) as refused:
+            ImageGenerationSerializer(data={"prompt": "x", **body}).is_valid()
+        assert refused.value.code == "unsupported_parameter"
 
 
 @pytest.mark.parametrize(

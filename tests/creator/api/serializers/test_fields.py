@@ -10,7 +10,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import Field
 
 from bingproject.errors import InvalidRequestError
-from creator.serializers.fields import (
+from creator.api.serializers.fields import (
     AbsentField,
     AspectField,
     CountField,

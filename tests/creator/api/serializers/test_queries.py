@@ -9,8 +9,8 @@ import pytest
 from django.http import QueryDict
 
 from bingproject.errors import InvalidRequestError
+from creator.api.serializers.queries import TaskQuery, build_cursor, parse_cursor
 from creator.models import FINISHED, OPEN, State, Task
-from creator.serializers.queries import TaskQuery, build_cursor, parse_cursor
 
 
 def test_no_query_asks_for_the_newest_twenty() -> None:
@@ -39,7 +39,7 @@ def test_each_status_stands_for_its_states() -> None:
         ("limit=1e1", "limit", "Invalid limit: 1e1. Use 1 to 100."),
         ("limit=%D9%A1", "limit", "Invalid limit: ١. Use 1 to 100."),  # noqa: RUF001 - a digit of another script
         ("limit=+5", "limit", "Invalid limit:  5. Use 1 to 100."),
-        ("limit=5&limit=6", "limit", "limit stands twice in the query."),
+        ("limit=5&limit=6", "limit", "limit occurs twice in the query."),
         ("cursor=", "cursor", "The cursor is not one of this list. Start without it."),
         ("cursor=abc", "cursor", "The cursor is not one of this list. Start without it."),
     ],

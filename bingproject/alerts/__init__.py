@@ -1,0 +1,1 @@
+"""Find what operators should know, and notify them."""

@@ -1,0 +1,1 @@
+"""DRF glue: viewset base classes, contracts, request bodies and headers, OpenAPI."""

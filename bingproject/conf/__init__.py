@@ -1,0 +1,1 @@
+"""Read, type and check settings."""

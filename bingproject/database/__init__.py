@@ -1,0 +1,1 @@
+"""Text columns, prepared SQL, indexes, statistics, PostgreSQL and Redis back ends."""

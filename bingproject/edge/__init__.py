@@ -1,0 +1,1 @@
+"""ASGI code that runs before Django: access, limits, static files, threads, health."""

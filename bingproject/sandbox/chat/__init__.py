@@ -1,0 +1,1 @@
+"""The parts that the stand-ins of all chats share: sockets, turns, records, uploads."""

@@ -1,0 +1,1 @@
+"""Bing Chat as it was in 2023 and 2024."""

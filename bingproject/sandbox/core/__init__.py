@@ -1,0 +1,1 @@
+"""The parts that all stand-ins share: options, state, scenarios, the control endpoint."""

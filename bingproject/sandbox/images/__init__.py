@@ -1,0 +1,1 @@
+"""Bing's image and video creator."""

@@ -1,0 +1,1 @@
+"""Encryption at rest, key rotation, second factor, roles, log redaction."""

@@ -1,0 +1,1 @@
+"""What `manage.py serve` does: supervisor, bootstrap, demo."""

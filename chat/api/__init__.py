@@ -1,0 +1,1 @@
+"""Chat's HTTP routes: views, serializers, OpenAPI."""

@@ -1,0 +1,1 @@
+"""The loop that runs generations: claims tasks, submits them, polls and writes results."""

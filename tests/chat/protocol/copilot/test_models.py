@@ -1,0 +1,14 @@
+"""The limit of a turn and the route of a style."""
+
+from __future__ import annotations
+
+from chat.protocol.copilot.models import LIMIT_CHARACTERS, style_route
+from chat.protocol.model_spec import Route
+
+
+def test_the_limit_and_the_route_of_a_style() -> None:
+    """As docs/wire/copilot.md has them."""
+    assert LIMIT_CHARACTERS == 10_240
+    assert style_route("creative", has_search=True) == Route(
+        "copilot", "chat", style_instruction="Answer in an original and imaginative way."
+    )
