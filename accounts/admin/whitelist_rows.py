@@ -10,7 +10,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 from import_export.fields import Field
 from import_export.resources import ModelResource
-from import_export.results import Result
+from import_export.results import Error, Result
 from tablib import Dataset
 
 from accounts.admin.whitelist_cells import FlagCell, LimitCell, MomentCell, TextCell
@@ -38,6 +38,10 @@ class Preview(Result):
         """Keep a wrong row for the page's table; `totals` counts those that are not kept."""
         if len(self.invalid_rows) < SHOWN_ROWS:
             super().append_invalid_row(row[LINE], row, validation_error)
+
+    def append_error_row(self, number: int, row: dict[str, Any], errors: list[Error]) -> None:
+        """Raise what is no fault of the row: the theme's page would show the operator its stack, and no log have it."""
+        raise errors[0].error
 
 
 class WhitelistResource(ModelResource):
@@ -83,6 +87,8 @@ class WhitelistResource(ModelResource):
         if dry_run:
             settled = {"raise_errors": False, "using_transactions": False, "collect_failed_rows": False}
             found = self.import_data_inner(dataset, dry_run, **{**options, **settled})
+            for unexpected in found.base_errors:
+                raise unexpected.error
         else:
             settled = {"use_transactions": True, "rollback_on_validation_errors": True}
             found = super().import_data(dataset, **{**options, **settled})

@@ -132,6 +132,20 @@ def test_a_user_added_during_the_import(
     assert WhitelistedUser.objects.get().user_id == "bert"
 
 
+@pytest.mark.parametrize("place", ["find_users", "check_user_id"])
+def test_an_unexpected_error_of_a_preview_is_raised(
+    operator: Client, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """For the whole file or for a row: it reaches Django's log and error page, and no operator sees its stack."""
+
+    def fail(*_arguments: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(whitelist_rows, place, fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        upload(operator, TEXT)
+
+
 def test_an_expired_preview(operator: Client) -> None:
     """Replaced by another file, or a forged form: the operator must choose a file again."""
     previewed = upload(operator, TEXT)
