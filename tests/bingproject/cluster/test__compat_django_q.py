@@ -82,6 +82,23 @@ def test_engine_rule_09_own_queue_is_purged(folder: Path) -> None:
     assert "Failed to push" not in cluster.log.read_text()
 
 
+def test_engine_rule_09_own_queue_is_purged_before_the_cluster_is_seen(folder: Path) -> None:
+    """Another process sends jobs as soon as it sees the cluster's row: a later purge would lose them."""
+    rows(
+        folder, "INSERT INTO django_q_ormq (key, payload, lock) VALUES ('bingproject-m1', 'old', '2020-01-01 00:00:00')"
+    )
+    rows(folder, "CREATE TABLE jobs_at_sight (payload TEXT)")
+    rows(
+        folder,
+        "CREATE TRIGGER at_sight AFTER INSERT ON bingproject_liveprocess BEGIN"
+        " INSERT INTO jobs_at_sight SELECT payload FROM django_q_ormq UNION ALL SELECT 'end'; END",
+    )
+    with ClusterRun(folder) as cluster:
+        cluster.order("echo x")
+        cluster.wait_journal("echo x done")
+    assert ("old",) not in (seen := rows(folder, "SELECT payload FROM jobs_at_sight")) and seen[-1] == ("end",)
+
+
 def test_engine_rule_09_queue_name_in_the_environment_is_refused(folder: Path) -> None:
     """Q_CLUSTER_NAME would rename the queue behind MACHINE_ID's back: the start is refused with one line."""
     refused = manage(folder, "cluster", Q_CLUSTER_NAME="other")
