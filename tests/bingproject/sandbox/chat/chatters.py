@@ -171,7 +171,7 @@ def system(text: str, **changes: str) -> list[dict[str, str]]:
 
 def wait_for(condition: Callable[[], bool]) -> None:
     """Wait until something has happened in the sandbox's thread."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)

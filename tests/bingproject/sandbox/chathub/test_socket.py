@@ -91,7 +91,7 @@ def _is_half(part: bytes) -> bool:
 def test_who_leaves_is_counted(server: SandboxServer, talk: Talk) -> None:
     """In the middle of an answer, or of silence: the turn ends, nothing is in flight, and that is no violation."""
     alice = talk()
-    for text in ("sandbox:words=100 sandbox:gap=0.05", "sandbox:silent", "sandbox:pings-only", "sandbox:delay=9"):
+    for text in ("sandbox:words=100 sandbox:gap=1", "sandbox:silent", "sandbox:pings-only", "sandbox:delay=99"):
         with alice.connect() as socket:
             socket.send(HANDSHAKE)
             socket.send(record(alice, text))
