@@ -152,17 +152,22 @@ class ChatState:
             conversation.is_busy = True
 
     def free(self, turn: SandboxTurn) -> None:
-        """Allow the conversation's next turn: this one is answered, although its socket may still be open."""
+        """Allow the account's and the conversation's next turn: this one is answered.
+
+        Its socket may still be open: a client may start the next turn before this side has seen it leave.
+        """
+        self.in_flight[turn.account] -= 1
         if turn.conversation in self.conversations:
             self.conversations[turn.conversation].is_busy = False
 
     def end(self, turn: SandboxTurn, conversation: SandboxConversation | None) -> None:
         """Record the end of a turn."""
-        self.in_flight[turn.account] -= 1
         self.outcomes[turn.outcome] += 1
         # Freed when it was answered; by now the next turn may be under way.
-        if conversation is not None and turn.ended_at is None:
-            conversation.is_busy = False
+        if turn.ended_at is None:
+            self.in_flight[turn.account] -= 1
+            if conversation is not None:
+                conversation.is_busy = False
 
     def describe(self) -> dict[str, Any]:
         """Return all counts as plain values.

@@ -153,7 +153,7 @@ class LiveSocket(ABC):
 
     def _note_end(self) -> None:
         self._has_ended = True
-        if self.turn is not None:
+        if self.turn is not None and self.turn.ended_at is None:
             self.turn.ended_at = self.hub.now()
             self.chat.free(self.turn)
         self._patience.reschedule(asyncio.get_running_loop().time() + self.leave_seconds)
