@@ -13,7 +13,8 @@ from accounts.callers.services import Caller, issue_api_key
 from accounts.models import Account, AccountState, WhitelistedUser
 from bingproject.conf.environment import new_seal_key
 from bingproject.models import LiveProcess, Machine
-from bingproject.sandbox.core.tokens import LIFE_SECONDS, TENANT, make_token, object_id
+from bingproject.sandbox.core.tokens import LIFE_SECONDS, TENANT, object_id
+from bingproject.sandbox.providers import make_token
 from bingproject.security.encryption import encrypt
 from creator.models import FINISHED, Result, Runner, State, Task
 

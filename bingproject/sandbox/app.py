@@ -5,39 +5,23 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-from bingproject.sandbox.chat.side_calls import LARGEST_UPLOAD, SideCalls
 from bingproject.sandbox.chat.sockets import TRANSPORT
-from bingproject.sandbox.chathub.site import CHATS_PATH, CREATE_PATHS, SOCKET_PATH, ChatHub
-from bingproject.sandbox.copilot.site import PREFIX as COPILOT_PREFIX
-from bingproject.sandbox.copilot.site import SOCKET_PATH as COPILOT_SOCKET_PATH
-from bingproject.sandbox.copilot.site import CopilotSite
 from bingproject.sandbox.core.control import PREFIX, Control
 from bingproject.sandbox.core.exchange import Fault, Message, Receive, Request, SandboxReply, Scope, Send
 from bingproject.sandbox.core.options import Options, change_options
-from bingproject.sandbox.core.state import SandboxState
-from bingproject.sandbox.images.image_creator import ImageCreator, split_results_path
-from bingproject.sandbox.images.media import Media
-from bingproject.sandbox.images.submit_form import DOORS
-from bingproject.sandbox.m365.site import SOCKET_PREFIX, UPLOAD_PATH, M365Hub
+from bingproject.sandbox.core.provider import SandboxRoute
+from bingproject.sandbox.providers import DEFAULTS, PROVIDERS, new_state
 
-MEDIA_PREFIX = "/th/id/"
-RESULTS = "/async/results/"
-DETAIL = "/detail/async/"
-LARGEST_BODY = 1 << 20
+LARGEST_CONTROL = 1 << 20  # bytes of a body
 
 
 class Sandbox:
-    """The application; tests may read its `state`."""
+    """The application; tests may read its `state`, and its `sites` by their providers' names."""
 
     def __init__(self, options: Options) -> None:
-        self.state = SandboxState(options)
-        self.creator = ImageCreator(self.state)
-        self.media = Media(self.state)
-        self.chathub = ChatHub(self.state, self.creator.identify)
-        self.side_calls = SideCalls(self.state, self.creator.identify)
-        self.copilot = CopilotSite(self.state)
-        self.m365 = M365Hub(self.state)
-        self.control = Control(self.state)
+        self.state = new_state(options)
+        self.sites = {provider.name: provider.open_site(self.state) for provider in PROVIDERS}
+        self.control = Control(self.state, PROVIDERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the start and stop of the server."""
@@ -54,56 +38,28 @@ class Sandbox:
             await self._serve_socket(scope, receive, send)
 
     async def _serve_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] == SOCKET_PATH:
-            await self.chathub.serve(scope, receive, send)
-        elif scope["path"] == COPILOT_SOCKET_PATH:
-            await self.copilot.serve(scope, receive, send)
-        elif scope["path"].startswith(SOCKET_PREFIX):
-            await self.m365.serve(scope, receive, send)
-        else:
-            self.state.violation("path", f"socket {scope['path']}", path=scope["path"])
-            await send({"type": "websocket.close", "code": 1000})
+        for site in self.sites.values():
+            serve = site.find_socket(scope["path"])
+            if serve is not None:
+                await serve(scope, receive, send)
+                return
+        self.state.violation("path", f"socket {scope['path']}", path=scope["path"])
+        await send({"type": "websocket.close", "code": 1000})
 
     async def _answer(self, request: Request, receive: Receive) -> SandboxReply:
-        path, method = request.path, request.method
-        if method in ("GET", "HEAD"):
-            poll = split_results_path(path, RESULTS)
-            if poll is not None and poll[0] in DOORS:
-                return self.creator.poll(request, poll[1])
-            if path in DOORS:
-                return self.creator.page(request)
-            if path in CREATE_PATHS:
-                return self.chathub.create(request)
-            if path == CHATS_PATH:
-                return self.chathub.chats(request)
-            if path.startswith(MEDIA_PREFIX):
-                return await self.media.file(request, path.removeprefix(MEDIA_PREFIX))
-            detail = split_results_path(path, DETAIL)
-            if detail is not None and detail[0] in DOORS:
-                return self.creator.detail(request, detail[1])
-        if (method, path) in self.side_calls.routes:
-            return self.side_calls.routes[method, path](request, await _read(receive, LARGEST_UPLOAD))
-        if path.startswith(COPILOT_PREFIX):
-            return self.copilot.answer(request, await _read(receive, LARGEST_UPLOAD))
-        if (method, path) == ("POST", UPLOAD_PATH):
-            return self.m365.upload(request, await _read(receive, LARGEST_UPLOAD))
-        if path.startswith(PREFIX):
-            return self.control.route(request, await _read(receive))
-        if method == "POST" and path in DOORS:
-            return await self._submit(request, await _read(receive))
-        self.state.violation("path", f"{method} {path}", path=path)
-        return SandboxReply("sandbox: nothing is here", status=404, content_type="text/plain", page=False)
+        route = self._find_route(request)
+        if route is None:
+            self.state.violation("path", f"{request.method} {request.path}", path=request.path)
+            return SandboxReply("sandbox: nothing is here", status=404, content_type="text/plain", page=False)
+        body = await _read(receive, route.largest_body) if route.largest_body else b""
+        reply = route.answer(request, body)
+        return reply if isinstance(reply, SandboxReply) else await reply
 
-    async def _submit(self, request: Request, body: bytes) -> SandboxReply:
-        """Take half of the latency before the decision and half after it, so that a kill can fall on either side."""
-        low, high = self.state.options.submit_seconds
-        if high <= 0:
-            return self.creator.submit(request, body)
-        pause = low + (high - low) * ((self.state.counts.submits * 0.618) % 1)
-        await asyncio.sleep(pause / 2)
-        reply = self.creator.submit(request, body)
-        await asyncio.sleep(pause / 2)
-        return reply
+    def _find_route(self, request: Request) -> SandboxRoute | None:
+        if request.path.startswith(PREFIX):
+            return SandboxRoute(self.control.route, LARGEST_CONTROL)
+        found = (site.find_route(request) for site in self.sites.values())
+        return next((route for route in found if route is not None), None)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
@@ -111,13 +67,14 @@ class Sandbox:
             if message["type"] == "lifespan.startup":
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
-                self.media.close()
+                for site in self.sites.values():
+                    site.close()
                 self.state.journal.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
 
-async def _read(receive: Receive, largest: int = LARGEST_BODY) -> bytes:
+async def _read(receive: Receive, largest: int) -> bytes:
     """Read a request's body up to the largest that a real one can have."""
     body = b""
     while len(body) <= largest:
@@ -152,4 +109,4 @@ async def _until_gone(receive: Receive) -> None:
 
 def create_app(**options: Any) -> Sandbox:
     """Create a sandbox with its own state. Keyword arguments are those of `Options`, e.g. `image_seconds="30-60"`."""
-    return Sandbox(change_options(Options(), options))
+    return Sandbox(change_options(DEFAULTS, options))

@@ -16,7 +16,8 @@ from typing import Any, Protocol
 import aiohttp
 import msgspec
 
-from bingproject.sandbox.core.tokens import LIFE_SECONDS, TENANT, make_token, object_id
+from bingproject.sandbox.core.tokens import LIFE_SECONDS, TENANT, object_id
+from bingproject.sandbox.providers import make_token
 from chat.protocol import copilot, m365, signalr, sydney
 from chat.protocol.catalogue import MODELS
 from chat.protocol.copilot.question import REPORT_CONSENTS, SET_OPTIONS, build_send

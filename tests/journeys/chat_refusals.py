@@ -156,7 +156,7 @@ class ChatScene:
     @property
     def chat(self) -> ChatState:
         """What the sandbox knows of the service whose account this is."""
-        state: ChatState = getattr(self.bing.state, {"bing": "chat"}.get(self.account.kind, self.account.kind))
+        state: ChatState = self.bing.state.chats[{"bing": "chat"}.get(self.account.kind, self.account.kind)]
         return state
 
     def ask(self, row: Row | str, *, stream: bool, rule: bool = False) -> Asked:

@@ -19,7 +19,8 @@ from cryptography.fernet import Fernet
 from selectolax.lexbor import LexborHTMLParser
 
 from bingproject.sandbox.chat.chat_state import make_token as make_bings_token
-from bingproject.sandbox.core.tokens import LIFE_SECONDS, make_token
+from bingproject.sandbox.core.tokens import LIFE_SECONDS
+from bingproject.sandbox.providers import make_token
 from tests.bingproject.security.authenticators import code_of
 from tests.receivers import Post, Webhook, serving
 from tests.rig.parts import ROOT, Part, inherited_environment

@@ -32,4 +32,4 @@ def at_rest(chats: Chats) -> None:
     """Nothing is held, no socket is open, and no service saw a breach of its manners."""
     chats.wait_for_rest()
     state = chats.hub.state
-    chats.wait_until(lambda: not (state.copilot.sockets.open or state.m365.sockets.open))
+    chats.wait_until(lambda: not any(chat.sockets.open for chat in state.chats.values()))

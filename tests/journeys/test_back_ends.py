@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Account, AccountState
-from bingproject.sandbox.core.tokens import make_token
+from bingproject.sandbox.providers import make_token
 from chat.models import Conversation, Turn
 from tests.chat.turns import play
 from tests.factories import make_account, make_token_account, make_user, set_capability
@@ -223,7 +223,7 @@ def test_nobody_takes_over_after_the_first_text(living: Chats) -> None:
     make_token_account("m365")
     asked = ask(living, "hello sandbox:cut-after", model="creative", stream=True)
     assert asked.error is not None
-    assert not living.hub.state.m365.turns
+    assert not living.hub.state.chats["m365"].turns
     at_rest(living)
 
 
@@ -278,7 +278,7 @@ def test_a_caller_who_leaves_frees_everything(living: Chats, kind: str, stream: 
     body = {"model": kind, "messages": [{"role": "user", "content": "foxes sandbox:delay=20"}], "stream": stream}
     with httpx.Client(base_url=living.site.url, timeout=1.0) as caller, pytest.raises(httpx.ReadTimeout):
         caller.post(PATH, json=body)
-    living.wait_until(lambda: not getattr(living.hub.state, kind).sockets.open)
+    living.wait_until(lambda: not living.hub.state.chats[kind].sockets.open)
     living.wait_until(lambda: Turn.objects.filter(state="left").exists())
     assert said(living)[0]["left"]
     at_rest(living)

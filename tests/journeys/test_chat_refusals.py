@@ -186,7 +186,7 @@ def test_what_no_account_can_mend_ends_after_three(chat_scene: ChatScene, scenar
         check_failure(row, asked, stream=stream)
         chat_scene.check_account(row)
         chat_scene.check_tries(row, asked)
-        assert len({turn.account for turn in chat_scene.bing.state.chat.turns}) == 2
+        assert len({turn.account for turn in chat_scene.bing.state.chats["chat"].turns}) == 2
         chat_scene.check_rest(asked)
 
 
@@ -227,7 +227,7 @@ def test_no_account_at_all(chat_scene: ChatScene, subtests: pytest.Subtests) -> 
                 asked = chat_scene.ask("hello", stream=stream)
                 check_failure(Row("29", "", code, retry_after=rest), asked, stream=stream)
                 chat_scene.check_rest(asked)
-    assert chat_scene.bing.state.chat.creates.total() == 0
+    assert chat_scene.bing.state.chats["chat"].creates.total() == 0
 
 
 @pytest.mark.parametrize("what", ["create", "socket"])
@@ -249,8 +249,8 @@ def test_a_caller_who_leaves_frees_everything(chat_scene: ChatScene, stream: boo
     body = {"model": "precise", "messages": [{"role": "user", "content": "foxes sandbox:delay=20"}], "stream": stream}
     with httpx.Client(base_url=chat_scene.http.base_url, timeout=1.0) as caller, pytest.raises(httpx.ReadTimeout):
         caller.post(PATH, json=body)
-    wait_until(lambda: not chat_scene.bing.state.chat.sockets.open)
+    wait_until(lambda: not chat_scene.bing.state.chats["chat"].sockets.open)
     wait_until(lambda: not Lease.objects.exists() and not Conversation.objects.exclude(claim="").exists())
-    assert chat_scene.bing.state.chat.turns[0].left
+    assert chat_scene.bing.state.chats["chat"].turns[0].left
     assert Turn.objects.get().state == TurnState.LEFT
     assert chat_scene.bing.state.counts.violations == 0

@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from bingproject.sandbox.copilot import scenarios as copilot_scenarios
-from bingproject.sandbox.core.catalogue import CATALOGUE, Stage
+from bingproject.sandbox.core.scenario import Stage
 from bingproject.sandbox.m365 import scenarios as m365_scenarios
+from bingproject.sandbox.providers import CATALOGUE
 from chat.models import Conversation, Turn
 from tests.journeys.chat_refusals import Asked, ChatScene, Row
 from tests.journeys.test_chat_refusals import (

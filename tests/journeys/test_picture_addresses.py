@@ -26,7 +26,7 @@ def test_an_address_in_our_own_network_is_not_asked(chats: Chats, host: str) -> 
         assert answer.status_code == 200, answer.text
         assert inside.seen == []
     # The sandbox names a picture by its address when no bytes come with it.
-    assert hashlib.sha256(url.encode()).hexdigest()[:24] in chats.hub.state.chat.uploads
+    assert hashlib.sha256(url.encode()).hexdigest()[:24] in chats.hub.state.chats["chat"].uploads
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "gopher://127.0.0.1/", "ftp://e.org/a.png", "//e.org/a.png"])

@@ -163,7 +163,7 @@ def test_a_chat_goes_on_over_a_rotation(hub: SandboxServer) -> None:
     assert asyncio.run(turn("one", rotates=True))
     assert asyncio.run(turn("two", rotates=False))
     assert list(row.turns.values_list("state", flat=True)) == [TurnState.FINISHED] * 2
-    assert hub.state.chat.creates == {"before": 1}
+    assert hub.state.chats["chat"].creates == {"before": 1}
     account.refresh_from_db()
     assert account.cookies == {"_U": "after"}
     assert not account.leases.exists()

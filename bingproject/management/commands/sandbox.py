@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from bingproject.sandbox.core.options import add_arguments, options_from
+from bingproject.sandbox.providers import DEFAULTS, PROVIDER_OPTIONS
 from bingproject.sandbox.server import run
 
 
@@ -22,14 +23,18 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the arguments of `python -m bingproject.sandbox`; the port follows PORT, as it does under `serve`."""
-        add_arguments(parser)
+        add_arguments(parser, PROVIDER_OPTIONS)
         parser.set_defaults(port=settings.SANDBOX_PORT)
 
     def handle(self, *_arguments: Any, **options: Any) -> None:
         """Serve."""
         try:
             run(
-                options_from(Namespace(**options)), options["host"], options["port"], self._say, options.get("listener")
+                options_from(Namespace(**options), DEFAULTS),
+                options["host"],
+                options["port"],
+                self._say,
+                options.get("listener"),
             )
         except OSError as error:
             raise CommandError(f"port {options['port']}: {error.strerror}") from None

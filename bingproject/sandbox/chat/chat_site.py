@@ -1,26 +1,25 @@
-"""The behaviour that the three chats share: check tokens, take uploads, read words in a prompt, end turns."""
+"""The behaviour that the chats share: check tokens, take uploads, read words in a prompt, end turns."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import Any
 from uuid import UUID
 
 from bingproject.sandbox.chat.chat_state import ChatState, SandboxTurn
 from bingproject.sandbox.chat.sockets import LiveSocket
 from bingproject.sandbox.chat.turn_words import ANSWERED, choose
-from bingproject.sandbox.chathub.scenarios import SYNONYMS
 from bingproject.sandbox.core import answers
-from bingproject.sandbox.core.catalogue import Stage
 from bingproject.sandbox.core.exchange import SandboxReply
+from bingproject.sandbox.core.scenario import Stage
 from bingproject.sandbox.core.state import SandboxAccount, SandboxState
-from bingproject.sandbox.core.tokens import read_token
+from bingproject.sandbox.core.tokens import SandboxTokenRules, read_token
 
 AT_SOCKET, AT_UPLOAD = frozenset({Stage.SOCKET}), frozenset({Stage.UPLOAD})
 
 
-class ChatSite(ABC):
-    """An emulated chat: `name` begins the kinds of its violations, `path` is its socket's, `known` its scenarios."""
+class ChatSite:
+    """An emulated chat: `name` is its key in `SandboxState.chats` and begins the kinds of its violations, `path` is its
+    socket's, `known` are the scenarios that a turn may have."""
 
     name = ""
     path = ""
@@ -30,9 +29,12 @@ class ChatSite(ABC):
         self.state = state
 
     @property
-    @abstractmethod
     def chat(self) -> ChatState:
         """The chat's conversations and turns."""
+        return self.state.chats[self.name]
+
+    def close(self) -> None:
+        """Do nothing: a chat holds no files and no threads."""
 
     def now(self) -> float:
         """The sandbox's clock."""
@@ -43,10 +45,10 @@ class ChatSite(ABC):
         account = self.state.account(socket.account) if socket.account else None
         self.state.violation(f"{self.name}-{kind}", detail, path=self.path, account=account)
 
-    def holder(self, token: str, service: str) -> SandboxAccount | None:
+    def account_of_token(self, token: str, rules: SandboxTokenRules) -> SandboxAccount | None:
         """Return the account of a token; None for a dead account, and if the token is not valid for the service now."""
         read = read_token(token)
-        if read is None or not read.fits(service, self.now()):
+        if read is None or not read.fits(rules, self.now()):
             return None
         account = self.state.account(read.account)
         return account if account.is_alive else None
@@ -73,7 +75,7 @@ class ChatSite(ABC):
     ) -> tuple[dict[str, float | None], str]:
         """Return how the answer is sent and how the turn ends. Each word that does not apply is a violation."""
         try:
-            chosen = choose(self.state.scenarios, turn.text, turn.account, SYNONYMS, self.known)
+            chosen = choose(self.state.scenarios, turn.text, turn.account, self.known)
         except ValueError as error:
             faults.append(str(error))
             chosen = {}, ANSWERED

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from bingproject.sandbox.core.catalogue import Stage
-from bingproject.sandbox.core.scenarios import Chosen, Scenarios, UnknownScenarioError, find_scenario, find_words
+from bingproject.sandbox.core.scenario import Stage
+from bingproject.sandbox.core.scenarios import Chosen, Scenarios, UnknownScenarioError
 
 AT_TURN, AT_ANSWER = frozenset({Stage.TURN}), frozenset({Stage.ANSWER})
 ANSWERED = "answered"
+# The image creator's words that a chat takes for its own: `reject` is its `block`, `throttle` its `busy`.
+SYNONYMS = {"block": "disengaged", "busy": "throttled", "slow": "delay", "cut": "cut-after", "stall": "silent"}
 
 
 class MisplacedWordError(ValueError):
     """A word for a scenario that does not apply to a turn of this chat."""
 
 
-def choose(
-    scenarios: Scenarios, text: str, account: str, synonyms: Mapping[str, str], known: frozenset[str]
-) -> tuple[dict[str, float | None], str]:
+def choose(scenarios: Scenarios, text: str, account: str, known: frozenset[str]) -> tuple[dict[str, float | None], str]:
     """Return how the answer is sent and how the turn ends.
 
     Raises:
         ValueError: A word names no scenario, or none of this chat.
     """
     try:
-        words = [_translate(one, synonyms) for one in find_words(text)]
+        words = [_translate(one, scenarios) for one in scenarios.find_words(text)]
     except UnknownScenarioError as error:
         raise ValueError(f"there is no scenario {error}") from None
     for one in words:
@@ -43,9 +41,9 @@ def choose(
     return knobs, ANSWERED
 
 
-def _translate(chosen: Chosen, synonyms: Mapping[str, str]) -> Chosen:
-    name = synonyms.get(chosen.scenario.name)
+def _translate(chosen: Chosen, scenarios: Scenarios) -> Chosen:
+    name = SYNONYMS.get(chosen.scenario.name)
     if name is None:
         return chosen
     # A default number belongs to the image creator and means nothing here.
-    return find_scenario(name, None if chosen.number == chosen.scenario.number else chosen.number)
+    return scenarios.find(name, None if chosen.number == chosen.scenario.number else chosen.number)

@@ -1,10 +1,15 @@
-"""The named behaviours of the chat: plain tables, from which the catalogue is made.
+"""The named behaviours of Bing Chat: tables, and the scenarios made of them.
 
-Each line: name → (row of the wire page or the knob it stands for, what it does, and, where `=N` has a meaning of
-its own, the N of a prompt that gives none). A file of its own so that the catalogue may import it.
+Each line: name → (row of docs/wire/chathub.md or the setting it stands for, effect, and, where `=N` has a meaning of
+its own, the N of a prompt that gives none).
 """
 
 from __future__ import annotations
+
+from typing import Any
+
+from bingproject.sandbox.core.exchange import Fault
+from bingproject.sandbox.core.scenario import Scenario, Stage, answer_scenarios, turn_scenarios
 
 # Each of these also as create-N, socket-N and kblob-N.
 STATUSES = (400, 401, 403, 404, 413, 429, 500, 502, 503, 504)
@@ -116,5 +121,38 @@ ANSWER: dict[str, tuple[str, str, float | None]] = {
     "no-type3": ("knob", "type 2 ends it, no type 3 comes", None),
     "late-type3": ("knob", "type 3 comes N (1) seconds after type 2", 1),
 }
-# Words that the image creator made known mean their likes here; `reject` is its `block`, `throttle` its `busy`.
-SYNONYMS = {"block": "disengaged", "busy": "throttled", "slow": "delay", "cut": "cut-after", "stall": "silent"}
+_ANSWERS: dict[str, dict[str, Any]] = {
+    "create-html": {"page": "home_anonymous.html"},
+    "create-redirect": {"status": 302, "headers": ((b"location", b"https://cn.bing.com/turing/conversation/create"),)},
+    "create-signin": {"status": 302},
+    "create-list": {"page": "chat/list.json"},
+    "create-429-retry-after": {"status": 429, "headers": ((b"retry-after", b"7"),)},
+    "create-cut": {"fault": Fault.CUT},
+    "create-cut-body": {"fault": Fault.CUT_BODY},
+    "create-stall": {"fault": Fault.STALL},
+    "socket-429-retry-after": {"status": 429, "headers": ((b"retry-after", b"7"),)},
+    "socket-cut": {"fault": Fault.CUT},
+    "socket-stall": {"fault": Fault.STALL},
+    "kblob-html": {"page": "home_anonymous.html"},
+    "kblob-cut": {"fault": Fault.CUT},
+    "kblob-stall": {"fault": Fault.STALL},
+}
+_STATUS_ROWS = {"create-404": "2", "create-403": "3", "create-401": "4", "socket-401": "4", "socket-403": "7",
+                     "socket-429": "8", "kblob-429": "8"}  # fmt: skip
+
+
+def _build() -> tuple[Scenario, ...]:
+    scenarios = turn_scenarios(TURN) + answer_scenarios(ANSWER)
+    for stage, table in ((Stage.CREATE, CREATE), (Stage.SOCKET, SOCKET), (Stage.UPLOAD, UPLOAD)):
+        scenarios += [
+            Scenario(name, stage, row, effect, **_ANSWERS.get(name, {})) for name, (row, effect) in table.items()
+        ]
+    for stage, word, what in ((Stage.CREATE, "create", "create"), (Stage.SOCKET, "socket", "upgrade"),
+                              (Stage.UPLOAD, "kblob", "upload")):  # fmt: skip
+        for status in STATUSES:
+            row = _STATUS_ROWS.get(f"{word}-{status}", "status")
+            scenarios.append(Scenario(f"{word}-{status}", stage, row, f"{what}: status {status}", status=status))
+    return tuple(scenarios)
+
+
+SCENARIOS = _build()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -12,29 +12,31 @@ from bingproject.sandbox.chat.chat_site import ChatSite
 from bingproject.sandbox.chat.chat_state import (
     ANONYMOUS,
     SIGNED_IN,
-    ChatState,
     SandboxConversation,
     SandboxTurn,
     read_token,
 )
+from bingproject.sandbox.chat.pictures import LARGEST_UPLOAD
 from bingproject.sandbox.chat.signalr_records import Records
 from bingproject.sandbox.chat.sockets import SandboxSocket, refuse
 from bingproject.sandbox.chat.steps import Step
 from bingproject.sandbox.chat.turn_words import ANSWERED
-from bingproject.sandbox.chathub import scenarios as chathub_scenarios
 from bingproject.sandbox.chathub.invocation import Invocation, check_place, parse_invocation
+from bingproject.sandbox.chathub.scenarios import ANSWER, TURN
+from bingproject.sandbox.chathub.side_calls import SideCalls
 from bingproject.sandbox.chathub.socket import ChatSocket
 from bingproject.sandbox.chathub.turns import DISENGAGING, UNCOUNTED, Script
 from bingproject.sandbox.core import answers
-from bingproject.sandbox.core.catalogue import Stage
 from bingproject.sandbox.core.exchange import JSON, Header, Receive, Request, SandboxReply, Scope, Send
+from bingproject.sandbox.core.provider import SandboxRoute, ServeSocket
+from bingproject.sandbox.core.scenario import Stage
 from bingproject.sandbox.core.state import SandboxAccount, SandboxState
 
 CREATE_PATHS = frozenset({"/turing/conversation/create", "/edgesvc/turing/conversation/create"})
 CHATS_PATH = "/turing/conversation/chats"
 SOCKET_PATH = "/sydney/ChatHub"
 AT_CREATE = frozenset({Stage.CREATE})
-KNOWN = frozenset({*chathub_scenarios.TURN, *chathub_scenarios.ANSWER})
+KNOWN = frozenset({*TURN, *ANSWER})
 SIGN_IN_FIRST = "Sorry, you need to login first to access this service."
 REFUSED_CREATES = {
     "create-unauthorized": ("UnauthorizedRequest", SIGN_IN_FIRST),
@@ -45,7 +47,6 @@ REFUSED_CREATES = {
 # These open a conversation all the same, or half of one.
 ODD_SUCCESSES = ("create-no-signature", "create-anonymous", "create-garbage", "create-new-cookie")
 CHANGING_COOKIE = b"SANDBOX_CHANGING"
-Identify = Callable[[Request], SandboxAccount | None]
 
 
 class ChatHub(ChatSite):
@@ -53,26 +54,35 @@ class ChatHub(ChatSite):
 
     name, path, known = "chat", SOCKET_PATH, KNOWN
 
-    def __init__(self, state: SandboxState, identify: Identify) -> None:
+    def __init__(self, state: SandboxState) -> None:
         super().__init__(state)
-        self.identify = identify
+        self.side_calls = SideCalls(state)
 
-    @property
-    def chat(self) -> ChatState:
-        """Its conversations and turns."""
-        return self.state.chat
+    def find_route(self, request: Request) -> SandboxRoute | None:
+        """Return what answers a request that is no socket."""
+        if request.method in ("GET", "HEAD"):
+            if request.path in CREATE_PATHS:
+                return SandboxRoute(self.create)
+            if request.path == CHATS_PATH:
+                return SandboxRoute(self.chats)
+        answer = self.side_calls.routes.get((request.method, request.path))
+        return None if answer is None else SandboxRoute(answer, LARGEST_UPLOAD)
+
+    def find_socket(self, path: str) -> ServeSocket | None:
+        """Return what serves its socket."""
+        return self.serve if path == SOCKET_PATH else None
 
     # -- conversations -------------------------------------------------------------------------------------------
 
-    def create(self, request: Request) -> SandboxReply:
+    def create(self, request: Request, _body: bytes = b"") -> SandboxReply:
         """Open a conversation, or say why not."""
-        account = self.identify(request)
+        account = self.state.identify(request)
         name = account.name if account else ""
         chosen = self.state.scenarios.choose(AT_CREATE, name)
         shown = chosen.scenario.name if chosen else "created"
         if chosen is None and (account is None or not account.is_alive):
             shown = "create-unauthorized"
-        chat = self.state.chat
+        chat = self.chat
         chat.creates[name] += 1
         chat.create_outcomes[shown] += 1
         chat.cookies[name] = b"; ".join(request.cookies(CHANGING_COOKIE)).decode()
@@ -85,14 +95,14 @@ class ChatHub(ChatSite):
     def _open(self, request: Request, account: SandboxAccount | None, shown: str) -> SandboxReply:
         kind = ANONYMOUS if shown == "create-anonymous" else SIGNED_IN
         owner = account.name if account else ""
-        conversation = self._reopened(request, owner) or self.state.chat.create(owner, self.now(), kind=kind)
+        conversation = self._reopened(request, owner) or self.chat.create(owner, self.now(), kind=kind)
         body = {"conversationId": conversation.id, "clientId": conversation.client_id}
         headers: tuple[Header, ...] = (answers.session_cookie(account),) if account else ()
         if shown == "create-new-cookie":
-            value = str(self.state.chat.create_outcomes[shown]).encode()
+            value = str(self.chat.create_outcomes[shown]).encode()
             headers += ((b"set-cookie", CHANGING_COOKIE + b"=" + value + b"; path=/"),)
         if shown != "create-no-signature":
-            if self.state.options.chat_era == 1:
+            if self.state.options.provider["chat_era"] == 1:
                 body["conversationSignature"] = conversation.signature
             else:
                 headers += (
@@ -105,18 +115,18 @@ class ChatHub(ChatSite):
 
     def _reopened(self, request: Request, owner: str) -> SandboxConversation | None:
         """Return the conversation the query names, with new signatures."""
-        conversation = self.state.chat.conversations.get(request.query().get("conversationId", ""))
+        conversation = self.chat.conversations.get(request.query().get("conversationId", ""))
         if conversation is None or conversation.owner != owner:
             return None
         conversation.renewals += 1
         return conversation
 
-    def chats(self, request: Request) -> SandboxReply:
+    def chats(self, request: Request, _body: bytes = b"") -> SandboxReply:
         """List an account's conversations."""
-        account = self.identify(request)
+        account = self.state.identify(request)
         if account is None or not account.is_alive:
             return _result("UnauthorizedRequest", SIGN_IN_FIRST)
-        own = [one for one in self.state.chat.conversations.values() if one.owner == account.name]
+        own = [one for one in self.chat.conversations.values() if one.owner == account.name]
         chats = [
             {"conversationId": one.id, "conversationSignature": one.signature, "chatName": one.name, "tone": one.tone,
              "createTimeUtc": int(one.created_at * 1000), "updateTimeUtc": int(one.created_at * 1000), "plugins": []}
@@ -133,19 +143,19 @@ class ChatHub(ChatSite):
         """Serve one socket, from its upgrade to its end."""
         request = Request({**scope, "method": "GET"})
         await receive()
-        account, token_for = self.identify(request), token_conversation(request)
-        conversation = self.state.chat.conversations.get(token_for or "")
+        account, token_for = self.state.identify(request), token_conversation(request)
+        conversation = self.chat.conversations.get(token_for or "")
         if account is None and conversation is not None:
             account = self.state.account(conversation.owner)
         name = account.name if account else ""
         decided = self._upgrade(request, name, token_for)
         if isinstance(decided, SandboxReply):
-            self.state.chat.sockets.refused += 1
+            self.chat.sockets.refused += 1
             await refuse(decided, scope, receive, send)
         else:
             options = self.state.options
             socket = ChatSocket(
-                self, self.state.chat, SandboxSocket(scope, receive, send), account=name, token_for=token_for,
+                self, self.chat, SandboxSocket(scope, receive, send), account=name, token_for=token_for,
                 handshake=decided, open_seconds=options.chat_open_seconds, leave_seconds=options.chat_leave_seconds,
                 ping_seconds=options.chat_ping_seconds,
             )  # fmt: skip
@@ -155,7 +165,7 @@ class ChatHub(ChatSite):
         """Refuse a socket, or say which scenario its handshake has ("": none)."""
         if request.header(b"origin") is None:
             return self._turn_away(request, "chat-origin", "the upgrade has no Origin", 403)
-        if self.state.options.chat_era != 1 and token_for is None:
+        if self.state.options.provider["chat_era"] != 1 and token_for is None:
             if b"sec_access_token=" not in request.query_string:
                 return self._turn_away(request, "chat-token", "the upgrade has no sec_access_token", 401)
             return self._turn_away(request, "chat-token", "sec_access_token is not what was issued", 200)
@@ -170,12 +180,12 @@ class ChatHub(ChatSite):
     def start_turn(self, socket: ChatSocket, record: dict[str, Any]) -> Iterator[Step]:
         """Read an invocation, decide what becomes of it, and return its steps."""
         asked = parse_invocation(record)
-        conversation = self.state.chat.conversations.get(asked.conversation_id)
+        conversation = self.chat.conversations.get(asked.conversation_id)
         if conversation is not None:
-            check_place(asked, conversation, socket.token_for, self.state.options.chat_era)
+            check_place(asked, conversation, socket.token_for, self.state.options.provider["chat_era"])
             if socket.account and socket.account != conversation.owner:
                 asked.faults.append("the cookie is another account's")
-        if asked.image and asked.image not in self.state.chat.uploads:
+        if asked.image and asked.image not in self.chat.uploads:
             asked.faults.append("the picture was never uploaded")
         owner = conversation.owner if conversation else socket.account
         socket.turn = turn = self._note(asked, conversation, owner)
@@ -204,9 +214,9 @@ class ChatHub(ChatSite):
             return "invalid-session"
         if not account.take_chat_turn():
             return "throttled"
-        if conversation.turns >= options.chat_max_turns:
+        if conversation.turns >= options.provider["chat_max_turns"]:
             return "turn-limit"
-        if max(len(asked.text), len(asked.system or "")) > options.chat_limit:
+        if max(len(asked.text), len(asked.system or "")) > options.provider["chat_limit"]:
             return "too-long"
         return ANSWERED
 
@@ -218,11 +228,13 @@ class ChatHub(ChatSite):
             conversation_id=turn.conversation, invocation_id=turn.invocation_id, request_id=turn.request_id,
             now=self.now(), expires=conversation.created_at + options.chat_expiry,
         )  # fmt: skip
-        records.limit = options.chat_max_turns
+        records.limit = options.provider["chat_max_turns"]
         if faults:
             return iter([records.refusal("BadRequest", "sandbox: " + "; ".join(faults)) + records.completion()])
         if turn.outcome not in UNCOUNTED:
-            conversation.turns = options.chat_max_turns if turn.outcome == "last-turn" else conversation.turns + 1
+            conversation.turns = (
+                options.provider["chat_max_turns"] if turn.outcome == "last-turn" else conversation.turns + 1
+            )
             conversation.told = turn.system if turn.system is not None else conversation.told
             conversation.said.append(("user", turn.text))
         conversation.tone = turn.tone or conversation.tone

@@ -1,10 +1,12 @@
-"""The named behaviours of the consumer Copilot's chat beside those it shares with Bing Chat: plain tables.
+"""The named behaviours of the consumer Copilot's chat beside those it shares with Bing Chat.
 
-Each line: name → (row of the wire page or the knob it stands for, what it does, and, where `=N` has a meaning of its
-own, the N of a prompt that gives none).
+Each line: name → (row of docs/wire/copilot.md or the setting it stands for, effect, and, where `=N` has a meaning of
+its own, the N of a prompt that gives none).
 """
 
 from __future__ import annotations
+
+from bingproject.sandbox.core.scenario import Scenario, Stage, answer_scenarios, turn_scenarios
 
 CLEARANCE: dict[str, tuple[str, str]] = {
     "create-clearance": ("22", "REST: 403 with Cloudflare's page, the clearance is gone"),
@@ -48,4 +50,12 @@ SHARED_TURN = frozenset(
 )  # fmt: skip
 SHARED_ANSWER = frozenset(
     {"words", "gap", "delay", "search", "suggestions", "recall", "nul", "one-char", "garbage", "unknown-type"}
+)
+SCENARIOS = (
+    *(
+        Scenario(name, Stage.CREATE if name.startswith("create") else Stage.SOCKET, row, effect, status=403)
+        for name, (row, effect) in CLEARANCE.items()
+    ),
+    *turn_scenarios(TURN),
+    *answer_scenarios(ANSWER),
 )

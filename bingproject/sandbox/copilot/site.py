@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from bingproject.sandbox.chat import sample_text
 from bingproject.sandbox.chat.chat_site import AT_SOCKET, ChatSite, is_uuid
-from bingproject.sandbox.chat.chat_state import ChatState, SandboxConversation, SandboxTurn
-from bingproject.sandbox.chat.side_calls import picture_kind
+from bingproject.sandbox.chat.chat_state import SandboxConversation, SandboxTurn
+from bingproject.sandbox.chat.pictures import LARGEST_UPLOAD, picture_kind
 from bingproject.sandbox.chat.signalr_records import iso
 from bingproject.sandbox.chat.sockets import SandboxSocket, refuse
 from bingproject.sandbox.chat.steps import Step
@@ -22,14 +23,16 @@ from bingproject.sandbox.copilot.scenarios import ANSWER, SHARED_ANSWER, SHARED_
 from bingproject.sandbox.copilot.socket import CopilotSocket
 from bingproject.sandbox.copilot.turns import UNCOUNTED, CopilotScript
 from bingproject.sandbox.core import answers
-from bingproject.sandbox.core.catalogue import Stage
 from bingproject.sandbox.core.exchange import HTML, Receive, Request, SandboxReply, Scope, Send
+from bingproject.sandbox.core.provider import SandboxRoute, ServeSocket
+from bingproject.sandbox.core.scenario import Stage
 from bingproject.sandbox.core.state import SandboxAccount, account_name
-from bingproject.sandbox.core.templates import read_page
-from bingproject.sandbox.core.tokens import COPILOT, read_token
+from bingproject.sandbox.core.tokens import SandboxTokenRules, read_token
 
 PREFIX, SOCKET_PATH = "/c/api/", "/c/api/chat"
+TOKEN = SandboxTokenRules("140e65af-45d1-4427-bf08-3e7295db6836", "ChatAI.ReadWrite", is_personal=True)
 KNOWN = frozenset({*TURN, *ANSWER, *SHARED_TURN, *SHARED_ANSWER})
+CLEARANCE_PAGE = Path(__file__).with_name("clearance.html")
 MODES = frozenset({"chat", "reasoning", "smart", "study", "search"})
 # A cookie of the site's by which an account is known where no token is taken.
 SESSION_COOKIE, ANONYMOUS_COOKIE = b"_C_Auth", b"__Host-copilot-anon"
@@ -44,29 +47,32 @@ class CopilotSite(ChatSite):
 
     name, path, known = "copilot", SOCKET_PATH, KNOWN
 
-    @property
-    def chat(self) -> ChatState:
-        """Its conversations and turns."""
-        return self.state.copilot
+    def find_route(self, request: Request) -> SandboxRoute | None:
+        """Return what answers a REST call."""
+        return SandboxRoute(self.answer, LARGEST_UPLOAD) if request.path.startswith(PREFIX) else None
+
+    def find_socket(self, path: str) -> ServeSocket | None:
+        """Return what serves its socket."""
+        return self.serve if path == SOCKET_PATH else None
 
     # -- who asks ------------------------------------------------------------------------------------------------
 
     def identify(self, request: Request) -> SandboxAccount | None:
         """The account of a REST call; None for nobody, a dead one, or credentials of the wrong kind."""
         cookie = next(iter(request.cookies(SESSION_COOKIE)), b"")
-        if self.state.options.copilot_auth == COOKIE_AUTH:
+        if self.state.options.provider["copilot_auth"] == COOKIE_AUTH:
             name = "" if request.bearer or not cookie else account_name(cookie)
         else:
             token = read_token(request.bearer)
-            name = token.account if token is not None and token.fits(COPILOT, self.now()) else ""
+            name = token.account if token is not None and token.fits(TOKEN, self.now()) else ""
             if name and cookie and account_name(cookie) != name:
                 self.state.violation("copilot-cookie", "token and cookie are of two accounts", path=request.path)
         account = self.state.account(name) if name else None
         return account if account is not None and account.is_alive else None
 
-    def _holder(self, request: Request) -> SandboxAccount | None:
+    def _socket_account(self, request: Request) -> SandboxAccount | None:
         """The account of a socket: its token stands in the address."""
-        return self.holder(request.query().get("accessToken", ""), COPILOT)
+        return self.account_of_token(request.query().get("accessToken", ""), TOKEN)
 
     # -- REST ----------------------------------------------------------------------------------------------------
 
@@ -137,7 +143,7 @@ class CopilotSite(ChatSite):
         """Serve one socket, from its upgrade to its end."""
         request = Request({**scope, "method": "GET"})
         await receive()
-        account = self._holder(request)
+        account = self._socket_account(request)
         refused = self._upgrade(request, account)
         if refused is not None or account is None:
             self.chat.sockets.refused += 1
@@ -223,7 +229,7 @@ class CopilotSite(ChatSite):
 
     def _natural_outcome(self, turn: SandboxTurn) -> str:
         account = self.state.account(turn.account)
-        if len(turn.text) > self.state.options.copilot_limit:
+        if len(turn.text) > self.state.options.provider["copilot_limit"]:
             return "text-too-long"
         if self.chat.in_flight[turn.account] >= MOST_AT_ONCE:
             self.state.violation("copilot-pace", "too many turns of one account at once", path=SOCKET_PATH)
@@ -233,7 +239,7 @@ class CopilotSite(ChatSite):
 
 def clearance_page() -> SandboxReply:
     """What Cloudflare shows to whom it does not know."""
-    return SandboxReply(read_page("chat/clearance.html"), status=403, content_type=HTML, page=False)
+    return SandboxReply(CLEARANCE_PAGE.read_bytes(), status=403, content_type=HTML, page=False)
 
 
 def _no_mark(_number: int) -> str:

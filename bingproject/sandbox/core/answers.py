@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from bingproject.sandbox.core.catalogue import Scenario
 from bingproject.sandbox.core.exchange import HTML, JSON, Fault, Header, SandboxReply
-from bingproject.sandbox.core.state import SandboxAccount
+from bingproject.sandbox.core.scenario import Scenario
+from bingproject.sandbox.core.state import SESSION_COOKIE, SandboxAccount
 from bingproject.sandbox.core.templates import fill, read_page
 
 ANONYMOUS_IG = "0" * 32
 SIGN_IN = b"https://login.live.com/oauth20_authorize.srf?client_id=00000000-aaaa&scope=x"
-# A cookie of the sandbox's own, tied to its account: in another account's request it proves that two jars were mixed.
-SESSION_COOKIE = b"SANDBOX_SESSION"
 COINS = 15
 VISIBLE_NUL = "\u2400"  # how a page's file writes U+0000
 

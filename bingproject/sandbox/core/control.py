@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
 from typing import Any
 
-from bingproject.sandbox.core.catalogue import CATALOGUE
 from bingproject.sandbox.core.exchange import Request, SandboxReply
 from bingproject.sandbox.core.options import change_options
-from bingproject.sandbox.core.scenarios import Rule, UnknownScenarioError, find_scenario
+from bingproject.sandbox.core.provider import SandboxProvider
+from bingproject.sandbox.core.scenarios import Rule, UnknownScenarioError
 from bingproject.sandbox.core.state import IMAGE, VIDEO, SandboxState
-from bingproject.sandbox.core.tokens import AUDIENCES, LIFE_SECONDS, make_token
-from bingproject.sandbox.images.submit_form import DOORS
+from bingproject.sandbox.core.tokens import LIFE_SECONDS, make_token
 
 PREFIX = "/_sandbox/"
 
@@ -20,8 +19,11 @@ PREFIX = "/_sandbox/"
 class Control:
     """The control endpoints of one sandbox."""
 
-    def __init__(self, state: SandboxState) -> None:
+    def __init__(self, state: SandboxState, providers: Sequence[SandboxProvider]) -> None:
         self.state = state
+        self._doors = sorted({door for provider in providers for door in provider.doors})
+        self._token_rules = {provider.name: provider.token for provider in providers if provider.token is not None}
+        self._chat_labels = {provider.name: provider.chat_label for provider in providers if provider.chat_label}
         self._routes = {
             ("GET", "state"): self.show_state,
             ("GET", "submits"): self.show_submits,
@@ -63,15 +65,21 @@ class Control:
 
     def show_turns(self, _wanted: dict[str, Any]) -> SandboxReply:
         """Return every turn of a chat: question, system prompt and outcome."""
-        servers = {"bing": self.state.chat, "copilot": self.state.copilot, "m365": self.state.m365}
         return SandboxReply.json(
-            [turn.record() | {"server": name} for name, chat in servers.items() for turn in chat.turns]
+            [
+                turn.record() | {"server": label}
+                for name, label in self._chat_labels.items()
+                for turn in self.state.chats[name].turns
+            ]
         )
 
     def show_scenarios(self, _wanted: dict[str, Any]) -> SandboxReply:
         """Return the catalogue: name → stage, emulated row, effect."""
         return SandboxReply.json(
-            {name: {"stage": one.stage, "row": one.row, "effect": one.effect} for name, one in CATALOGUE.items()}
+            {
+                name: {"stage": one.stage, "row": one.row, "effect": one.effect}
+                for name, one in self.state.scenarios.catalogue.items()
+            }
         )
 
     def set_scenario(self, wanted: dict[str, Any]) -> SandboxReply:
@@ -81,7 +89,7 @@ class Control:
             self.state.scenarios.clear()
             return SandboxReply.json({"rules": 0})
         try:
-            chosen = find_scenario(str(name), wanted.pop("number", None))
+            chosen = self.state.scenarios.find(str(name), wanted.pop("number", None))
         except UnknownScenarioError:
             raise ValueError(f"there is no scenario {name!r}") from None
         uses = wanted.pop("next", None)
@@ -90,8 +98,8 @@ class Control:
         rule = Rule(chosen, uses, wanted.pop("account", None), wanted.pop("door", None))
         if wanted:
             raise ValueError(f"unknown: {', '.join(sorted(wanted))}")
-        if rule.door is not None and rule.door not in DOORS.values():
-            raise ValueError(f"door is one of {', '.join(DOORS.values())}")
+        if rule.door is not None and rule.door not in self._doors:
+            raise ValueError(f"door is one of {', '.join(self._doors)}")
         self.state.scenarios.add(rule)
         return SandboxReply.json({"rules": len(self.state.scenarios.rules)})
 
@@ -118,7 +126,7 @@ class Control:
         if "journal" in wanted:
             raise ValueError("the journal is chosen at start")
         self.state.options = change_options(self.state.options, wanted)
-        return SandboxReply.json(asdict(self.state.options) | {"journal": None})
+        return SandboxReply.json(self.state.options.describe() | {"journal": None})
 
     def set_clock(self, wanted: dict[str, Any]) -> SandboxReply:
         """Advance the sandbox's clock by `{"advance": seconds}`; advances add up."""
@@ -128,15 +136,14 @@ class Control:
     def make_token(self, wanted: dict[str, Any]) -> SandboxReply:
         """Return an account's token: `{"service", "account", "seconds"?, "audience"?, "is_opaque"?}`."""
         service, account = str(wanted.pop("service", "")), str(wanted.pop("account", ""))
-        if service not in AUDIENCES or not account:
-            raise ValueError(f"service is one of {', '.join(AUDIENCES)}, and account is needed")
+        rules = self._token_rules.get(service)
+        if rules is None or not account:
+            raise ValueError(f"service is one of {', '.join(self._token_rules)}, and account is needed")
         ends_at = self.state.now() + float(wanted.pop("seconds", LIFE_SECONDS))
         audience, is_opaque = str(wanted.pop("audience", "")), bool(wanted.pop("is_opaque", False))
         if wanted:
             raise ValueError(f"unknown: {', '.join(sorted(wanted))}")
-        return SandboxReply.json(
-            {"token": make_token(service, account, ends_at, audience=audience, is_opaque=is_opaque)}
-        )
+        return SandboxReply.json({"token": make_token(rules, account, ends_at, audience=audience, is_opaque=is_opaque)})
 
     def reset(self, _wanted: dict[str, Any]) -> SandboxReply:
         """Forget everything but the options."""
@@ -147,8 +154,8 @@ class Control:
 def describe(state: SandboxState) -> dict[str, Any]:
     """Return all counts as plain values.
 
-    Shape: `submits`, `accepted`, `polls`, `homes`, `result_pages`, `details`, `media`, `accounts`, `chat`,
-    `copilot`, `m365`, `violations`, `violation_count`.
+    Shape: `submits`, `accepted`, `polls`, `homes`, `result_pages`, `details`, `media`, `accounts`,
+    `violations`, `violation_count`, and the counts of each chat under its provider's name.
     """
     counts, now = state.counts, state.now()
     return {
@@ -176,9 +183,7 @@ def describe(state: SandboxState) -> dict[str, Any]:
             }
             for account in state.accounts.values()
         },
-        "chat": state.chat.describe(),
-        "copilot": state.copilot.describe(),
-        "m365": state.m365.describe(),
+        **{name: chat.describe() for name, chat in state.chats.items()},
         "violations": list(state.violations),
         "violation_count": counts.violations,
     }

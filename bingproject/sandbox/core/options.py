@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,26 @@ NUMBERS = frozenset({"chat_gap", "chat_open_seconds", "chat_leave_seconds", "cha
 
 
 @dataclass(frozen=True)
+class ProviderOption:
+    """A whole number of at least 0 that one stand-in reads; `help` is its line for the command line."""
+
+    name: str
+    default: int
+    help: str
+
+
+@dataclass(frozen=True)
 class Options:
     """How this sandbox behaves unless a scenario changes it.
 
     Attributes:
         image_seconds, video_seconds, submit_seconds: Inclusive ranges; the prompt decides a generation's own value.
         chat_gap, chat_expiry: Seconds.
-        chat_limit: Characters.
         chat_open_seconds: How long a socket may wait with its question.
         chat_leave_seconds: How long a socket may stay open after the end.
         chat_ping_seconds: Silence after which a hub pings.
         chat_words: Length of an answer; 0 for the whole one.
+        provider: The options of the stand-ins by name.
     """
 
     image_seconds: Range = (2.0, 3.0)
@@ -36,17 +46,18 @@ class Options:
     video_limit: int = 3
     chat_gap: float = 0.0
     chat_words: int = 0
-    chat_max_turns: int = 30
     chat_expiry: int = 6 * 3600
-    chat_era: int = 2
-    chat_limit: int = 32_000
     chat_open_seconds: float = 10.0
     chat_leave_seconds: float = 2.0
     chat_ping_seconds: float = 15.0
-    copilot_auth: int = 1
-    copilot_limit: int = 10_240
-    m365_max_turns: int = 600
     journal: Path | None = None
+    provider: Mapping[str, int] = field(default_factory=dict)
+
+    def describe(self) -> dict[str, Any]:
+        """Return all options by name, those of the stand-ins among them."""
+        values = asdict(self)
+        del values["provider"]
+        return {**values, **self.provider}
 
 
 def parse_range(value: Any) -> Range:
@@ -75,7 +86,7 @@ def change_options(options: Options, changes: dict[str, Any]) -> Options:
 
     Raises: ValueError for a name that does not exist or a value that does not fit it.
     """
-    known = {field.name for field in fields(Options)}
+    known = {one.name for one in fields(Options) if one.name != "provider"} | options.provider.keys()
     values: dict[str, Any] = {}
     for name, value in changes.items():
         if name not in known:
@@ -90,7 +101,8 @@ def change_options(options: Options, changes: dict[str, Any]) -> Options:
             values[name] = value
         else:
             raise ValueError(f"{name} is a whole number of at least 0")
-    return replace(options, **values)
+    provider = {name: values.pop(name, default) for name, default in options.provider.items()}
+    return replace(options, provider=provider, **values)
 
 
 def _range_argument(text: str) -> Range:
@@ -100,7 +112,7 @@ def _range_argument(text: str) -> Range:
         raise ArgumentTypeError(str(error)) from None
 
 
-def add_arguments(parser: ArgumentParser) -> None:
+def add_arguments(parser: ArgumentParser, provider_options: Iterable[ProviderOption]) -> None:
     """Add the sandbox's arguments to a parser, for `python -m` and for the Django command."""
     default = Options()
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
@@ -120,17 +132,16 @@ def add_arguments(parser: ArgumentParser) -> None:
         "image_limit": "images an account may have running (100)",
         "video_limit": "videos an account may have running (3)",
         "chat_words": "words of a chat's answer (0: an echo, as long as it is)",
-        "chat_max_turns": "turns a conversation takes (30)",
         "chat_expiry": "seconds a conversation lives (21600)",
-        "chat_era": "where the chat's signature stands: 1 in the body, 2 in the headers (2)",
-        "chat_limit": "characters a chat's message, or what was said before, may have (32000)",
-        "copilot_auth": "what the consumer Copilot's REST calls take: 1 a Bearer token, 2 cookies and no token (1)",
-        "copilot_limit": "characters a message to the consumer Copilot may have (10240)",
-        "m365_max_turns": "turns a Microsoft 365 conversation takes (600)",
     }
     for name, text in counts.items():
         flag = "--" + name.replace("_", "-")
         parser.add_argument(flag, type=int, default=getattr(default, name), metavar="N", help=text)
+    for option in provider_options:
+        flag = "--" + option.name.replace("_", "-")
+        parser.add_argument(
+            flag, type=int, default=option.default, metavar="N", help=f"{option.help} ({option.default})"
+        )
     seconds = {
         "chat_gap": "between two chunks of a chat (0)",
         "chat_open_seconds": "a chat's socket may be open without a question (10)",
@@ -143,6 +154,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--journal", type=Path, metavar="FILE", help="remember submits here, over a restart or a kill")
 
 
-def options_from(arguments: Namespace) -> Options:
-    """Turn parsed arguments into options."""
-    return change_options(Options(), {field.name: getattr(arguments, field.name) for field in fields(Options)})
+def options_from(arguments: Namespace, default: Options) -> Options:
+    """Turn parsed arguments into options; `default` says which there are."""
+    return change_options(default, {name: getattr(arguments, name) for name in default.describe()})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bingproject.sandbox.core.catalogue import CATALOGUE, Scenario, Stage
+from bingproject.sandbox.core.scenario import Scenario, Stage
 
 WORD = re.compile(r"sandbox:([a-z0-9]+(?:-[a-z0-9]+)*)(?:=([0-9]+(?:\.[0-9]+)?))?")
 AT_SUBMIT = frozenset({Stage.SUBMIT, Stage.GENERATION})
@@ -38,31 +39,30 @@ class UnknownScenarioError(ValueError):
     """A name that the catalogue does not have."""
 
 
-def find_scenario(name: str, number: float | None = None) -> Chosen:
-    """Return a scenario by its name.
-
-    Raises: UnknownScenarioError.
-    """
-    scenario = CATALOGUE.get(name)
-    if scenario is None:
-        raise UnknownScenarioError(name)
-    return Chosen(scenario, scenario.number if number is None else number)
-
-
-def find_words(prompt: str) -> list[Chosen]:
-    """Return the scenarios that a prompt names as `sandbox:name` or `sandbox:name=N`, in order.
-
-    Raises: UnknownScenarioError.
-    """
-    return [find_scenario(name, float(number) if number else None) for name, number in WORD.findall(prompt)]
-
-
 @dataclass
 class Scenarios:
-    """The rules, and how often each prompt's own words have been applied."""
+    """The catalogue, the rules, and how often each prompt's own words have been applied."""
 
+    catalogue: Mapping[str, Scenario]
     rules: list[Rule] = field(default_factory=list)
     honoured: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def find(self, name: str, number: float | None = None) -> Chosen:
+        """Return a scenario by its name.
+
+        Raises: UnknownScenarioError.
+        """
+        scenario = self.catalogue.get(name)
+        if scenario is None:
+            raise UnknownScenarioError(name)
+        return Chosen(scenario, scenario.number if number is None else number)
+
+    def find_words(self, prompt: str) -> list[Chosen]:
+        """Return the scenarios that a prompt names as `sandbox:name` or `sandbox:name=N`, in order.
+
+        Raises: UnknownScenarioError.
+        """
+        return [self.find(name, float(number) if number else None) for name, number in WORD.findall(prompt)]
 
     def add(self, rule: Rule) -> None:
         """Add a rule. Of several that fit, the oldest applies."""
@@ -95,7 +95,7 @@ class Scenarios:
         Raises: UnknownScenarioError.
         """
         ruled = self.choose(AT_SUBMIT, account, door)
-        return [ruled] if ruled else find_words(prompt)
+        return [ruled] if ruled else self.find_words(prompt)
 
     def still_refuses(self, prompt: str, chosen: Chosen) -> bool:
         """True if a submit scenario of the prompt applies again (`busy=2`: to the first two submits)."""
@@ -108,7 +108,7 @@ class Scenarios:
     def at_poll(self, course: dict[str, float | None], polls: int) -> Chosen | None:
         """Return the poll scenario that a generation's own words set for this poll."""
         for name, number in course.items():
-            scenario = CATALOGUE[name]
+            scenario = self.catalogue[name]
             if scenario.stage is Stage.POLL and (number is None or polls <= number):
                 return Chosen(scenario, number)
         return None
@@ -116,7 +116,7 @@ class Scenarios:
     def rejection(self, course: dict[str, float | None]) -> Scenario | None:
         """Return the page that a generation's own words show instead of its result."""
         for name in course:
-            scenario = CATALOGUE[name]
+            scenario = self.catalogue[name]
             if scenario.stage is Stage.GENERATION and scenario.page:
                 return scenario
         return None

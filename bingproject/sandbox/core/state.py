@@ -7,10 +7,12 @@ import re
 import time
 import uuid
 from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bingproject.sandbox.chat.chat_state import ChatState
+from bingproject.sandbox.core.exchange import Request
 from bingproject.sandbox.core.journal import Journal
 from bingproject.sandbox.core.options import Options
 from bingproject.sandbox.core.scenarios import Scenarios
@@ -19,6 +21,8 @@ PLAIN_NAME = re.compile(r"[A-Za-z0-9._-]{1,40}")
 # A generation that is never ready stops counting as running after this time, as real ones do.
 GIVE_UP_SECONDS = 600.0
 IMAGE, VIDEO = "image", "video"
+# A cookie of the sandbox's own, tied to its account: in another account's request it proves that two jars were mixed.
+SESSION_COOKIE = b"SANDBOX_SESSION"
 
 
 def account_name(cookie: bytes) -> str:
@@ -114,9 +118,10 @@ class Counts:
 class SandboxState:
     """The memory of one sandbox, used only on its event loop."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, scenarios: Scenarios, chats: Iterable[str]) -> None:
         self.options = options
-        self.scenarios = Scenarios()
+        self.scenarios = scenarios
+        self.chat_names = tuple(chats)
         self.journal = Journal(options.journal)
         self.forget()
         for line in self.journal.read():
@@ -131,7 +136,7 @@ class SandboxState:
         self.media: dict[str, tuple[SandboxGeneration, int]] = {}
         self.violations: deque[dict[str, str]] = deque(maxlen=1000)
         self.scenarios.clear()
-        self.chat, self.copilot, self.m365 = ChatState(), ChatState(), ChatState()
+        self.chats = {name: ChatState() for name in self.chat_names}
         self.ahead = 0.0
 
     def reset(self) -> None:
@@ -159,6 +164,19 @@ class SandboxState:
         account = self.accounts_by_cookie.get(cookie)
         if account is None:
             account = self.accounts_by_cookie[cookie] = self.account(account_name(cookie))
+        return account
+
+    def identify(self, request: Request) -> SandboxAccount | None:
+        """Return the account behind a request's `_U`, and find out jars that met."""
+        cookies = request.cookies(b"_U")
+        if len(cookies) > 1:
+            self.violation("two-cookies", "the request carries _U twice", path=request.path)
+        account = self.account_of(cookies[0]) if cookies else None
+        for session in request.cookies(SESSION_COOKIE):
+            if account is None or session != account.ig.encode():
+                self.violation(
+                    "foreign-cookie", "a session cookie of another account", path=request.path, account=account
+                )
         return account
 
     def set_alive(self, account: SandboxAccount, is_alive: bool, revive_after: int | None = None) -> None:

@@ -1,6 +1,6 @@
 """Access tokens as Microsoft's sign-in issues them, for the demo and for tests, and checked as strictly as there.
 
-Source: docs/wire/copilot.md and docs/wire/m365.md, their sections on tokens.
+Source: the sections on tokens of the pages in docs/wire/; each service has its own rules in its `site.py`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,20 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-COPILOT, M365 = "copilot", "m365"
-AUDIENCES = {COPILOT: "140e65af-45d1-4427-bf08-3e7295db6836", M365: "https://substrate.office.com/sydney"}
-SCOPES = {COPILOT: "ChatAI.ReadWrite", M365: "M365Chat.Read sydney.readwrite"}
 TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
 LIFE_SECONDS = 3600.0
-# Opaque tokens: a personal account's for the consumer service, and one of five parts for Microsoft 365.
+# How the opaque tokens of personal accounts begin.
 OPAQUE_HEAD = "EwB"
 _ENCRYPTED_HEAD = {"alg": "RSA-OAEP", "enc": "A256CBC-HS512"}
+
+
+@dataclass(frozen=True)
+class SandboxTokenRules:
+    """The tokens of one service. Its opaque ones are those of personal accounts, or encrypted ones of five parts."""
+
+    audience: str
+    scope: str
+    is_personal: bool = False
 
 
 @dataclass(frozen=True)
@@ -32,9 +38,9 @@ class SandboxToken:
     object_id: str
     tenant_id: str
 
-    def fits(self, service: str, now: float) -> bool:
+    def fits(self, rules: SandboxTokenRules, now: float) -> bool:
         """True if the token is valid for that service now."""
-        return self.audience == AUDIENCES[service] and now < self.expires_at
+        return self.audience == rules.audience and now < self.expires_at
 
 
 def object_id(account: str) -> str:
@@ -42,11 +48,13 @@ def object_id(account: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"sandbox:{account}"))
 
 
-def make_token(service: str, account: str, expires_at: float, *, audience: str = "", is_opaque: bool = False) -> str:
+def make_token(
+    rules: SandboxTokenRules, account: str, expires_at: float, *, audience: str = "", is_opaque: bool = False
+) -> str:
     """Return a token of the account; `audience` replaces that of the service."""
     claims = {
-        "aud": audience or AUDIENCES[service],
-        "scp": SCOPES[service],
+        "aud": audience or rules.audience,
+        "scp": rules.scope,
         "exp": int(expires_at),
         "oid": object_id(account),
         "tid": TENANT,
@@ -55,17 +63,17 @@ def make_token(service: str, account: str, expires_at: float, *, audience: str =
     body = _pack(claims)
     if not is_opaque:
         head = _pack({"alg": "RS256", "typ": "JWT"})
-        return f"{head}.{body}.{_seal(body)}"
-    if service == COPILOT:
-        return f"{OPAQUE_HEAD}{body}.{_seal(body)}".replace(".", "_-_")
-    return f"{_pack(_ENCRYPTED_HEAD)}.{_seal('key')}.{_seal('iv')}.{body}.{_seal(body)}"
+        return f"{head}.{body}.{_sign(body)}"
+    if rules.is_personal:
+        return f"{OPAQUE_HEAD}{body}.{_sign(body)}".replace(".", "_-_")
+    return f"{_pack(_ENCRYPTED_HEAD)}.{_sign('key')}.{_sign('iv')}.{body}.{_sign(body)}"
 
 
 def read_token(text: str) -> SandboxToken | None:
     """Parse a token of either form; return None if it is damaged or not one of this sandbox."""
     parts = text.removeprefix(OPAQUE_HEAD).split("_-_") if text.startswith(OPAQUE_HEAD) else text.split(".")
-    body, seal = (parts[-2], parts[-1]) if len(parts) in (2, 3, 5) else ("", "")
-    if not body or seal != _seal(body):
+    body, signature = (parts[-2], parts[-1]) if len(parts) in (2, 3, 5) else ("", "")
+    if not body or signature != _sign(body):
         return None
     claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     return SandboxToken(claims["name"], claims["aud"], float(claims["exp"]), claims["oid"], claims["tid"])
@@ -75,6 +83,6 @@ def _pack(value: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(value, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
-def _seal(body: str) -> str:
+def _sign(body: str) -> str:
     digest = hashlib.sha256(f"sandbox token|{body}".encode()).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=").replace("_", "-")

@@ -7,8 +7,8 @@ from html import escape as escape_attribute
 from urllib.parse import quote_plus
 
 from bingproject.sandbox.core import answers
-from bingproject.sandbox.core.catalogue import Stage
 from bingproject.sandbox.core.exchange import Request, SandboxReply
+from bingproject.sandbox.core.scenario import Stage
 from bingproject.sandbox.core.scenarios import Chosen, UnknownScenarioError
 from bingproject.sandbox.core.state import IMAGE, VIDEO, SandboxAccount, SandboxGeneration, SandboxState
 from bingproject.sandbox.core.templates import fill, read_page
@@ -30,7 +30,7 @@ class ImageCreator:
     def page(self, request: Request) -> SandboxReply:
         """Answer a GET on the creator's own address: home, the page of an id, or a creation tried the wrong way."""
         query = request.query()
-        account = self.identify(request)
+        account = self.state.identify(request)
         if "id" in query:
             return self._result_page(request, account, query["id"])
         if query.get("q"):
@@ -98,7 +98,7 @@ class ImageCreator:
 
     def submit(self, request: Request, body: bytes) -> SandboxReply:
         """Take or refuse a creation."""
-        account = self.identify(request)
+        account = self.state.identify(request)
         form = parse_submit(request, body)
         if account is None:
             form.faults.append("there is no _U cookie")
@@ -218,7 +218,7 @@ class ImageCreator:
         """Answer one look at a generation; this is the path that is asked a thousand times a second."""
         state = self.state
         state.counts.polls += 1
-        account = self.identify(request)
+        account = self.state.identify(request)
         generation = state.generations.get(request_id)
         if account is None or not account.is_alive:
             return answers.home(account)
@@ -264,7 +264,7 @@ class ImageCreator:
     def detail(self, request: Request, request_id: str) -> SandboxReply:
         """Answer the route that tells a finished video's address."""
         self.state.counts.details += 1
-        account = self.identify(request)
+        account = self.state.identify(request)
         generation = self.state.generations.get(request_id)
         if account is None or not account.is_alive:
             return answers.home(account)
@@ -278,21 +278,6 @@ class ImageCreator:
         if generation.kind != VIDEO or not generation.is_ready(self.state.now()):
             return SandboxReply.json({"value": []})
         return SandboxReply.json(results.video_detail(generation))
-
-    # -- who asks ------------------------------------------------------------------------------------------------
-
-    def identify(self, request: Request) -> SandboxAccount | None:
-        """Return the account behind a request's `_U`, and find out jars that met."""
-        cookies = request.cookies(b"_U")
-        if len(cookies) > 1:
-            self.state.violation("two-cookies", "the request carries _U twice", path=request.path)
-        account = self.state.account_of(cookies[0]) if cookies else None
-        for session in request.cookies(answers.SESSION_COOKIE):
-            if account is None or session != account.ig.encode():
-                self.state.violation(
-                    "foreign-cookie", "a session cookie of another account", path=request.path, account=account
-                )
-        return account
 
     def _report_foreign(self, request: Request, account: SandboxAccount, generation: SandboxGeneration | None) -> None:
         kind = "unknown-id" if generation is None else "foreign-id"

@@ -10,8 +10,8 @@ from functools import cache, partial
 from pathlib import Path
 
 from bingproject.sandbox.core import answers
-from bingproject.sandbox.core.catalogue import CATALOGUE, Scenario, Stage
 from bingproject.sandbox.core.exchange import Header, Request, SandboxReply
+from bingproject.sandbox.core.scenario import Scenario, Stage
 from bingproject.sandbox.core.state import VIDEO, SandboxGeneration, SandboxState
 from bingproject.sandbox.images.drawing import draw_picture, picture_size, shrink
 from bingproject.sandbox.images.results import picture_count
@@ -78,10 +78,10 @@ class Media:
         if chosen is not None:
             return chosen.scenario
         for name in generation.course if generation else ():
-            if CATALOGUE[name].stage is Stage.MEDIA:
-                return CATALOGUE[name]
+            if self.state.scenarios.catalogue[name].stage is Stage.MEDIA:
+                return self.state.scenarios.catalogue[name]
             if name == "tse-403" and (request.header(b"host") or b"").startswith(b"tse"):
-                return CATALOGUE["media-http-403"]
+                return self.state.scenarios.catalogue["media-http-403"]
         return None
 
     def _picture(self, generation: SandboxGeneration, index: int) -> bytes:

@@ -1,10 +1,12 @@
-"""The named behaviours of Microsoft 365 Copilot's chat beside those it shares with Bing Chat: plain tables.
+"""The named behaviours of Microsoft 365 Copilot's chat beside those it shares with the other chats.
 
-Each line: name → (row of the wire page or the knob it stands for, what it does, and, where `=N` has a meaning of its
+Each line: name → (row of docs/wire/m365.md or the setting it stands for, effect, and, where `=N` has a meaning of its
 own, the N of a prompt that gives none).
 """
 
 from __future__ import annotations
+
+from bingproject.sandbox.core.scenario import answer_scenarios, turn_scenarios
 
 TURN: dict[str, tuple[str, str]] = {
     "rate-text": ("27", "a sentence about too many requests, as if it were the answer"),
@@ -28,3 +30,4 @@ SHARED_ANSWER = frozenset(
      "many-records", "split-records", "split-utf8", "big", "final-only", "no-type3", "think", "image", "marks",
      "shrink"}
 )  # fmt: skip
+SCENARIOS = (*turn_scenarios(TURN), *answer_scenarios(ANSWER))

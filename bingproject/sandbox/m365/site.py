@@ -12,20 +12,22 @@ from typing import Any
 
 from bingproject.sandbox.chat import sample_text
 from bingproject.sandbox.chat.chat_site import ChatSite, is_uuid
-from bingproject.sandbox.chat.chat_state import ChatState, SandboxConversation, SandboxTurn
-from bingproject.sandbox.chat.side_calls import picture_kind
+from bingproject.sandbox.chat.chat_state import SandboxConversation, SandboxTurn
+from bingproject.sandbox.chat.pictures import LARGEST_UPLOAD, picture_kind
 from bingproject.sandbox.chat.signalr_records import Records
 from bingproject.sandbox.chat.sockets import SandboxSocket, refuse
 from bingproject.sandbox.chat.steps import Step
 from bingproject.sandbox.chat.turn_words import ANSWERED
 from bingproject.sandbox.core.exchange import Receive, Request, SandboxReply, Scope, Send, parse_fields
+from bingproject.sandbox.core.provider import SandboxRoute, ServeSocket
 from bingproject.sandbox.core.state import SandboxAccount
-from bingproject.sandbox.core.tokens import M365, read_token
+from bingproject.sandbox.core.tokens import SandboxTokenRules, read_token
 from bingproject.sandbox.m365.scenarios import ANSWER, SHARED_ANSWER, SHARED_TURN, TURN
 from bingproject.sandbox.m365.socket import HAS_METRICS, M365Socket
 from bingproject.sandbox.m365.turns import UNCOUNTED, M365Script, mark
 
 SOCKET_PREFIX, UPLOAD_PATH = "/m365Copilot/Chathub/", "/m365Copilot/UploadFile"
+TOKEN = SandboxTokenRules("https://substrate.office.com/sydney", "M365Chat.Read sydney.readwrite")
 KNOWN = frozenset({*TURN, *ANSWER, *SHARED_TURN, *SHARED_ANSWER})
 # licenseType, isEdu, agent, scenario of each kind of licence.
 TIERS = frozenset(
@@ -46,16 +48,23 @@ class M365Hub(ChatSite):
 
     name, path, known = "m365", SOCKET_PREFIX, KNOWN
 
-    @property
-    def chat(self) -> ChatState:
-        """Its conversations and turns."""
-        return self.state.m365
+    def find_route(self, request: Request) -> SandboxRoute | None:
+        """Return what answers an upload, the only call besides the socket."""
+        return (
+            SandboxRoute(self.upload, LARGEST_UPLOAD)
+            if (request.method, request.path) == ("POST", UPLOAD_PATH)
+            else None
+        )
+
+    def find_socket(self, path: str) -> ServeSocket | None:
+        """Return what serves its socket."""
+        return self.serve if path.startswith(SOCKET_PREFIX) else None
 
     # -- pictures ------------------------------------------------------------------------------------------------
 
     def upload(self, request: Request, body: bytes) -> SandboxReply:
         """Take a picture as a data URL in a form; other forms are refused as in life."""
-        account = self.holder(request.bearer, M365)
+        account = self.account_of_token(request.bearer, TOKEN)
         if account is None:
             return SandboxReply(status=401, page=False)
         met = self.meet_upload(account, {"result": {"value": "Failed"}})
@@ -80,7 +89,7 @@ class M365Hub(ChatSite):
         request = Request({**scope, "method": "GET"})
         await receive()
         query = request.query()
-        account = self.holder(query.get("access_token", ""), M365)
+        account = self.account_of_token(query.get("access_token", ""), TOKEN)
         decided = self._upgrade(request, query, account)
         if isinstance(decided, SandboxReply) or account is None:
             self.chat.sockets.refused += 1
@@ -167,7 +176,7 @@ class M365Hub(ChatSite):
         )  # fmt: skip
         if outcome not in UNCOUNTED:
             conversation.take(turn.text)
-        records.used, records.limit = conversation.turns, options.m365_max_turns
+        records.used, records.limit = conversation.turns, options.provider["m365_max_turns"]
         answer = sample_text.compose(turn, conversation, knobs, options.chat_words, mark=mark)
         turn.answer = answer.text
         return M365Script(records, turn, answer, knobs, origin=origin, outcome=outcome, gap=options.chat_gap)

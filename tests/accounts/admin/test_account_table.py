@@ -23,7 +23,7 @@ from accounts.admin.account_table import (
 )
 from accounts.admin.tables import UnreadableFileError
 from accounts.models import Account, AccountState
-from bingproject.sandbox.core.tokens import make_token
+from bingproject.sandbox.providers import make_token
 from tests.accounts.microsoft.pastes import AGENT, chathub, curl
 from tests.factories import make_account, make_token_account, make_undecryptable
 

@@ -53,7 +53,7 @@ def test_the_page_after_the_action_shows_the_result(operator: Client, sandbox: S
         text = act(operator, "account", "check_now", account)
     assert "anna: images: works (Signed in, 15 boosts left); videos: works (Signed in, 10 fast videos left); " in text
     assert "chat: cannot tell (Cannot tell without opening a conversation." in text
-    assert not sandbox.state.chat.creates
+    assert not sandbox.state.chats["chat"].creates
 
 
 @pytest.mark.django_db(transaction=True)
@@ -71,7 +71,7 @@ def test_a_conversation_is_opened_only_when_asked_for(operator: Client, sandbox:
         else:
             text = operator.post(reverse(CHECK_ALL), {"open_conversation": "on"}, follow=True).content.decode()
     assert "chat: works (Bing opened a conversation)" in text
-    assert sandbox.state.chat.creates == {"anna": 1}
+    assert sandbox.state.chats["chat"].creates == {"anna": 1}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -87,7 +87,7 @@ def test_checking_all(operator: Client, sandbox: SandboxServer) -> None:
     with worker():
         text = operator.post(reverse(CHECK_ALL), follow=True).content.decode()
     assert "6 checked. Images: 6 works. Videos: 6 works. Chat: 6 cannot tell." in text
-    assert not sandbox.state.chat.creates
+    assert not sandbox.state.chats["chat"].creates
 
 
 @pytest.mark.django_db

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bingproject.sandbox.core.options import Options, change_options
+from bingproject.sandbox.core.options import change_options
+from bingproject.sandbox.providers import DEFAULTS
 from bingproject.sandbox.server import SandboxServer
 from tests.bingproject.sandbox.chat.chatters import Chatter
 from tests.bingproject.sandbox.chat.relatives import CopilotClient, M365Client
@@ -66,7 +67,7 @@ def shared_server() -> Iterator[SandboxServer]:
 def server(shared_server: SandboxServer) -> SandboxServer:
     """The same, having forgotten everything."""
     shared_server.state.reset()
-    shared_server.state.options = change_options(Options(), {"image_seconds": 0, "video_seconds": 0})
+    shared_server.state.options = change_options(DEFAULTS, {"image_seconds": 0, "video_seconds": 0})
     return shared_server
 
 

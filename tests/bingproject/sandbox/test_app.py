@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bingproject.sandbox.app import LARGEST_BODY, create_app
+from bingproject.sandbox.app import create_app
+from bingproject.sandbox.images.site import LARGEST_SUBMIT
 from bingproject.sandbox.server import SandboxServer
 from tests.bingproject.sandbox.conftest import Visit
 
@@ -84,7 +85,7 @@ async def test_a_body_is_read_to_a_bound() -> None:
     form = ({"type": "http.request", "body": b"q=", "more_body": True}, {"type": "http.request", "body": b"b"})
     sent = await call("/images/create", b"q=a&FORM=GENCRE&rt=4&mdl=0&ar=1", form)
     assert b"q differs" in sent[1]["body"]
-    piece = {"type": "http.request", "body": b"x" * (LARGEST_BODY + 1), "more_body": True}
+    piece = {"type": "http.request", "body": b"x" * (LARGEST_SUBMIT + 1), "more_body": True}
     assert (await call("/images/create", b"", (piece, piece)))[0]["status"] == 400
 
 

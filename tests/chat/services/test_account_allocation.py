@@ -39,7 +39,7 @@ def test_turns_of_one_account_come_one_after_the_other(hub: SandboxServer, setti
         await asyncio.gather(*map(one, range(6)))
 
     asyncio.run(run())
-    chat = getattr(hub.state, kind)
+    chat = hub.state.chats[kind]
     assert ended == list(range(6))
     assert [turn.text[:8] for turn in chat.turns] == [f"number {number}" for number in range(6)]
     assert chat.max_in_flight == {account.name: 1}  # with up to four the service objects to nothing
@@ -83,7 +83,7 @@ def test_who_would_wait_too_long_for_the_pace_is_told_at_once(hub: SandboxServer
         ask("hello", model="copilot")
     assert failure.value.code == "too_many_running"
     assert 38 < (failure.value.retry_after or 0) <= 40
-    assert not hub.state.copilot.turns
+    assert not hub.state.chats["copilot"].turns
     set_capability(account, "copilot", paced_until=timezone.now() + timedelta(seconds=1))
     assert "hello" in answer_of(ask("hello", model="copilot"))
 
@@ -140,7 +140,7 @@ def test_what_is_too_long_for_one_goes_to_the_next(
     make_token_account("copilot")
     make_token_account("m365")
     ask("x" * 6000, history, "s" * 6000)
-    assert (len(hub.state.copilot.turns), len(hub.state.m365.turns)) == (0, 1)
+    assert (len(hub.state.chats["copilot"].turns), len(hub.state.chats["m365"].turns)) == (0, 1)
     assert Conversation.objects.get().create_count == 1
 
 
@@ -157,8 +157,8 @@ def test_what_is_too_long_to_tell_again_goes_to_the_next(hub: SandboxServer, set
     assert failure.value.code == "context_length_exceeded"
     make_account()
     ask("x" * 6000, history, system)
-    assert hub.state.chat.turns[0].system is not None
-    assert not hub.state.copilot.turns
+    assert hub.state.chats["chat"].turns[0].system is not None
+    assert not hub.state.chats["copilot"].turns
     assert not Lease.objects.exists()
 
 
@@ -169,11 +169,11 @@ def test_a_conversation_stays_with_its_back_end_and_moves_when_that_is_gone(hub:
     assert Conversation.objects.get().back_end == "m365"
     make_account()
     history += said(("again", answer_of(ask("again", history))))
-    assert len(hub.state.m365.turns) == 2
+    assert len(hub.state.chats["m365"].turns) == 2
     office.mark(AccountState.EXPIRED, "", timezone.now())
     ask("once more", history)
     assert Conversation.objects.get().back_end == "bing"
-    assert "hello" in str(hub.state.chat.turns[0].system)
+    assert "hello" in str(hub.state.chats["chat"].turns[0].system)
 
 
 def test_a_back_end_that_is_taken_off_is_left(hub: SandboxServer, settings: Settings) -> None:
@@ -185,4 +185,4 @@ def test_a_back_end_that_is_taken_off_is_left(hub: SandboxServer, settings: Sett
     make_token_account("copilot")
     ask("again", history)
     assert Conversation.objects.get().back_end == "copilot"
-    assert "hello" in hub.state.copilot.turns[0].text
+    assert "hello" in hub.state.chats["copilot"].turns[0].text

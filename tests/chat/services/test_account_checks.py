@@ -14,7 +14,7 @@ from accounts.microsoft.services import Finding, Look
 from accounts.microsoft.services.credentials import keep_token
 from accounts.models import Account, AccountKind, CheckState
 from bingproject.errors import CookieExpiredError
-from bingproject.sandbox.core.tokens import COPILOT, M365, make_token
+from bingproject.sandbox.providers import make_token
 from bingproject.sandbox.server import SandboxServer
 from bingproject.upstream.http_client import ConnectionPool
 from chat.services import check_chat
@@ -56,13 +56,13 @@ def site(sandbox: SandboxServer, settings: Any) -> SandboxServer:
 @pytest.mark.parametrize("is_opaque", [False, True])
 def test_copilot_says_whether_it_knows_who_asks(site: SandboxServer, is_opaque: bool) -> None:
     """Its call costs nothing, so it works says what was seen."""
-    finding = look(make(AccountKind.COPILOT, token(COPILOT, is_opaque=is_opaque)))
+    finding = look(make(AccountKind.COPILOT, token("copilot", is_opaque=is_opaque)))
     assert finding == Finding(CheckState.OK, "Copilot knows the account.")
 
 
 def test_a_token_that_copilot_does_not_take(site: SandboxServer) -> None:
     """Ended, with or without cookies to try instead."""
-    account = make(AccountKind.COPILOT, token(COPILOT, -10))
+    account = make(AccountKind.COPILOT, token("copilot", -10))
     with pytest.raises(CookieExpiredError, match="does not know the account"):
         look(account)
     account.rotate({"cf_clearance": "x"}, timezone.now())
@@ -72,7 +72,7 @@ def test_a_token_that_copilot_does_not_take(site: SandboxServer) -> None:
 
 def test_microsoft_365_is_not_asked() -> None:
     """What its token says is all that is said; without its place it cannot be addressed."""
-    account = make(AccountKind.M365, token(M365))
+    account = make(AccountKind.M365, token("m365"))
     finding = look(account)
     assert finding.state == CheckState.FAILED and "licence" in finding.note
     account.tier = "edu"
@@ -83,14 +83,14 @@ def test_microsoft_365_is_not_asked() -> None:
 
 def test_what_microsoft_365_has_answered_proves_it() -> None:
     """With this token: an answer from before it says nothing of it."""
-    account = make(AccountKind.M365, token(M365), tier="individual")
+    account = make(AccountKind.M365, token("m365"), tier="individual")
     for seconds, expected in ((-1, CheckState.UNKNOWN), (1, CheckState.OK)):
         answered_at = timezone.now() + timedelta(seconds=seconds * 60)
         account.capabilities.update(last_success_at=answered_at)
         assert look(account).state == expected
 
 
-@pytest.mark.parametrize(("kind", "service"), [(AccountKind.COPILOT, COPILOT), (AccountKind.M365, M365)])
+@pytest.mark.parametrize(("kind", "service"), [(AccountKind.COPILOT, "copilot"), (AccountKind.M365, "m365")])
 def test_with_the_operators_leave_a_question_is_asked(site: SandboxServer, kind: str, service: str) -> None:
     """An answer proves it."""
     finding = look(make(kind, token(service), tier="individual"), may_open=True)

@@ -40,7 +40,7 @@ def test_without_a_tick_nothing_is_opened_and_nothing_claimed(hub: SandboxServer
     finding = look(account)
     assert finding.state == CheckState.UNKNOWN
     assert finding.note == ("Cannot tell without opening a conversation. Bing lists 0 conversations of this account.")
-    assert not hub.state.chat.creates
+    assert not hub.state.chats["chat"].creates
     look(account, may_open=True)
     assert "lists 1 conversation of" in look(account).note
 
@@ -48,7 +48,7 @@ def test_without_a_tick_nothing_is_opened_and_nothing_claimed(hub: SandboxServer
 def test_with_a_tick_a_conversation_is_opened(hub: SandboxServer) -> None:
     """One, and it is said."""
     assert look(make_account("anna"), may_open=True) == Finding(CheckState.OK, "Bing opened a conversation.")
-    assert hub.state.chat.creates == {"anna": 1}
+    assert hub.state.chats["chat"].creates == {"anna": 1}
 
 
 def test_a_conversation_of_nobody_proves_nothing(hub: SandboxServer) -> None:

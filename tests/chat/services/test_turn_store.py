@@ -125,10 +125,10 @@ def test_a_caller_who_leaves_at_any_moment_leaves_nothing(hub: SandboxServer, st
     assert not Conversation.objects.exclude(claim="").exists()
     assert not Conversation.objects.filter(turns=None).exists()
     for _ in range(200):
-        if not hub.state.chat.sockets.open:
+        if not hub.state.chats["chat"].sockets.open:
             break
         asyncio.run(asyncio.sleep(0.01))
-    assert hub.state.chat.sockets.open == 0
+    assert hub.state.chats["chat"].sockets.open == 0
 
 
 def test_a_turn_is_written_down_once_with_all_that_it_was(hub: SandboxServer) -> None:
@@ -174,5 +174,5 @@ def test_a_named_conversation_remembers_its_system_prompt(
             close_upstream(Conversation.objects.all(), timezone.now())
             ask("again", system=system, conversation=row)
             row.refresh_from_db()
-            assert canonical in str(hub.state.chat.turns[-1].system)
+            assert canonical in str(hub.state.chats["chat"].turns[-1].system)
             assert row.system == canonical

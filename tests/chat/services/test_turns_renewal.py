@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from accounts.models import AccountState
 from bingproject.errors import ServiceError
-from bingproject.sandbox.core.tokens import make_token
+from bingproject.sandbox.providers import make_token
 from bingproject.sandbox.server import SandboxServer
 from tests.chat.turns import answer_of, ask
 from tests.factories import make_token_account, set_capability

@@ -203,7 +203,7 @@ def test_a_check_proves_each_capability(sandbox: SandboxServer) -> None:
     assert (found["video"].check_state, found["video"].check_note) == ("ok", "Signed in, 10 fast videos left.")
     assert found["chat"].check_state == "unknown"
     assert all(row.checked_at is not None for row in found.values())
-    assert describe(sandbox.state)["submits"]["total"] == 0 and not sandbox.state.chat.creates
+    assert describe(sandbox.state)["submits"]["total"] == 0 and not sandbox.state.chats["chat"].creates
 
 
 def test_a_conversation_is_opened_once_when_the_operator_ticks_it(sandbox: SandboxServer) -> None:
@@ -212,7 +212,7 @@ def test_a_conversation_is_opened_once_when_the_operator_ticks_it(sandbox: Sandb
     services.request_check(account, timezone.now(), opens_chat=True)
     for _ in range(2):
         check_account(account.pk)
-    assert sandbox.state.chat.creates == {"anna": 1}
+    assert sandbox.state.chats["chat"].creates == {"anna": 1}
     assert not Account.objects.get(pk=account.pk).check_opens_chat
 
 

@@ -17,7 +17,7 @@ from accounts.microsoft.services.credentials import keep_token
 from accounts.models import Account, AccountKind, AccountState, Lease
 from bingproject.cluster.database_identity import verify_installation
 from bingproject.conf.environment import SettingError
-from bingproject.sandbox.core.tokens import make_token
+from bingproject.sandbox.providers import make_token
 from bingproject.sandbox.server import SandboxServer
 from bingproject.upstream.recording import Transcript
 from tests.factories import make_account, make_undecryptable, set_capability
@@ -116,7 +116,7 @@ def test_with_spend_a_picture_and_a_video_are_made(services: SandboxServer) -> N
     assert (submits["total"], submits["accepted"]) == (2, 2)
     anna.refresh_from_db()
     state = services.state
-    signatures = [conversation.signature for conversation in state.chat.conversations.values()]
+    signatures = [conversation.signature for conversation in state.chats["chat"].conversations.values()]
     numbers = [account.ig for account in state.accounts.values()]
     assert signatures and numbers
     for secret in (*anna.cookies.values(), *anna.jar.values(), anna.session_ig, *signatures, *numbers):

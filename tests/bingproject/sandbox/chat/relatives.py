@@ -11,7 +11,8 @@ import httpx
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from bingproject.sandbox.core.tokens import COPILOT, M365, TENANT, make_token, object_id
+from bingproject.sandbox.core.tokens import TENANT, object_id
+from bingproject.sandbox.providers import make_token
 from bingproject.sandbox.server import SandboxServer
 from tests.bingproject.sandbox.chat.chatters import HANDSHAKE, SEPARATOR, Heard, listen, read_objects
 
@@ -57,7 +58,7 @@ class CopilotClient:
 
     def __init__(self, server: SandboxServer, account: str = "alice", **token: Any) -> None:
         self.server = server
-        self.token = make_token(COPILOT, account, server.state.now() + 3600, **token)
+        self.token = make_token("copilot", account, server.state.now() + 3600, **token)
         headers = {"authorization": f"Bearer {self.token}"}
         self.http = httpx.Client(base_url=server.url, headers=headers, timeout=5, verify=False)
         self.conversation_id = ""
@@ -108,7 +109,7 @@ class M365Client:
 
     def __init__(self, server: SandboxServer, account: str = "alice", **token: Any) -> None:
         self.server = server
-        self.token = make_token(M365, account, server.state.now() + 3600, **token)
+        self.token = make_token("m365", account, server.state.now() + 3600, **token)
         self.http = httpx.Client(base_url=server.url, timeout=5, verify=False)
         self.place = f"{object_id(account)}@{TENANT}"
         self.conversation_id, self.session_id = str(uuid.uuid4()), str(uuid.uuid4())

@@ -12,21 +12,22 @@ from bingproject.sandbox.chat.chat_site import ChatSite, is_uuid
 from bingproject.sandbox.chat.chat_state import SandboxTurn
 from bingproject.sandbox.chat.turn_words import ANSWERED
 from bingproject.sandbox.core.exchange import SandboxReply
-from bingproject.sandbox.core.scenarios import Rule, find_scenario
-from bingproject.sandbox.core.tokens import COPILOT, M365, make_token
+from bingproject.sandbox.core.scenarios import Rule
+from bingproject.sandbox.m365.site import TOKEN as M365_TOKEN
+from bingproject.sandbox.providers import make_token
 
 ALICE: Any = SimpleNamespace(account="alice")
 
 
-@pytest.fixture(params=["chathub", "copilot", "m365"])
+@pytest.fixture(params=["chat", "copilot", "m365"])
 def site(request: pytest.FixtureRequest) -> Any:
     """Each of the three, with a memory of its own."""
-    return getattr(create_app(), request.param)
+    return create_app().sites[request.param]
 
 
 def rule(site: ChatSite, scenario: str) -> None:
     """Set a rule for the next time."""
-    site.state.scenarios.add(Rule(find_scenario(scenario), left=1))
+    site.state.scenarios.add(Rule(site.state.scenarios.find(scenario), left=1))
 
 
 def turn(text: str) -> SandboxTurn:
@@ -42,12 +43,12 @@ def status(reply: SandboxReply | str | None) -> int:
 
 def test_who_holds_a_token(site: ChatSite) -> None:
     """A live account, by a token for this service that has not ended."""
-    held = site.holder(make_token(M365, "alice", 1e12), M365)
+    held = site.account_of_token(make_token("m365", "alice", 1e12), M365_TOKEN)
     assert held is not None and held.name == "alice"
-    for token in (make_token(COPILOT, "alice", 1e12), make_token(M365, "alice", 1.0), "nonsense", ""):
-        assert site.holder(token, M365) is None
+    for token in (make_token("copilot", "alice", 1e12), make_token("m365", "alice", 1.0), "nonsense", ""):
+        assert site.account_of_token(token, M365_TOKEN) is None
     site.state.set_alive(held, False)
-    assert site.holder(make_token(M365, "alice", 1e12), M365) is None
+    assert site.account_of_token(make_token("m365", "alice", 1e12), M365_TOKEN) is None
 
 
 def test_an_upload_meets_a_rule(site: ChatSite) -> None:

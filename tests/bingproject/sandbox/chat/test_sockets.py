@@ -11,7 +11,7 @@ def test_sockets_are_counted(server: SandboxServer, copilot: NewCopilot, m365: N
     """Opened, open, and left early by who goes before the end; each server for itself."""
     consumer = copilot()
     consumer.open()
-    asking = ((consumer, server.state.copilot), (m365(), server.state.m365))
+    asking = ((consumer, server.state.chats["copilot"]), (m365(), server.state.chats["m365"]))
     for client, chat in asking:
         client.ask("hi")
         client.ask("hi sandbox:silent-after", seconds=0.1)

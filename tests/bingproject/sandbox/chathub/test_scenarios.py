@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from bingproject.sandbox.chat.turn_words import ANSWERED
+from bingproject.sandbox.chat.turn_words import ANSWERED, SYNONYMS
 from bingproject.sandbox.chathub import scenarios as chathub_scenarios
 from bingproject.sandbox.copilot import scenarios as copilot_scenarios
-from bingproject.sandbox.core.catalogue import CATALOGUE, Stage
+from bingproject.sandbox.core.scenario import Stage
 from bingproject.sandbox.m365 import scenarios as m365_scenarios
+from bingproject.sandbox.providers import CATALOGUE
 
 CHAT_STAGES = {Stage.CREATE, Stage.SOCKET, Stage.UPLOAD, Stage.TURN, Stage.ANSWER}
 
@@ -29,7 +30,7 @@ def test_no_name_is_used_twice() -> None:
 
 def test_synonyms_lead_somewhere() -> None:
     """Each is a name of the image creator's and stands for one of the chat's."""
-    for word, name in chathub_scenarios.SYNONYMS.items():
+    for word, name in SYNONYMS.items():
         assert CATALOGUE[word].stage not in CHAT_STAGES
         assert CATALOGUE[name].stage in (Stage.TURN, Stage.ANSWER)
     assert ANSWERED not in CATALOGUE

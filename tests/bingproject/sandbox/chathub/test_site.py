@@ -36,7 +36,7 @@ def test_a_conversation_is_opened(server: SandboxServer, path: str) -> None:
     assert chatter.client_id.isdigit()
     assert {"+", "/", "="} <= set(chatter.token)
     assert chatter.signature
-    assert server.state.chat.creates == {"alice": 1}
+    assert server.state.chats["chat"].creates == {"alice": 1}
 
 
 def test_era_1_has_the_signature_in_the_body(server: SandboxServer, talk: Talk) -> None:
@@ -83,7 +83,7 @@ def test_create_fails_once_then_succeeds(server: SandboxServer, talk: Talk, scen
     rule(server, scenario, next=1, account="alice")
     alice, bob = talk(), talk("bob")
     assert (alice.conversation_id, bool(bob.conversation_id)) == ("", True)
-    assert server.state.chat.create_outcomes[scenario] == 1
+    assert server.state.chats["chat"].create_outcomes[scenario] == 1
     assert alice.create().status_code == 200
     assert alice.conversation_id
     rule(server, scenario, next=1)
@@ -97,7 +97,7 @@ def test_create_sets_a_cookie_that_changes(server: SandboxServer, talk: Talk) ->
     assert alice.conversation_id
     assert alice.http.get("/turing/conversation/create").status_code == 200
     assert alice.http.cookies["SANDBOX_CHANGING"] == "2"
-    assert server.state.chat.describe()["cookies"]["alice"] == "1"
+    assert server.state.chats["chat"].describe()["cookies"]["alice"] == "1"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_an_upgrade_is_refused(server: SandboxServer, talk: Talk, scenario: str,
     with pytest.raises(InvalidStatus) as refused:
         alice.connect()
     assert refused.value.response.status_code == status
-    sockets = server.state.chat.sockets
+    sockets = server.state.chats["chat"].sockets
     assert (sockets.opened, sockets.refused) == (0, 1)
     assert alice.ask("hi").value == "Success"
 
@@ -321,7 +321,7 @@ def test_two_turns_at_once_are_a_violation(server: SandboxServer, talk: Talk) ->
         assert socket.recv() == "{}\x1e"
         assert "still going on" in alice.ask("hi").item["result"]["message"]
         assert other.ask("hi").value == "Success"
-    assert server.state.chat.max_in_flight == {"alice": 2}
+    assert server.state.chats["chat"].max_in_flight == {"alice": 2}
 
 
 def test_an_answered_turn_makes_room_while_its_socket_is_open(talk: Talk) -> None:

@@ -45,8 +45,8 @@ def test_a_socket_breaks_as_asked(server: SandboxServer, talk: Talk, scenario: s
     """The close code arrives after what was said; nobody counts as having left; the socket is gone."""
     heard = talk().ask(f"sandbox:{scenario}")
     assert (heard.code, len(heard.texts)) == (code, texts)
-    wait_for(lambda: server.state.chat.sockets.open == 0)
-    chat = server.state.chat
+    wait_for(lambda: server.state.chats["chat"].sockets.open == 0)
+    chat = server.state.chats["chat"]
     assert (chat.outcomes, chat.sockets.left) == ({scenario: 1}, 0)
     assert blamed(server) == []
 
@@ -97,9 +97,9 @@ def test_who_leaves_is_counted(server: SandboxServer, talk: Talk) -> None:
             socket.send(record(alice, text))
             alice.turns += 1
             socket.recv()
-            wait_for(lambda: server.state.chat.in_flight["alice"] == 1)
-        wait_for(lambda: server.state.chat.in_flight["alice"] == 0)
-    chat = server.state.chat
+            wait_for(lambda: server.state.chats["chat"].in_flight["alice"] == 1)
+        wait_for(lambda: server.state.chats["chat"].in_flight["alice"] == 0)
+    chat = server.state.chats["chat"]
     assert (chat.sockets.left, chat.sockets.open, [turn.left for turn in chat.turns]) == (4, 0, [True] * 4)
     assert chat.turns[0].ended_at is None
     assert (chat.turns[0].closed_at or 0) > chat.turns[0].started_at
@@ -116,8 +116,8 @@ def test_a_client_that_stops_at_type_2_has_not_left(server: SandboxServer, talk:
             alice.turns += 1
             while '"type":2' not in str(socket.recv()):
                 pass
-        wait_for(lambda: server.state.chat.sockets.open == 0)
-    assert [turn.left for turn in server.state.chat.turns] == [False, False]
+        wait_for(lambda: server.state.chats["chat"].sockets.open == 0)
+    assert [turn.left for turn in server.state.chats["chat"].turns] == [False, False]
 
 
 def test_pings_come_for_a_while(server: SandboxServer, talk: Talk) -> None:
@@ -129,7 +129,7 @@ def test_pings_come_for_a_while(server: SandboxServer, talk: Talk) -> None:
         heard = listen(socket, Heard(), 2)
     assert "".join(heard.frames).count('{"type":6}') == 3
     assert heard.answer
-    assert server.state.chat.turns[0].pings == 1
+    assert server.state.chats["chat"].turns[0].pings == 1
     assert blamed(server) == []
 
 
@@ -143,7 +143,7 @@ def test_a_socket_kept_open_is_closed_and_blamed(server: SandboxServer, talk: Ta
         with pytest.raises(ConnectionClosed):
             while True:
                 socket.recv(timeout=2)
-    wait_for(lambda: server.state.chat.sockets.open == 0)
+    wait_for(lambda: server.state.chats["chat"].sockets.open == 0)
     assert blamed(server) == ["chat-socket-kept"]
 
 
@@ -175,7 +175,7 @@ def test_what_no_client_sends_is_blamed(
             socket.send(frame)
         if isinstance(sent[0], str) and sent[0].endswith(SEPARATOR):
             socket.recv(timeout=2)
-    wait_for(lambda: server.state.chat.sockets.open == 0)
+    wait_for(lambda: server.state.chats["chat"].sockets.open == 0)
     assert blamed(server) == kinds
 
 
@@ -206,7 +206,7 @@ def test_a_client_may_say_that_it_closes(server: SandboxServer, talk: Talk) -> N
                 socket.recv(timeout=2)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1000
-    wait_for(lambda: server.state.chat.sockets.open == 0)
+    wait_for(lambda: server.state.chats["chat"].sockets.open == 0)
     assert blamed(server) == []
 
 
@@ -223,8 +223,8 @@ def test_a_stream_may_be_cancelled(server: SandboxServer, talk: Talk) -> None:
         socket.send('{"type":5,"invocationId":"0"}' + SEPARATOR)
     assert heard.records[-1] == {"type": 3, "invocationId": "0"}
     assert 2 not in heard.types
-    wait_for(lambda: server.state.chat.sockets.open == 0)
-    assert [(turn.outcome, turn.left) for turn in server.state.chat.turns] == [("cancelled", False)]
+    wait_for(lambda: server.state.chats["chat"].sockets.open == 0)
+    assert [(turn.outcome, turn.left) for turn in server.state.chats["chat"].turns] == [("cancelled", False)]
     assert blamed(server) == []
 
 
@@ -263,8 +263,8 @@ def test_a_hub_that_says_nothing_pings(server: SandboxServer, talk: Talk) -> Non
         assert [socket.recv(timeout=2) for _ in range(3)] == ["{}" + SEPARATOR, ping, ping]
         socket.send(record(alice, "sandbox:silent"))
         assert [socket.recv(timeout=2) for _ in range(3)] == [ping] * 3
-    wait_for(lambda: server.state.chat.sockets.open == 0)
-    assert server.state.chat.turns[0].first_at is None
+    wait_for(lambda: server.state.chats["chat"].sockets.open == 0)
+    assert server.state.chats["chat"].turns[0].first_at is None
     assert blamed(server) == []
 
 
@@ -288,7 +288,7 @@ def test_a_second_question_is_not_answered(server: SandboxServer, talk: Talk) ->
         socket.send(record(alice, "one") + record(alice, "two"))
         listen(socket, Heard(), 2)
     assert blamed(server) == ["chat-second-turn"]
-    assert [turn.text for turn in server.state.chat.turns] == ["one"]
+    assert [turn.text for turn in server.state.chats["chat"].turns] == ["one"]
 
 
 def test_handshakes_go_wrong(server: SandboxServer, talk: Talk) -> None:
@@ -309,7 +309,7 @@ def test_handshakes_go_wrong(server: SandboxServer, talk: Talk) -> None:
         with pytest.raises(TimeoutError):
             socket.recv(timeout=0.2)
         socket.send(record(alice, "too early"))
-    wait_for(lambda: server.state.chat.sockets.open == 0)
+    wait_for(lambda: server.state.chats["chat"].sockets.open == 0)
     assert blamed(server) == ["chat-handshake"]
 
 
@@ -317,7 +317,7 @@ def test_handshakes_go_wrong(server: SandboxServer, talk: Talk) -> None:
 async def test_a_server_without_open_lines_shows_less(knob: str, last: str) -> None:
     """Under another server a fragmented record is whole, and a cut is a close."""
     app = create_app()
-    conversation = app.state.chat.create("alice", app.state.now())
+    conversation = app.state.chats["chat"].create("alice", app.state.now())
     question = invocation(f"sandbox:{knob}", conversation.id, conversation.client_id)
     incoming: list[Any] = [
         {"type": "websocket.connect"},

@@ -14,7 +14,8 @@ from bingproject.sandbox.chat.signalr_script import BREAKS
 from bingproject.sandbox.chat.steps import Close, End, Fragments, Step
 from bingproject.sandbox.chat.turn_words import ANSWERED
 from bingproject.sandbox.chathub.turns import Script
-from bingproject.sandbox.core.catalogue import CATALOGUE, Stage
+from bingproject.sandbox.core.scenario import Stage
+from bingproject.sandbox.providers import CATALOGUE
 from tests.bingproject.sandbox.chat.chatters import Heard
 
 TEXT = "How high “is” the tide, naïvely?"

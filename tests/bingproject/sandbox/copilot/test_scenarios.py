@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bingproject.sandbox.copilot import scenarios as tables
-from bingproject.sandbox.core.catalogue import CATALOGUE, Stage
+from bingproject.sandbox.core.scenario import Stage
+from bingproject.sandbox.providers import CATALOGUE
 
 
 def test_rows_of_its_own_are_there() -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from bingproject.sandbox.core.tokens import COPILOT, M365, make_token
+from bingproject.sandbox.providers import make_token
 from bingproject.sandbox.server import SandboxServer
 from tests.bingproject.sandbox.chat.chatters import blamed, wait_for
 from tests.bingproject.sandbox.chat.relatives import CopilotClient
@@ -46,7 +46,7 @@ def test_conversations_come_and_go(client: CopilotClient) -> None:
     """Opened, listed, read newest first, deleted; start opens one too, and sets a cookie."""
     assert len(client.conversation_id) == 21
     client.ask("hi")
-    wait_for(lambda: client.server.state.copilot.sockets.open == 0)
+    wait_for(lambda: client.server.state.chats["copilot"].sockets.open == 0)
     assert client.http.get("/c/api/conversations").json()["results"][0]["title"] == "hi"
     history = client.http.get(f"/c/api/conversations/{client.conversation_id}/history").json()["results"]
     assert [one["author"]["type"] for one in history] == ["ai", "human"]
@@ -63,7 +63,7 @@ def test_who_is_let_in(server: SandboxServer, is_opaque: bool, copilot: NewCopil
     """The holder of a live token for this service; everybody else is 401, at calls and sockets alike."""
     assert copilot(is_opaque=is_opaque).open().status_code == 200
     other = copilot()
-    for token in (make_token(M365, "alice", 1e12), make_token(COPILOT, "alice", 1.0), "nonsense"):
+    for token in (make_token("m365", "alice", 1e12), make_token("copilot", "alice", 1.0), "nonsense"):
         other.http.headers["authorization"] = f"Bearer {token}"
         assert other.open().status_code == other.http.get("/c/api/user").status_code == 401
         assert refused(other, token=token) == 401
@@ -164,7 +164,7 @@ def test_limits(client: CopilotClient) -> None:
 def test_the_turns_are_counted(client: CopilotClient) -> None:
     """As Bing Chat's are, under a name of their own."""
     client.ask("hi sandbox:recall")
-    wait_for(lambda: client.server.state.copilot.sockets.open == 0)
+    wait_for(lambda: client.server.state.chats["copilot"].sockets.open == 0)
     state = httpx.get(f"{client.server.url}/_sandbox/state").json()["copilot"]
     assert (state["creates"], state["turns"], state["outcomes"]["answered"]) == (1, 1, 1)
     (turn,) = httpx.get(f"{client.server.url}/_sandbox/turns").json()

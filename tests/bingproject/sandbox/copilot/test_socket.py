@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from bingproject.sandbox.providers import DEFAULTS
 from bingproject.sandbox.server import SandboxServer
 from tests.bingproject.sandbox.chat.chatters import blamed, wait_for
 from tests.bingproject.sandbox.chat.relatives import PRELUDE, CopilotClient, hear
@@ -71,7 +73,7 @@ def test_pings_come_back(client: CopilotClient) -> None:
 
 def test_a_socket_that_is_kept(client: CopilotClient) -> None:
     """Is closed, and written down, some time after the end."""
-    client.server.state.options = type(client.server.state.options)(chat_leave_seconds=0.1)
+    client.server.state.options = replace(DEFAULTS, chat_leave_seconds=0.1)
     with client.connect() as socket:
         for one in (*PRELUDE, client.question("hi")):
             socket.send(json.dumps(one))
@@ -85,5 +87,5 @@ def test_a_stop_is_no_leaving(client: CopilotClient) -> None:
             socket.send(json.dumps(one))
         hear(socket, 0.2)
         socket.send(json.dumps({"event": "stop", "conversationId": client.conversation_id}))
-    wait_for(lambda: client.server.state.copilot.sockets.open == 0)
-    assert [turn.left for turn in client.server.state.copilot.turns] == [False]
+    wait_for(lambda: client.server.state.chats["copilot"].sockets.open == 0)
+    assert [turn.left for turn in client.server.state.chats["copilot"].turns] == [False]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bingproject.sandbox.core import answers
-from bingproject.sandbox.core.catalogue import CATALOGUE
 from bingproject.sandbox.core.exchange import Fault
 from bingproject.sandbox.core.state import SandboxAccount
+from bingproject.sandbox.providers import CATALOGUE
 
 
 def account(**changes: object) -> SandboxAccount:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bingproject.sandbox.core.catalogue import CATALOGUE
+from bingproject.sandbox.providers import CATALOGUE
 from bingproject.sandbox.server import SandboxServer
 from tests.bingproject.sandbox.conftest import Visit
 

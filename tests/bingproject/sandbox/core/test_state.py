@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from bingproject.sandbox.core.options import Options
 from bingproject.sandbox.core.state import (
     IMAGE,
     VIDEO,
@@ -14,6 +14,7 @@ from bingproject.sandbox.core.state import (
     account_name,
     media_id,
 )
+from bingproject.sandbox.providers import DEFAULTS, new_state
 
 
 def generation(
@@ -32,7 +33,7 @@ def test_an_account_is_named_by_a_plain_cookie_only() -> None:
 
 def test_accounts_live_unless_told_otherwise() -> None:
     """Any cookie is an account, a blank one is none, `expired…` is dead; one account has one IG."""
-    state = SandboxState(Options(boosts=2))
+    state = new_state(replace(DEFAULTS, boosts=2))
     assert state.account_of(None) is None
     assert state.account_of(b" ") is None
     alice = state.account_of(b"alice")
@@ -47,7 +48,7 @@ def test_accounts_live_unless_told_otherwise() -> None:
 
 def test_accepted_creations_run_and_spend() -> None:
     """Boosts and fast credits go down by lane, running ones are counted until they end, the highest is kept."""
-    state = SandboxState(Options())
+    state = new_state()
     alice = state.account("alice")
     for one in (
         generation(state, alice, ready=1010.0),
@@ -64,7 +65,7 @@ def test_accepted_creations_run_and_spend() -> None:
 
 def test_limits_are_the_accounts_own_or_the_general_ones() -> None:
     """An account's own limit wins."""
-    state = SandboxState(Options(image_limit=7, video_limit=2))
+    state = new_state(replace(DEFAULTS, image_limit=7, video_limit=2))
     alice = state.account("alice")
     assert (state.limit(alice, IMAGE), state.limit(alice, VIDEO)) == (7, 2)
     alice.image_limit, alice.video_limit = 0, 1
@@ -73,8 +74,8 @@ def test_limits_are_the_accounts_own_or_the_general_ones() -> None:
 
 def test_a_killed_sandbox_remembers_by_its_journal(tmp_path: Path) -> None:
     """Submits, generations, dead cookies and served results are there again; after a reset they are not."""
-    options = Options(journal=tmp_path / "journal")
-    state = SandboxState(options)
+    options = replace(DEFAULTS, journal=tmp_path / "journal")
+    state = new_state(options)
     alice = state.account("alice")
     taken = generation(state, alice)
     state.count_submit("a cat", alice, "accepted", taken)
@@ -82,7 +83,7 @@ def test_a_killed_sandbox_remembers_by_its_journal(tmp_path: Path) -> None:
     state.set_alive(alice, False, 2)
     state.served(taken, 1234.0)
     state.served(taken, 5678.0)
-    again = SandboxState(options)
+    again = new_state(options)
     assert again.generations[taken.id] == taken
     assert again.generations[taken.id].first_served_at == 1234.0
     assert again.counts.outcomes == {"accepted": 1, "busy": 1}
@@ -90,12 +91,12 @@ def test_a_killed_sandbox_remembers_by_its_journal(tmp_path: Path) -> None:
     assert again.account("alice").boosts == 14
     assert media_id(taken, 0) in again.media
     again.reset()
-    assert SandboxState(options).generations == {}
+    assert new_state(options).generations == {}
 
 
 def test_violations_are_counted_beyond_those_kept() -> None:
     """The last thousand are kept in words, all are counted."""
-    state = SandboxState(Options())
+    state = new_state()
     for number in range(1001):
         state.violation("kind", str(number), account=state.account("alice"))
     assert (state.counts.violations, len(state.violations)) == (1001, 1000)
@@ -104,7 +105,7 @@ def test_violations_are_counted_beyond_those_kept() -> None:
 
 def test_ids_look_like_those_of_bing() -> None:
     """Images begin with 1-, videos with 4-, then 32 hex digits; files have the model's prefix."""
-    state = SandboxState(Options())
+    state = new_state()
     assert state.new_id(IMAGE)[:2] == "1-"
     assert len(state.new_id(VIDEO)) == 34
     made = generation(state, state.account("alice"))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bingproject.sandbox.core.catalogue import CATALOGUE, Stage
+from bingproject.sandbox.core.scenario import Stage
 from bingproject.sandbox.m365 import scenarios as tables
+from bingproject.sandbox.providers import CATALOGUE
 
 
 def test_rows_of_its_own_are_there() -> None:

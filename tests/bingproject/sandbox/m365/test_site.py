@@ -9,7 +9,7 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from bingproject.sandbox.core.tokens import COPILOT, M365, make_token
+from bingproject.sandbox.providers import make_token
 from bingproject.sandbox.server import SandboxServer
 from tests.bingproject.sandbox.chat.chatters import blamed, wait_for
 from tests.bingproject.sandbox.chat.relatives import M365Client
@@ -37,15 +37,15 @@ def test_a_chat_of_two_turns(server: SandboxServer, is_opaque: bool, m365: NewM3
     assert "That was turn 1." in alice.ask("hi").item["result"]["message"]
     assert "That was turn 2." in alice.ask("again").item["result"]["message"]
     assert not blamed(server)
-    wait_for(lambda: server.state.m365.sockets.open == 0)
-    (conversation,) = server.state.m365.conversations.values()
+    wait_for(lambda: server.state.chats["m365"].sockets.open == 0)
+    (conversation,) = server.state.chats["m365"].conversations.values()
     assert (conversation.turns, len(conversation.said)) == (2, 4)
 
 
 def test_who_is_let_in(server: SandboxServer, m365: NewM365) -> None:
     """The holder of a live token for this service."""
     alice = m365()
-    for token in (make_token(COPILOT, "alice", 1e12), make_token(M365, "alice", 1.0), "nonsense"):
+    for token in (make_token("copilot", "alice", 1e12), make_token("m365", "alice", 1.0), "nonsense"):
         assert refused(alice, access_token=token) == 401
     assert refused(m365("expired-bob")) == 401
     assert not blamed(server)
@@ -92,7 +92,7 @@ def test_a_conversation_that_is_too_old(server: SandboxServer, m365: NewM365) ->
     alice = m365()
     alice.ask("hi")
     httpx.post(f"{server.url}/_sandbox/clock", json={"advance": 6 * 3600}).raise_for_status()
-    alice.token = make_token(M365, "alice", 1e12)
+    alice.token = make_token("m365", "alice", 1e12)
     assert alice.ask("hi").value == "InvalidSession"
 
 

@@ -69,6 +69,6 @@ def test_an_id_may_be_any_text(server: SandboxServer, m365: NewM365) -> None:
         socket.send(json.dumps({"type": 5, "invocationId": "a-b"}) + SEPARATOR)
         listen(socket, heard, 2)
     assert heard.records[-1] == {"type": 3, "invocationId": "a-b"}
-    wait_for(lambda: server.state.m365.sockets.open == 0)
-    assert [turn.outcome for turn in server.state.m365.turns] == ["cancelled"]
+    wait_for(lambda: server.state.chats["m365"].sockets.open == 0)
+    assert [turn.outcome for turn in server.state.chats["m365"].turns] == ["cancelled"]
     assert blamed(server) == []

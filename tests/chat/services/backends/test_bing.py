@@ -37,7 +37,7 @@ def test_a_session_is_opened_as_the_account(hub: SandboxServer) -> None:
     account = make_account("alice")
     credentials = asyncio.run(BING.open_session(account))
     assert seen(hub)["creates_by_account"] == {"alice": 1}
-    assert credentials["conversation_id"] in hub.state.chat.conversations
+    assert credentials["conversation_id"] in hub.state.chats["chat"].conversations
 
 
 def test_cookies_that_bing_sets_are_kept_and_sent_again(hub: SandboxServer) -> None:
@@ -103,8 +103,8 @@ def test_a_picture_is_handed_over_byte_for_byte(hub: SandboxServer) -> None:
     assert asyncio.run(BING.upload(account, Prompt("", (), "x"), credentials)) == ()
     (uploaded,) = asyncio.run(BING.upload(account, picture(), credentials))
     assert uploaded.image_url.startswith(hub.url)
-    upload = next(iter(hub.state.chat.uploads.values()))
-    assert hub.state.chat.uploads_asked == 1
+    upload = next(iter(hub.state.chats["chat"].uploads.values()))
+    assert hub.state.chats["chat"].uploads_asked == 1
     assert (upload.content, upload.account, upload.conversation) == (PNG, "alice", credentials["conversation_id"])
 
 

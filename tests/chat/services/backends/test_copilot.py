@@ -37,7 +37,7 @@ def test_a_conversation_is_opened_by_the_token(hub: SandboxServer) -> None:
     """And belongs to the account."""
     account = make_token_account("copilot", "alice")
     opened = asyncio.run(BACK_ENDS["copilot"].open_session(account))
-    assert hub.state.copilot.conversations[opened["conversation_id"]].owner == "alice"
+    assert hub.state.chats["copilot"].conversations[opened["conversation_id"]].owner == "alice"
 
 
 def test_where_one_manner_is_refused_the_other_is_tried(hub: SandboxServer) -> None:
@@ -45,15 +45,15 @@ def test_where_one_manner_is_refused_the_other_is_tried(hub: SandboxServer) -> N
     account, back_end = make_account_with_cookies(), Copilot()
     for auth in (2, 1):  # cookies alone, then the token: stale cookies end no account whose token is good
         httpx.post(f"{hub.url}/_sandbox/options", json={"copilot_auth": auth}).raise_for_status()
-        hub.state.copilot.create_outcomes.clear()
+        hub.state.chats["copilot"].create_outcomes.clear()
         for _ in range(2):
             asyncio.run(back_end.open_session(account))
-        assert hub.state.copilot.create_outcomes == {"create-401": 1, "created": 2}
+        assert hub.state.chats["copilot"].create_outcomes == {"create-401": 1, "created": 2}
     httpx.post(f"{hub.url}/_sandbox/account", json={"account": "alice", "is_alive": False}).raise_for_status()
     with pytest.raises(ServiceError) as failure:
         asyncio.run(back_end.open_session(account))
     assert failure.value.code == "cookie_expired"
-    assert hub.state.copilot.create_outcomes["create-401"] == 3
+    assert hub.state.chats["copilot"].create_outcomes["create-401"] == 3
 
 
 def test_new_credentials_begin_with_the_token_again(hub: SandboxServer) -> None:
@@ -65,14 +65,14 @@ def test_new_credentials_begin_with_the_token_again(hub: SandboxServer) -> None:
     Account.objects.filter(pk=account.pk).update(cookies_at=timezone.now())
     account.refresh_from_db()
     asyncio.run(back_end.open_session(account))
-    assert hub.state.copilot.create_outcomes == {"create-401": 1, "created": 2}
+    assert hub.state.chats["copilot"].create_outcomes == {"create-401": 1, "created": 2}
 
 
 def test_a_picture_is_handed_over(hub: SandboxServer) -> None:
     """Byte for byte; its address comes back."""
     account, back_end = make_token_account("copilot"), BACK_ENDS["copilot"]
     (url,) = asyncio.run(back_end.upload(account, picture(), {}))
-    assert next(iter(hub.state.copilot.uploads.values())).content == PNG
+    assert next(iter(hub.state.chats["copilot"].uploads.values())).content == PNG
     assert url.startswith("/c/api/attachments/")
     play(hub, "kblob-refused")
     with pytest.raises(ServiceError) as failure:

@@ -53,7 +53,7 @@ def test_a_picture_is_handed_over(hub: SandboxServer) -> None:
     account = make_token_account("m365")
     thread = asyncio.run(BACK_END.open_session(account))
     (uploaded,) = asyncio.run(BACK_END.upload(account, picture(), thread))
-    kept = hub.state.m365.uploads[uploaded.doc_id]
+    kept = hub.state.chats["m365"].uploads[uploaded.doc_id]
     assert (kept.content, kept.conversation) == (PNG, thread["conversation_id"])
     play(hub, "kblob-refused")
     with pytest.raises(ServiceError) as failure:

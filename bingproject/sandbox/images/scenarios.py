@@ -1,55 +1,15 @@
-"""The catalogue of scenarios: name, effect, and the row of docs/wire that each emulates."""
+"""The named behaviours of Bing's image and video creator: tables, and the scenarios made of them.
+
+Source: docs/wire/image_creator.md; a row is a letter of its table of refused submits, or a section.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Any
+from dataclasses import replace
 
-from bingproject.sandbox.chathub import scenarios as chathub_scenarios
-from bingproject.sandbox.copilot import scenarios as copilot_scenarios
 from bingproject.sandbox.core.exchange import Fault, Header
+from bingproject.sandbox.core.scenario import Scenario, Stage
 from bingproject.sandbox.core.templates import read_page
-from bingproject.sandbox.m365 import scenarios as m365_scenarios
-
-
-class Stage(StrEnum):
-    """Where a scenario takes effect: at a submit, during or at the end of a generation, or at one kind of GET; in a
-    chat, when a conversation or socket is opened, at an upload, and during or at the end of a turn."""
-
-    SUBMIT = "submit"
-    GENERATION = "generation"
-    POLL = "poll"
-    HOME = "home"
-    MEDIA = "media"
-    CREATE = "create"
-    SOCKET = "socket"
-    UPLOAD = "upload"
-    TURN = "turn"
-    ANSWER = "answer"
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """One named behaviour.
-
-    `row` is the dossier's (a letter: the table of refused submits; a word: another section); `page` a file under
-    `pages/`; `accepts` says that a generation exists whatever the answer says; `number` is what stands for `=N`
-    when the prompt gives none; `apostrophe` replaces the straight one of the page.
-    """
-
-    name: str
-    stage: Stage
-    row: str
-    effect: str
-    page: str = ""
-    status: int = 200
-    headers: tuple[Header, ...] = ()
-    fault: Fault = Fault.NONE
-    accepts: bool = False
-    number: float | None = None
-    apostrophe: str = "'"
-
 
 STATUSES = (400, 401, 403, 404, 429, 500, 502, 503, 504)
 
@@ -130,7 +90,8 @@ _COURSE: dict[str, tuple[str, str, float | None]] = {
     "expire-then-back": ("expired", "the same, and it lives again after N (1) anonymous home pages", 1),
     "tse-403": ("file download", "pictures are refused on the tse hosts", None),
 }
-_ALIASES = {"reject": "block", "throttle": "busy"}
+# Other words for scenarios.
+ALIASES = {"reject": "block", "throttle": "busy"}
 
 
 _ANONYMOUS = "home_anonymous.html"
@@ -206,7 +167,7 @@ def _line_faults() -> list[Scenario]:
     return scenarios
 
 
-_LOOKS = (
+_GET_ANSWERS = (
     Scenario(
         "poll-http-429-retry-after", Stage.POLL, "status", "poll: 429, Retry-After: 7", status=429, headers=_AFTER_7
     ),
@@ -229,78 +190,16 @@ _LOOKS = (
 )
 
 
-_CHAT_LOOKS: dict[str, dict[str, Any]] = {
-    "create-html": {"page": _ANONYMOUS},
-    "create-redirect": {"status": 302, "headers": ((b"location", b"https://cn.bing.com/turing/conversation/create"),)},
-    "create-signin": {"status": 302},
-    "create-list": {"page": "chat/list.json"},
-    "create-429-retry-after": {"status": 429, "headers": _AFTER_7},
-    "create-cut": {"fault": Fault.CUT},
-    "create-cut-body": {"fault": Fault.CUT_BODY},
-    "create-stall": {"fault": Fault.STALL},
-    "socket-429-retry-after": {"status": 429, "headers": _AFTER_7},
-    "socket-cut": {"fault": Fault.CUT},
-    "socket-stall": {"fault": Fault.STALL},
-    "kblob-html": {"page": _ANONYMOUS},
-    "kblob-cut": {"fault": Fault.CUT},
-    "kblob-stall": {"fault": Fault.STALL},
-}
-_CHAT_STATUS_ROWS = {"create-404": "2", "create-403": "3", "create-401": "4", "socket-401": "4", "socket-403": "7",
-                     "socket-429": "8", "kblob-429": "8"}  # fmt: skip
-
-
-def _chat() -> list[Scenario]:
-    """Return the scenarios of Bing Chat from its own tables."""
-    scenarios = []
-    tables = {
-        Stage.CREATE: chathub_scenarios.CREATE,
-        Stage.SOCKET: chathub_scenarios.SOCKET,
-        Stage.UPLOAD: chathub_scenarios.UPLOAD,
-        Stage.TURN: chathub_scenarios.TURN,
-    }
-    for stage, table in tables.items():
-        scenarios += [
-            Scenario(name, stage, row, effect, **_CHAT_LOOKS.get(name, {})) for name, (row, effect) in table.items()
-        ]
-    for stage, word, what in ((Stage.CREATE, "create", "create"), (Stage.SOCKET, "socket", "upgrade"),
-                              (Stage.UPLOAD, "kblob", "upload")):  # fmt: skip
-        for status in chathub_scenarios.STATUSES:
-            name = f"{word}-{status}"
-            row = _CHAT_STATUS_ROWS.get(name, "status")
-            scenarios.append(Scenario(name, stage, row, f"{what}: status {status}", status=status))
-    return scenarios + _courses(chathub_scenarios.ANSWER)
-
-
-def _courses(table: dict[str, tuple[str, str, float | None]]) -> list[Scenario]:
-    return [Scenario(name, Stage.ANSWER, row, effect, number=number) for name, (row, effect, number) in table.items()]
-
-
-def _relatives() -> list[Scenario]:
-    """Return the additional scenarios of the two other chats."""
-    scenarios = [
-        Scenario(name, Stage.CREATE if name.startswith("create") else Stage.SOCKET, row, effect, status=403)
-        for name, (row, effect) in copilot_scenarios.CLEARANCE.items()
-    ]
-    for module in (copilot_scenarios, m365_scenarios):
-        scenarios += [Scenario(name, Stage.TURN, row, effect) for name, (row, effect) in module.TURN.items()]
-        scenarios += _courses(module.ANSWER)
-    return scenarios
-
-
-def _build() -> dict[str, Scenario]:
+def _build() -> tuple[Scenario, ...]:
     answers = _submit_answers()
-    scenarios = answers + _apostrophe_variants(answers) + _line_faults() + list(_LOOKS)
+    scenarios = answers + _apostrophe_variants(answers) + _line_faults() + list(_GET_ANSWERS)
     scenarios += [
         Scenario(name, Stage.GENERATION, "poll", effect, page=page) for name, (page, effect) in _RESULTS.items()
     ]
     scenarios += [
         Scenario(name, Stage.GENERATION, row, effect, number=number) for name, (row, effect, number) in _COURSE.items()
     ]
-    scenarios += _chat() + _relatives()
-    catalogue = {scenario.name: scenario for scenario in scenarios}
-    for alias, name in _ALIASES.items():
-        catalogue[alias] = replace(catalogue[name], effect=f"another word for {name}")
-    return catalogue
+    return tuple(scenarios)
 
 
-CATALOGUE = _build()
+SCENARIOS = _build()

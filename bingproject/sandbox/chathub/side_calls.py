@@ -11,24 +11,22 @@ from email.message import Message
 from email.parser import BytesParser
 from typing import Any
 
-from bingproject.sandbox.chat.chat_state import SandboxConversation, Upload
+from bingproject.sandbox.chat.chat_state import ChatState, SandboxConversation, Upload
+from bingproject.sandbox.chat.pictures import picture_kind
 from bingproject.sandbox.core import answers
-from bingproject.sandbox.core.catalogue import Stage
 from bingproject.sandbox.core.exchange import Request, SandboxReply
+from bingproject.sandbox.core.scenario import Stage
 from bingproject.sandbox.core.state import SandboxAccount, SandboxState
 
-LARGEST_UPLOAD = 16 << 20
 AT_UPLOAD = frozenset({Stage.UPLOAD})
-KINDS = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"RIFF": "image/webp"}
 SUCCESS = {"value": "Success", "message": None}
 
 
 class SideCalls:
     """The routes besides the socket."""
 
-    def __init__(self, state: SandboxState, identify: Callable[[Request], SandboxAccount | None]) -> None:
+    def __init__(self, state: SandboxState) -> None:
         self.state = state
-        self.identify = identify
         self.routes: dict[tuple[str, str], Callable[[Request, bytes], SandboxReply]] = {
             ("POST", "/images/kblob"): self.kblob,
             ("GET", "/images/blob"): self.blob,
@@ -38,12 +36,16 @@ class SideCalls:
             ("GET", "/sydney/GetConversation"): self.get_conversation,
         }
 
+    @property
+    def _chat(self) -> ChatState:
+        return self.state.chats["chat"]
+
     # -- pictures ------------------------------------------------------------------------------------------------
 
     def kblob(self, request: Request, body: bytes) -> SandboxReply:
         """Store a picture; refuse other files as Bing does, with an empty id."""
-        account = self.identify(request)
-        self.state.chat.uploads_asked += 1
+        account = self.state.identify(request)
+        self._chat.uploads_asked += 1
         chosen = self.state.scenarios.choose(AT_UPLOAD, account.name if account else "")
         if chosen is not None and chosen.scenario.name == "kblob-no-id":
             return SandboxReply.json({"processedBlobId": ""})
@@ -59,12 +61,12 @@ class SideCalls:
         name = hashlib.sha256(content or str(url).encode()).hexdigest()[:24]
         conversation = str(_at(wanted, "knowledgeRequest", "convoData", "convoid") or "")
         for blob in (name, name + "-p"):
-            self.state.chat.uploads[blob] = Upload(blob, account.name if account else "", content, kind, conversation)
+            self._chat.uploads[blob] = Upload(blob, account.name if account else "", content, kind, conversation)
         return SandboxReply.json({"blobId": name, "processedBlobId": name + "-p"})
 
     def blob(self, request: Request, _body: bytes) -> SandboxReply:
         """Return an uploaded picture."""
-        upload = self.state.chat.uploads.get(request.query().get("bcid", ""))
+        upload = self._chat.uploads.get(request.query().get("bcid", ""))
         if upload is None:
             return SandboxReply(status=404)
         return SandboxReply(upload.content, content_type=upload.media_type or "image/jpeg", page=False)
@@ -80,7 +82,7 @@ class SideCalls:
         subscription = _at(wanted, "knowledgeRequest", "subscriptionId")
         if skills != ["ImageById"] or subscription != "Bing.Chat.Multimodal":
             self._blame("knowledgeRequest asks for something else", request, account)
-        conversation = self.state.chat.conversations.get(_at(wanted, "knowledgeRequest", "convoData", "convoid") or "")
+        conversation = self._chat.conversations.get(_at(wanted, "knowledgeRequest", "convoData", "convoid") or "")
         if conversation is not None and account is not None and conversation.owner != account.name:
             self._blame("the picture is for another account's conversation", request, account)
         return wanted
@@ -89,7 +91,7 @@ class SideCalls:
 
     def upload_file(self, request: Request, body: bytes) -> SandboxReply:
         """Store a file if the signature of its conversation is right."""
-        account = self.identify(request)
+        account = self.state.identify(request)
         parts = self._parts(request, body, account)
         conversation = self._conversation(parts.get("conversationId", b"").decode(errors="replace"))
         bearer = (request.header(b"authorization") or b"").decode("latin-1")
@@ -107,7 +109,7 @@ class SideCalls:
         """Delete a conversation."""
         conversation, reply, _wanted = self._own(request, body)
         if conversation is not None:
-            del self.state.chat.conversations[conversation.id]
+            del self._chat.conversations[conversation.id]
         return reply
 
     def rename(self, request: Request, body: bytes) -> SandboxReply:
@@ -129,7 +131,7 @@ class SideCalls:
         return SandboxReply.json({"conversationId": conversation.id, "messages": messages, "result": SUCCESS})
 
     def _own(self, request: Request, body: bytes) -> tuple[SandboxConversation | None, SandboxReply, dict[str, Any]]:
-        account = self.identify(request)
+        account = self.state.identify(request)
         try:
             wanted = json.loads(body)
         except ValueError:
@@ -145,7 +147,7 @@ class SideCalls:
         return conversation, SandboxReply.json({"result": SUCCESS}), wanted
 
     def _conversation(self, conversation_id: str) -> SandboxConversation | None:
-        return self.state.chat.conversations.get(conversation_id)
+        return self._chat.conversations.get(conversation_id)
 
     # -- bodies --------------------------------------------------------------------------------------------------
 
@@ -167,11 +169,6 @@ class SideCalls:
     def _blame(self, detail: str, request: Request, account: SandboxAccount | None) -> dict[str, Any]:
         self.state.violation("chat-call", detail, path=request.path, account=account)
         return {}
-
-
-def picture_kind(content: bytes) -> str:
-    """Return the media type by a file's first bytes; "" if it is not a picture."""
-    return next((kind for magic, kind in KINDS.items() if content.startswith(magic)), "")
 
 
 def _decoded(text: bytes) -> bytes:

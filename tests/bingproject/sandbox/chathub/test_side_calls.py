@@ -45,7 +45,10 @@ def test_a_picture_is_taken_shown_and_seen(server: SandboxServer, talk: Talk) ->
         "", message=invocation | {"imageUrl": url, "originalImageUrl": url}, requestId=invocation["requestId"]
     )
     assert heard.answer.startswith(f"I see the picture {ids['processedBlobId']}. You wrote: “What is this?”")
-    assert (server.state.chat.uploads_asked, server.state.chat.turns[0].image) == (1, ids["processedBlobId"])
+    assert (server.state.chats["chat"].uploads_asked, server.state.chats["chat"].turns[0].image) == (
+        1,
+        ids["processedBlobId"],
+    )
     assert not server.state.violations
 
 
@@ -104,7 +107,9 @@ def test_a_conversation_is_read_renamed_and_deleted(talk: Talk, signed_by: str) 
     """For who has its signature; once deleted it is gone for turns too."""
     alice = talk()
     alice.ask("hi")
-    wait_for(lambda: alice.server.state.chat.sockets.open == 0)  # by then the answer belongs to the conversation
+    wait_for(
+        lambda: alice.server.state.chats["chat"].sockets.open == 0
+    )  # by then the answer belongs to the conversation
     signature = getattr(alice, signed_by)
     query = {"conversationId": alice.conversation_id, "source": "cib"}
     said = alice.http.get(
