@@ -73,7 +73,7 @@ class ChatSite:
     def choose(
         self, socket: LiveSocket, turn: SandboxTurn, kind: str, faults: list[str]
     ) -> tuple[dict[str, float | None], str]:
-        """Return how the answer is sent and how the turn ends. Each word that does not apply is a violation."""
+        """Return how the answer is sent and how the turn ends; each fault is recorded as a violation."""
         try:
             chosen = choose(self.state.scenarios, turn.text, turn.account, self.known)
         except ValueError as error:
@@ -92,7 +92,7 @@ class ChatSite:
 
 
 def is_uuid(text: str) -> bool:
-    """Whether a text is a UUID as clients write them."""
+    """Return whether a text is a UUID as clients write them."""
     try:
         return str(UUID(text)) == text
     except ValueError:

@@ -198,8 +198,8 @@ class ChatState:
 
 def make_token(conversation_id: str, renewals: int) -> str:
     """Return a conversation's token, which can be recognised even after the state was forgotten."""
-    seal = _digest(f"token|{conversation_id}|{renewals}")[:12]
-    body = base64.b64encode(f"{conversation_id}|{renewals}|{seal}".encode()).decode().rstrip("=")
+    signature = _digest(f"token|{conversation_id}|{renewals}")[:12]
+    body = base64.b64encode(f"{conversation_id}|{renewals}|{signature}".encode()).decode().rstrip("=")
     return _TOKEN_HEAD + body + _TOKEN_TAIL
 
 
@@ -207,7 +207,7 @@ def read_token(token: str) -> str | None:
     """Return the conversation id of a token; None if it is damaged or not one of this sandbox."""
     body = token.removeprefix(_TOKEN_HEAD).removesuffix(_TOKEN_TAIL)
     try:
-        conversation_id, renewals, _seal = base64.b64decode(body + "=" * (-len(body) % 4)).decode().rsplit("|", 2)
+        conversation_id, renewals, _signature = base64.b64decode(body + "=" * (-len(body) % 4)).decode().rsplit("|", 2)
         return conversation_id if make_token(conversation_id, int(renewals)) == token else None
     except ValueError:
         return None

@@ -82,7 +82,7 @@ class LiveSocket(ABC):
         except TimeoutError:
             await self._lose_patience()
         finally:
-            # Who sees that no socket is open also sees what became of its turn.
+            # The turn ends first, so that a test that sees no open socket also sees the turn's outcome.
             await self._finish()
             sockets.open -= 1
 
@@ -190,7 +190,7 @@ class LiveSocket(ABC):
                 connection.send_continuation(part, fin=is_last)
             transport.write(b"".join(connection.data_to_send()))
             self._note_first()
-            # A reader then sees the frames one by one.
+            # Gives the client time to read the frames one by one.
             await asyncio.sleep(0)
 
     async def _cut(self) -> None:
@@ -239,6 +239,6 @@ async def refuse(reply: SandboxReply, scope: Scope, receive: Receive, send: Send
     else:
         await send({**reply.start, "type": "websocket.http.response.start"})
         await send({"type": "websocket.http.response.body", "body": reply.body})
-        # The server calls it an error to return before the line is closed: its first word says that it will be.
+        # uvicorn logs an error if the application returns before the connection is closed.
         await receive()
         await receive()

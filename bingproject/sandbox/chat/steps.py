@@ -12,7 +12,7 @@ SPLITS = (1, 2, 3, 5, 8, 13, 21, 34, 55)
 
 
 class End(Enum):
-    """Cut the socket, or keep it open in silence, or with pings only; or leave out the type 3."""
+    """How a script ends: cut, kept open in silence or with pings only, or without the type 3."""
 
     CUT = "cut"
     SAID = "said"

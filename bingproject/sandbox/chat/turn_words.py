@@ -45,5 +45,5 @@ def _translate(chosen: Chosen, scenarios: Scenarios) -> Chosen:
     name = SYNONYMS.get(chosen.scenario.name)
     if name is None:
         return chosen
-    # A default number belongs to the image creator and means nothing here.
+    # A scenario's default number is meant for the image creator.
     return scenarios.find(name, None if chosen.number == chosen.scenario.number else chosen.number)

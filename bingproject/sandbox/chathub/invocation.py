@@ -1,4 +1,4 @@
-"""The strict reading of a type-4 record: what it asks for, and everything about it no client of Bing's would send."""
+"""Parse a type-4 record strictly: what it asks for, and everything in it that no client of Bing's sends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CONTEXTS = frozenset({"WebPage", "ClientApp"})
 
 @dataclass
 class Invocation:
-    """One question; `faults` say what is wrong with it, in words."""
+    """One question, and its faults in words."""
 
     invocation_id: str = ""
     conversation_id: str = ""
@@ -32,7 +32,7 @@ class Invocation:
     faults: list[str] = field(default_factory=list)
 
     def require(self, is_right: bool, fault: str) -> None:
-        """Note a fault unless all is right."""
+        """Add a fault unless the condition holds."""
         if not is_right:
             self.faults.append(fault)
 
@@ -94,7 +94,7 @@ def _read_message(asked: Invocation, message: dict[str, Any]) -> None:
 
 
 def _read_previous(asked: Invocation, previous: Any) -> None:
-    """Read what was said before; the wire page knows it on a first turn only."""
+    """Read the history that came along, which the wire page knows of on a first turn only."""
     if not previous:
         asked.require(previous is None or previous == [], "previousMessages is neither null nor a list")
         return
@@ -112,7 +112,7 @@ def _read_previous(asked: Invocation, previous: Any) -> None:
 
 
 def check_place(asked: Invocation, conversation: SandboxConversation, token_for: str | None, era: int) -> None:
-    """Check an invocation against its conversation, and the conversation the socket's token was made for."""
+    """Check an invocation against its conversation and against the one for which the socket's token was made."""
     asked.require(asked.participant_id == conversation.client_id, "participant.id is not the conversation's clientId")
     first = conversation.invocations == 0
     asked.require(asked.is_start == first, f"isStartOfSession is {asked.is_start} on turn {conversation.invocations}")

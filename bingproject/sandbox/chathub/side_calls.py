@@ -1,4 +1,4 @@
-"""The calls besides the socket: upload pictures and files; read, rename or delete a conversation."""
+"""Answer Bing Chat's calls besides the socket: upload pictures and files; read, rename or delete a conversation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bing Chat as it was in 2023 and 2024: opening conversations, letting sockets in, and deciding what a turn becomes."""
+"""Bing Chat as it was in 2023 and 2024: opens conversations, accepts or refuses sockets, decides how a turn ends."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ REFUSED_CREATES = {
     "create-forbidden": ("Forbidden", "Sorry, this account may not use this service."),
     "create-unknown-result": ("SandWasBlown", "Nobody has seen this value before."),
 }
-# These open a conversation all the same, or half of one.
+# With these scenarios a conversation is opened, in full or in part.
 ODD_SUCCESSES = ("create-no-signature", "create-anonymous", "create-garbage", "create-new-cookie")
 CHANGING_COOKIE = b"SANDBOX_CHANGING"
 
@@ -75,7 +75,7 @@ class ChatHub(ChatSite):
     # -- conversations -------------------------------------------------------------------------------------------
 
     def create(self, request: Request, _body: bytes = b"") -> SandboxReply:
-        """Open a conversation, or say why not."""
+        """Open a conversation, or refuse it as a rule or the account's state says."""
         account = self.state.identify(request)
         name = account.name if account else ""
         chosen = self.state.scenarios.choose(AT_CREATE, name)
@@ -162,7 +162,7 @@ class ChatHub(ChatSite):
             await socket.serve()
 
     def _upgrade(self, request: Request, account: str, token_for: str | None) -> SandboxReply | str:
-        """Refuse a socket, or say which scenario its handshake has ("": none)."""
+        """Return a refusal, or the name of the handshake's scenario, "" for none."""
         if request.header(b"origin") is None:
             return self._turn_away(request, "chat-origin", "the upgrade has no Origin", 403)
         if self.state.options.provider["chat_era"] != 1 and token_for is None:
@@ -247,7 +247,7 @@ class ChatHub(ChatSite):
 
 
 def token_conversation(request: Request) -> str | None:
-    """Return the conversation a socket's token was made for, after the one decoding a server does."""
+    """Return the conversation for which a socket's token was made; the token is decoded exactly once."""
     fields = dict(parse_qsl(request.query_string.decode("latin-1"), keep_blank_values=True))
     return read_token(fields.get("sec_access_token", ""))
 

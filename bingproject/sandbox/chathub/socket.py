@@ -1,4 +1,4 @@
-"""Bing Chat's socket: SignalR records read strictly, the handshake first, one question.
+"""Bing Chat's socket: reads SignalR records strictly; the handshake comes first, then one question.
 
 Where a client does what Bing's own never do, the hub answers as ASP.NET Core's does, whose protocol it speaks:
 https://github.com/dotnet/aspnetcore/blob/main/src/SignalR/docs/specs/HubProtocol.md
@@ -15,13 +15,13 @@ from bingproject.sandbox.chat.chat_state import ChatState
 from bingproject.sandbox.chat.signalr_records import ACK, PING, SEPARATOR, encode
 from bingproject.sandbox.chat.sockets import Hub, LiveSocket, SandboxSocket
 
-# signalrcore without negotiation sends version 0, which ASP.NET Core takes.
+# signalrcore without negotiation sends version 0, which ASP.NET Core accepts.
 HANDSHAKES = tuple({"protocol": "json", "version": version} for version in (1, 0))
 METHOD = "chat"
 
 
 class ChatSocket(LiveSocket):
-    """A socket that was let in; `handshake` is the scenario of its handshake, if any."""
+    """An accepted socket; `handshake` is the scenario of its handshake, if any."""
 
     ping = PING
 
@@ -71,7 +71,7 @@ class ChatSocket(LiveSocket):
             await self._take_record(record)
 
     async def _take_record(self, record: dict[str, Any]) -> None:
-        """Take what is neither ping, close nor cancel, after the handshake."""
+        """Process a record after the handshake that is neither a ping, a close nor a cancel."""
         if record.get("type") == 4 and record.get("target") == METHOD:
             self._start(record)
         elif record.get("type") in (1, 4):
@@ -80,7 +80,7 @@ class ChatSocket(LiveSocket):
             self._blame("record", f"a record of type {record.get('type')!r}")
 
     async def _cancel(self, invocation_id: str) -> None:
-        """End the stream of that name, with a completion; one that has ended, or never was, is passed over."""
+        """End a stream with a completion; one that has ended or never existed is ignored."""
         if self.turn is None or self._playing is None or self._playing.done() or self._has_ended:
             return
         if self.turn.invocation_id == invocation_id:
@@ -91,7 +91,7 @@ class ChatSocket(LiveSocket):
             self._note_end()
 
     async def _refuse_call(self, record: dict[str, Any]) -> None:
-        """Answer a call that no client of Bing's makes: a method that does not exist, or not in this way."""
+        """Answer a call that no client of Bing's makes: an unknown method, or another invocation type."""
         target, invocation_id = record.get("target"), record.get("invocationId")
         self._blame("record", f"a call of {target!r} by type {record['type']}")
         error = f"Failed to invoke '{target}' due to an error on the server. HubException: Method does not exist."
@@ -105,7 +105,7 @@ class ChatSocket(LiveSocket):
         await super()._say(text)
 
     async def _ping_in_silence(self) -> None:
-        """Ping whenever nothing was said for so long; a ping is no word of the turn's."""
+        """Ping after each such time of silence; a ping does not count as a record of the turn."""
         loop = asyncio.get_running_loop()
         with contextlib.suppress(OSError):
             while True:

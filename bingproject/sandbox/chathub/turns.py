@@ -1,4 +1,4 @@
-"""One turn as a list of steps: what is sent, how long nothing is, and how it ends. No socket is touched here."""
+"""One turn of Bing Chat as a list of steps: records, pauses and the end. No socket is touched here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DISENGAGING = frozenset({"disengaged", "disengaged-only", "disengaged-after"})
 
 
 class Script(RecordScript):
-    """Plays one turn of Bing Chat's."""
+    """Plays one turn of Bing Chat."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class Script(RecordScript):
         gap: float = 0.0,
     ) -> None:
         super().__init__(records, turn, answer, knobs, outcome=outcome, gap=gap)
-        # What came before the answer, for the final record.
+        # The final record repeats the messages before the answer.
         self.before: list[Values] = []
 
     def _play(self) -> Iterator[Step]:
@@ -68,7 +68,7 @@ class Script(RecordScript):
         return shown + self.records.completion()
 
     def _shown_id(self) -> str:
-        """The conversation's id as a refusal names it."""
+        """Return the conversation's id as a refusal names it."""
         shown = self.records.conversation_id
         return shown.replace(f"|{SIGNED_IN}|", f"|{ANONYMOUS}|") if self.outcome == "captcha-anonymous" else shown
 
@@ -161,7 +161,7 @@ class Script(RecordScript):
         ]
 
     def _withdraw(self) -> Iterator[Step]:
-        """Take back what was shown, or stop, as the outcome says."""
+        """Replace what was shown, or stop, as the outcome says."""
         records, shown = self.records, self.answer.text[: self.answer.ends[self.answer.half - 1]]
         answer = records.answer(shown, self.message_id)
         if self.outcome == "apology-after":
@@ -199,7 +199,7 @@ class Script(RecordScript):
         return self.is_searching or bool({"suggestions", "shrink"} & self.knobs.keys())
 
     def _final_messages(self) -> list[Values]:
-        """The answer as it finally stands, after a changed messageId in two messages."""
+        """Return the final answer; after a change of messageId it is two messages."""
         text, message_id, messages = self._last_words(), self.message_id, []
         if len(self.answer.ends) > 1 and {"id-change", "id-repeat"} & self.knobs.keys():
             message_id = self._second_id()

@@ -1,4 +1,4 @@
-"""The consumer Copilot: who asks, its REST calls, and what becomes of a turn.
+"""The consumer Copilot: identifies callers, answers REST calls, decides how a turn ends.
 
 Source: docs/wire/copilot.md.
 """
@@ -34,10 +34,10 @@ TOKEN = SandboxTokenRules("140e65af-45d1-4427-bf08-3e7295db6836", "ChatAI.ReadWr
 KNOWN = frozenset({*TURN, *ANSWER, *SHARED_TURN, *SHARED_ANSWER})
 CLEARANCE_PAGE = Path(__file__).with_name("clearance.html")
 MODES = frozenset({"chat", "reasoning", "smart", "study", "search"})
-# A cookie of the site's by which an account is known where no token is taken.
+# Where no token is accepted, this cookie of the site's identifies the account.
 SESSION_COOKIE, ANONYMOUS_COOKIE = b"_C_Auth", b"__Host-copilot-anon"
 TOKEN_AUTH, COOKIE_AUTH = 1, 2
-# Turns at once of one account: more fail in life.
+# Concurrent turns of one account; more fail at the real service.
 MOST_AT_ONCE = 4
 AT_CREATE = frozenset({Stage.CREATE})
 
@@ -58,7 +58,7 @@ class CopilotSite(ChatSite):
     # -- who asks ------------------------------------------------------------------------------------------------
 
     def identify(self, request: Request) -> SandboxAccount | None:
-        """The account of a REST call; None for nobody, a dead one, or credentials of the wrong kind."""
+        """Return the account of a REST call; None without one, for a dead one and for credentials of the wrong kind."""
         cookie = next(iter(request.cookies(SESSION_COOKIE)), b"")
         if self.state.options.provider["copilot_auth"] == COOKIE_AUTH:
             name = "" if request.bearer or not cookie else account_name(cookie)
@@ -71,7 +71,7 @@ class CopilotSite(ChatSite):
         return account if account is not None and account.is_alive else None
 
     def _socket_account(self, request: Request) -> SandboxAccount | None:
-        """The account of a socket: its token stands in the address."""
+        """Return the account of a socket, whose token is in the address."""
         return self.account_of_token(request.query().get("accessToken", ""), TOKEN)
 
     # -- REST ----------------------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ class CopilotSite(ChatSite):
         await socket.serve()
 
     def _upgrade(self, request: Request, account: SandboxAccount | None) -> SandboxReply | None:
-        """Why a socket is not let in."""
+        """Return the answer that refuses a socket; None to accept it."""
         query = request.query()
         if request.header(b"origin") is None:
             self.state.violation("copilot-origin", "the upgrade has no Origin", path=request.path)
@@ -238,7 +238,7 @@ class CopilotSite(ChatSite):
 
 
 def clearance_page() -> SandboxReply:
-    """What Cloudflare shows to whom it does not know."""
+    """Return the page that Cloudflare shows to unknown clients."""
     return SandboxReply(CLEARANCE_PAGE.read_bytes(), status=403, content_type=HTML, page=False)
 
 
@@ -247,7 +247,7 @@ def _no_mark(_number: int) -> str:
 
 
 def _history(conversation: SandboxConversation, now: float) -> list[dict[str, Any]]:
-    """What was said, newest first."""
+    """Return the messages of a conversation, newest first."""
     kinds = {"user": "human", "bot": "ai"}
     return [
         {"id": str(index), "author": {"type": kinds[author]}, "createdAt": iso(now),

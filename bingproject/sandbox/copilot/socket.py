@@ -1,4 +1,4 @@
-"""The consumer Copilot's socket: one JSON event a frame, in the one order that every source agrees on."""
+"""The consumer Copilot's socket: one JSON event a frame, in the order that every source agrees on."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ ORDER = ("setOptions", "reportLocalConsents", "send")
 
 
 class CopilotSocket(LiveSocket):
-    """A socket that was let in; `origin` is the site it belongs to.
+    """An accepted socket; `origin` is the site it belongs to.
 
-    What comes out of turn is a violation, and answered by `invalid-event`.
+    An event out of order is a violation and is answered by `invalid-event`.
     """
 
     ping = event("pong", "0.0001")

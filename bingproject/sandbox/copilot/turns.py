@@ -28,7 +28,7 @@ CHALLENGES: dict[str, tuple[str | None, str | None]] = {
     "challenge-copilot": ("copilot", "5eed"),
     "challenge-strange": ("sandcastle", None),
 }
-# Such turns are not part of the conversation afterwards.
+# Turns with these outcomes are not part of the conversation afterwards.
 UNCOUNTED = frozenset({*ERRORS, *CHALLENGES, "banned", "message-error", "disconnecting", "silent"})
 BREAKS = frozenset({"cut", "close", "fail"})
 GARBAGE = ('{"event":"appendT', "nothing like JSON", "null", "[1]", '"a text"', "{}", '{"event":7}')
@@ -37,12 +37,12 @@ PREVIEW = "/9j/4AAQSkZJRgABAQ=="
 
 
 def event(kind: str, number: str, **fields: Any) -> str:
-    """Write one event as it is sent: no separator ends it."""
+    """Encode one event as it is sent: without a separator."""
     return json.dumps({"event": kind, **fields, "id": number}, ensure_ascii=False, separators=(",", ":"))
 
 
 class CopilotScript:
-    """Plays one turn: `outcome` says what becomes of it, `knobs` how its events come; `origin` is the site's."""
+    """Plays one turn: `outcome` decides its end, `knobs` how its events are sent; `origin` is the site's."""
 
     def __init__(
         self, turn: SandboxTurn, answer: SampleAnswer, knobs: Knobs, *, outcome: str, gap: float, at: str, origin: str
@@ -58,7 +58,7 @@ class CopilotScript:
         self._numbers = count(1)
 
     def event(self, kind: str, **fields: Any) -> str:
-        """The next event of this socket."""
+        """Return the next event of this socket."""
         return event(kind, str(next(self._numbers)), **fields)
 
     def steps(self) -> Iterator[Step]:
@@ -147,7 +147,7 @@ class CopilotScript:
         yield self.event("imageGenerated", url=url, thumbnailUrl=f"{url}?w=270", nextAvailableAt=None, **part)
 
     def _texts(self, chunks: int) -> Iterator[Step]:
-        """Send the first `chunks` chunks; each event holds only what is new."""
+        """Send the first `chunks` chunks; each event has the new text alone."""
         start, half = 0, self.answer.half
         noise = cycle(self._noise())
         for index in range(chunks):
@@ -192,7 +192,7 @@ class CopilotScript:
     def _done(self) -> Iterator[Step]:
         yield self.event("partCompleted", messageId=self.message_id, partId="0")
         yield self.event("done", messageId=self.message_id)
-        # The client may go now; what follows is only for who wants it.
+        # The client may leave now; the events after this one are optional.
         yield End.SAID
         if "no-followups" in self.knobs:
             return

@@ -1,4 +1,4 @@
-"""Pictures drawn from a prompt: the same prompt and number give the same picture, any other gives another."""
+"""Draw pictures from a prompt: the same prompt and number give the same picture, any other a different one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PALETTES: tuple[tuple[str, ...], ...] = (
 
 
 def picture_size(model: int, aspect: int) -> Size:
-    """The pixels of a model's picture in a given aspect."""
+    """Return width and height in pixels of a model's picture in a given aspect."""
     return SIZES.get(model, SIZES[4]).get(aspect, SQUARE)
 
 
@@ -58,7 +58,7 @@ def draw_picture(prompt: str, index: int, size: Size) -> bytes:
 
 
 def shrink(jpeg: bytes, width: int, height: int) -> bytes:
-    """Return a thumbnail that fills the given box, cut at the sides that stand out."""
+    """Return a JPEG thumbnail that fills a box of the given pixels; both sides are cropped equally."""
     with Image.open(io.BytesIO(jpeg)) as picture:
         scale = max(width / picture.width, height / picture.height)
         grown = picture.resize((max(width, round(picture.width * scale)), max(height, round(picture.height * scale))))
@@ -78,7 +78,7 @@ def _mix(one: Colour, other: Colour, share: float) -> Colour:
 
 
 def _sky(size: Size, colours: list[Colour], random: Random) -> Image.Image:
-    """A soft mesh of the palette's colours: a tiny picture, enlarged smoothly."""
+    """Draw a soft gradient of the palette's colours: a tiny picture, enlarged smoothly."""
     mesh = Image.new("RGB", (4, 4))
     for y in range(4):
         for x in range(4):
@@ -89,7 +89,7 @@ def _sky(size: Size, colours: list[Colour], random: Random) -> Image.Image:
 
 
 def _glow(canvas: Image.Image, centre: tuple[float, float], radius: float, colour: Colour) -> Image.Image:
-    """Light up a round spot."""
+    """Brighten a round spot."""
     side = round(radius * 2)
     spot = ImageChops.invert(Image.radial_gradient("L")).resize((side, side))
     spot = spot.point(lambda level: max(0, level - 75) * 255 // 180)
@@ -99,7 +99,7 @@ def _glow(canvas: Image.Image, centre: tuple[float, float], radius: float, colou
 
 
 def _dunes(canvas: Image.Image, colours: list[Colour], random: Random) -> Image.Image:
-    """Hills behind hills under a sun, paler the farther they are."""
+    """Draw layers of hills under a sun; the farther, the paler."""
     width, height = canvas.size
     sun = width * random.uniform(0.25, 0.75), height * random.uniform(0.2, 0.42)
     radius = min(width, height) * random.uniform(0.07, 0.12)
@@ -122,7 +122,7 @@ def _dunes(canvas: Image.Image, colours: list[Colour], random: Random) -> Image.
 
 
 def _orbits(canvas: Image.Image, colours: list[Colour], random: Random) -> Image.Image:
-    """Discs and rings around a bright middle."""
+    """Draw discs and rings around a bright centre."""
     width, height = canvas.size
     middle = width * random.uniform(0.35, 0.65), height * random.uniform(0.35, 0.65)
     reach = math.hypot(width, height) / 2
@@ -142,7 +142,7 @@ def _orbits(canvas: Image.Image, colours: list[Colour], random: Random) -> Image
 
 
 def _facets(canvas: Image.Image, colours: list[Colour], random: Random) -> Image.Image:
-    """A crumpled sheet of triangles that takes its light from the sky beneath."""
+    """Draw triangles, each in the colour of the background under it."""
     width, height = canvas.size
     across = 11
     down = max(4, round(across * height / width))
@@ -170,7 +170,7 @@ def _facets(canvas: Image.Image, colours: list[Colour], random: Random) -> Image
 
 
 def _ribbons(canvas: Image.Image, colours: list[Colour], random: Random) -> Image.Image:
-    """Bands of silk that swing across the picture."""
+    """Draw curved bands across the picture."""
     width, height = canvas.size
     canvas = canvas.filter(ImageFilter.GaussianBlur(6))
     draw = ImageDraw.Draw(canvas, "RGBA")
@@ -195,7 +195,7 @@ MOTIFS = (_dunes, _orbits, _facets, _ribbons)
 
 
 def _grain(canvas: Image.Image) -> Image.Image:
-    """A little film grain, always the same tile, so that flat areas live."""
+    """Add film grain from one fixed tile, so that flat areas have texture."""
     tile = Image.new("L", (128, 128))
     random = Random(7)
     tile.putdata([128 + random.randint(-9, 9) for _ in range(128 * 128)])
@@ -207,7 +207,7 @@ def _grain(canvas: Image.Image) -> Image.Image:
 
 
 def _sign(canvas: Image.Image, prompt: str, index: int) -> None:
-    """Write the prompt, and plainly that this is a sandbox's picture, on a dark band at the foot."""
+    """Write the prompt and a line that says that this is a sandbox's picture on a dark band at the foot."""
     width, height = canvas.size
     large = ImageFont.load_default(max(18, width // 40))
     small = ImageFont.load_default(max(14, width // 56))

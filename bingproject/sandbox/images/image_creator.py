@@ -64,7 +64,7 @@ class ImageCreator:
         return fill("video_credits.html", credits=account.fast_videos)
 
     def _revive(self, account: SandboxAccount) -> None:
-        """Bring an account back whose cookie was to live again after so many anonymous home pages."""
+        """Count down the anonymous home pages after which a dead cookie is valid again."""
         if not account.is_alive and account.revive_after is not None:
             left = account.revive_after - 1
             self.state.set_alive(account, left <= 0, left if left > 0 else None)
@@ -147,13 +147,13 @@ class ImageCreator:
         return reply
 
     def _shows(self, form: SubmitForm, chosen: Chosen) -> bool:
-        """Say whether a submit scenario shows now: boosts are asked for by the fast lane only, `=N` runs out."""
+        """Return whether a submit scenario applies now: only the fast lane needs boosts, and `=N` applies N times."""
         if chosen.scenario.name.startswith("no-coins") and "ever" not in chosen.scenario.name and form.lane != "fast":
             return False
         return self.state.scenarios.still_refuses(form.prompt, chosen)
 
     def _natural_refusal(self, form: SubmitForm, account: SandboxAccount) -> tuple[str, SandboxReply] | None:
-        """What Bing says by itself: the nonce was spent by a GET, too much is running, nothing is left to spend."""
+        """Return a refusal without a scenario: the nonce was spent by a GET, a limit is reached, no boosts are left."""
         if account.nonce_spent:
             account.nonce_spent = False
             return "nonce-spent", answers.home(account)
@@ -192,7 +192,7 @@ class ImageCreator:
         return generation
 
     def _schedule(self, generation: SandboxGeneration) -> None:
-        """Set when the result is ready: by the prompt's words, else by a figure drawn from prompt and repetition."""
+        """Set when the result is ready: by the prompt's words, else by a hash of prompt and repetition."""
         course = generation.course
         if "never-ready" in course or "preview-only" in course:
             generation.after_polls = None
@@ -215,7 +215,7 @@ class ImageCreator:
     # -- polls ---------------------------------------------------------------------------------------------------
 
     def poll(self, request: Request, request_id: str) -> SandboxReply:
-        """Answer one look at a generation; this is the path that is asked a thousand times a second."""
+        """Answer a poll of a generation; requested a thousand times a second, it does as little as it can."""
         state = self.state
         state.counts.polls += 1
         account = self.state.identify(request)
@@ -241,7 +241,7 @@ class ImageCreator:
         return self._ending(generation, account)
 
     def _poll_fault(self, generation: SandboxGeneration, account: SandboxAccount) -> SandboxReply | None:
-        """A rule's fault, else the prompt's own, shown N times or always."""
+        """Return the fault of a rule, else that of the prompt's words, which applies N times or always."""
         chosen = self.state.scenarios.choose(GATE[Stage.POLL], account.name, generation.door)
         if chosen is None:
             chosen = self.state.scenarios.at_poll(generation.course, generation.polls)
@@ -253,7 +253,7 @@ class ImageCreator:
         return answers.answer(chosen.scenario, account)
 
     def _ending(self, generation: SandboxGeneration, account: SandboxAccount) -> SandboxReply:
-        """The finished page, or the rejection that a scenario puts in its place."""
+        """Return the finished page, or the rejection by which a scenario replaces it."""
         rejection = self.state.scenarios.rejection(generation.course)
         if rejection is None:
             return results.render_ready(generation)
@@ -284,7 +284,7 @@ class ImageCreator:
         self.state.violation(kind, "an id this account never got", path=request.path, account=account)
 
     def _check_poll(self, request: Request, generation: SandboxGeneration, account: SandboxAccount) -> None:
-        """Check a poll's query once, and again only when it changes."""
+        """Check a poll's query the first time and when it changes."""
         query = request.query()
         if query.get("q", generation.prompt) != generation.prompt:
             self.state.violation("poll-prompt", "q is not the prompt submitted", path=request.path, account=account)

@@ -1,4 +1,4 @@
-"""The result files: pictures drawn when first asked for, and one short video, served in ranges as players ask."""
+"""Serve the result files: pictures, drawn when first requested, and one short video, with byte ranges for players."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Media:
         self._threads = ThreadPoolExecutor(2, "sandbox-drawing")
 
     def close(self) -> None:
-        """Let the drawing threads go."""
+        """End the drawing threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def file(self, request: Request, media_id: str) -> SandboxReply:
@@ -66,14 +66,14 @@ class Media:
         return SandboxReply(jpeg, content_type="image/jpeg", page=False, headers=_public())
 
     async def _chat_picture(self, media_id: str) -> SandboxReply:
-        """A picture that was made in a chat: what it shows stands in its address."""
+        """Draw a picture that was made in a chat; its address contains the prompt."""
         prompt = media_id.removeprefix(CHAT_PREFIX).rpartition(".")[0]
         draw = partial(draw_picture, prompt, 0, CHAT_SIZE)
         jpeg = await asyncio.get_running_loop().run_in_executor(self._threads, draw)
         return SandboxReply(jpeg, content_type="image/jpeg", page=False, headers=_public())
 
     def _scenario(self, request: Request, generation: SandboxGeneration | None) -> Scenario | None:
-        """A rule's fault, the prompt's own, or the refusal of the tse hosts."""
+        """Return the scenario of a rule, of the prompt's words, or of the tse hosts; None to serve the file."""
         chosen = self.state.scenarios.choose(frozenset({Stage.MEDIA}), generation.account if generation else "")
         if chosen is not None:
             return chosen.scenario
@@ -85,7 +85,7 @@ class Media:
         return None
 
     def _picture(self, generation: SandboxGeneration, index: int) -> bytes:
-        """Draw a picture, or find it among the last ones drawn; runs in a thread."""
+        """Draw a picture, or return it from the cache of the last ones; runs in a thread."""
         size = (854, 480) if generation.kind == VIDEO else picture_size(generation.model, generation.aspect)
         key = (generation.prompt, index, *size)
         jpeg = self._kept.get(key)
@@ -112,7 +112,7 @@ class Media:
 
 
 def _span(first: bytes, last: bytes, length: int) -> tuple[int, int]:
-    """The bytes a Range header means, both ends included; empty (first after last) when there are none."""
+    """Return first and last byte of a Range header, both included; an empty range has first after last."""
     if not first:
         return max(0, length - int(last)), length - 1 if int(last) else -1
     return int(first), min(int(last), length - 1) if last else length - 1

@@ -1,4 +1,4 @@
-"""What a poll shows of one generation: pending, preview, finished pictures, finished video."""
+"""Answer polls of one generation: pending, preview, finished pictures, finished video."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def render_pending(generation: SandboxGeneration, now: float) -> SandboxReply:
 
 
 def shows_preview(generation: SandboxGeneration, now: float) -> bool:
-    """Say whether a preview shows: always if asked for, else in the second half of the streaming models' time."""
+    """Return whether a preview is shown: always if requested, else in the second half of a streaming model's time."""
     if generation.kind == VIDEO or "never-ready" in generation.course:
         return False
     if "preview" in generation.course or "preview-only" in generation.course:
@@ -110,7 +110,7 @@ def render_pictures(generation: SandboxGeneration) -> str:
 
 
 def enhanced_prompt(prompt: str) -> str:
-    """The prompt as the newer models are said to rewrite it, with an apostrophe to decode."""
+    """Return the prompt as newer models rewrite it; its apostrophe is encoded, so that a client has to decode it."""
     return f'{prompt}, in an artist\'s "best" light & colour'
 
 
@@ -129,7 +129,7 @@ def _render_picture(generation: SandboxGeneration, index: int, host: str) -> str
 
 
 def video_form(generation: SandboxGeneration) -> str:
-    """Which of the recorded forms a finished video takes: the one asked for, else one drawn from the prompt."""
+    """Return which recorded form a finished video has: the requested one, else one by a hash of the prompt."""
     for name in generation.course:
         if name in VIDEO_FORMS or name in RARE_VIDEO_FORMS:
             return name
@@ -137,17 +137,17 @@ def video_form(generation: SandboxGeneration) -> str:
 
 
 def video_url(generation: SandboxGeneration, query: str = "") -> str:
-    """The address of a finished video on Bing's host."""
+    """Return the address of a finished video on Bing's host."""
     return f"https://th.bing.com/th/id/{media_id(generation, 0)}?{query}pid=videocreator"
 
 
 def bare_video_url(generation: SandboxGeneration) -> str:
-    """The same file by an address without `pid`, which ends in `.mp4`."""
+    """Return an address of the same file without `pid`, ending in `.mp4`."""
     return f"https://th.bing.com/th/id/{media_id(generation, 0)}.mp4"
 
 
 def video_image_id(generation: SandboxGeneration) -> str:
-    """The id under which the detail route knows a video."""
+    """Return the id by which the detail route names a video."""
     return hashlib.sha256(generation.id.encode()).hexdigest()[:20]
 
 
@@ -179,7 +179,7 @@ def render_video(generation: SandboxGeneration) -> SandboxReply:
 
 
 def video_detail(generation: SandboxGeneration) -> dict[str, object]:
-    """What the detail route says of a finished video."""
+    """Return the detail route's JSON of a finished video."""
     return {
         "value": [
             {
@@ -197,7 +197,7 @@ def video_detail(generation: SandboxGeneration) -> dict[str, object]:
 
 
 def result_location(generation: SandboxGeneration, path: str, nfy: str) -> str:
-    """The relative Location of an accepted submit."""
+    """Return the relative Location of an accepted submit."""
     parts = [f"q={quote_plus(generation.prompt, errors='replace')}"]
     if generation.rt is not None:
         parts.append(f"rt={generation.rt}")

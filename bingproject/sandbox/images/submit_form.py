@@ -1,4 +1,4 @@
-"""What a submit says, checked as strictly as the wire pages allow; every breach is a reason for a 400."""
+"""Parse a submit as strictly as the wire pages allow; each fault is answered by a 400."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LANES = {"4": "fast", "3": "standard"}
 
 @dataclass
 class SubmitForm:
-    """A submit as it was understood, and what is wrong with it."""
+    """A submit as far as it could be read, and its faults in words."""
 
     prompt: str
     kind: str
@@ -41,7 +41,7 @@ class SubmitForm:
 
 
 def parse_submit(request: Request, body: bytes) -> SubmitForm:
-    """Read a submit's query and body; `faults` names all that no client of Bing's would send."""
+    """Read a submit's query and body; `faults` names everything that no client of Bing's sends."""
     query, door = request.query(), DOORS[request.path]
     kind = VIDEO if door == "ai-video-generator" or query.get("ctype") == "video" else IMAGE
     form = SubmitForm(prompt=query.get("q", ""), kind=kind, door=door)
@@ -116,5 +116,5 @@ def _check_ig(form: SubmitForm, query: dict[str, str]) -> None:
 
 
 def is_ig(text: str) -> bool:
-    """Say whether this has the shape of an IG."""
+    """Return whether a text has the form of an IG: 32 upper-case hex digits."""
     return len(text) == 32 and set(text) <= set("0123456789ABCDEF")

@@ -1,4 +1,4 @@
-"""Microsoft 365 Copilot's Chathub: who is let in, the strict reading of a question, and what becomes of it.
+"""Microsoft 365 Copilot's Chathub: accepts or refuses sockets, parses questions strictly, decides how a turn ends.
 
 Source: docs/wire/m365.md.
 """
@@ -63,7 +63,7 @@ class M365Hub(ChatSite):
     # -- pictures ------------------------------------------------------------------------------------------------
 
     def upload(self, request: Request, body: bytes) -> SandboxReply:
-        """Take a picture as a data URL in a form; other forms are refused as in life."""
+        """Accept a picture as a data URL in a form; other forms are refused, as by the real service."""
         account = self.account_of_token(request.bearer, TOKEN)
         if account is None:
             return SandboxReply(status=401, page=False)
@@ -105,7 +105,7 @@ class M365Hub(ChatSite):
         await socket.serve()
 
     def _upgrade(self, request: Request, query: dict[str, str], account: SandboxAccount | None) -> SandboxReply | str:
-        """Refuse a socket, or say which scenario its handshake has ("": none)."""
+        """Return a refusal, or the name of the handshake's scenario, "" for none."""
         faults = address_faults(request, query)
         for fault in faults:
             self.state.violation("m365-address", fault, path=SOCKET_PREFIX)
@@ -132,7 +132,7 @@ class M365Hub(ChatSite):
         socket.turn = turn
         knobs, outcome = self.choose(socket, turn, "invocation", faults)
         if faults or not record[HAS_METRICS]:
-            # In life such a question is dropped without a word.
+            # The real service drops such a question without an error.
             outcome = "bare-type3"
         elif outcome == ANSWERED:
             outcome = self._natural_outcome(turn, conversation)
@@ -183,7 +183,7 @@ class M365Hub(ChatSite):
 
 
 def address_faults(request: Request, query: dict[str, str]) -> list[str]:
-    """What is wrong with a socket's address, in words; the token is judged elsewhere."""
+    """Return the faults of a socket's address, in words; the token is checked elsewhere."""
     faults = []
     place, _, tenant = request.path.removeprefix(SOCKET_PREFIX).partition("@")
     token = read_token(query.get("access_token", ""))
@@ -203,7 +203,7 @@ def address_faults(request: Request, query: dict[str, str]) -> list[str]:
 
 
 def read_question(record: dict[str, Any], query: dict[str, str]) -> tuple[dict[str, Any], list[str]]:
-    """Read a type-4 record as far as it can be read: its facts, and what no client of Microsoft's would send."""
+    """Read a type-4 record as far as possible; return its facts and its faults in words."""
     faults = [] if record.get("target") == "chat" else ["target is not chat"]
     arguments = record.get("arguments")
     argument = arguments[0] if isinstance(arguments, list) and len(arguments) == 1 else None

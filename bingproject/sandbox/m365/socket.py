@@ -1,4 +1,4 @@
-"""Microsoft 365's socket: SignalR as Bing Chat's, but the question comes with its Metrics twin in the same message."""
+"""Microsoft 365's socket: SignalR as Bing Chat's, but a Metrics record comes in the same message as the question."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from bingproject.sandbox.chat.chat_state import ChatState
 from bingproject.sandbox.chat.sockets import Hub, SandboxSocket
 from bingproject.sandbox.chathub.socket import METHOD, ChatSocket
 
-# Added to the invocation, since whether the twin came is for the turn to say.
+# Added to the invocation, so that the turn can check that the Metrics record came.
 HAS_METRICS = "sandbox.has_metrics"
 
 
 class M365Socket(ChatSocket):
-    """A socket that was let in; `query` is what its address says, `origin` where its pictures are."""
+    """An accepted socket; `query` has the fields of its address, `origin` is where its pictures are."""
 
     def __init__(
         self, hub: Hub, chat: ChatState, line: SandboxSocket,
@@ -30,7 +30,7 @@ class M365Socket(ChatSocket):
 
     async def _hear(self, text: str) -> None:
         await super()._hear(text)
-        # Only now: its twin may stand behind it.
+        # Not before the whole message was read: the Metrics record may come after the question.
         asked, self._asked = self._asked, None
         if asked is not None:
             self._start(asked)

@@ -36,12 +36,12 @@ MARK = "\ue200cite\ue202turn0search{}\ue201"
 
 
 def mark(number: int) -> str:
-    """How a source is marked in the text."""
+    """Return the mark of a source in the text."""
     return MARK.format(number)
 
 
 class M365Script(RecordScript):
-    """Plays one turn of Microsoft 365's; `origin` is where its pictures are."""
+    """Plays one turn of Microsoft 365; `origin` is where its pictures are."""
 
     def __init__(
         self, records: Records, turn: SandboxTurn, answer: SampleAnswer, knobs: Knobs,
@@ -118,7 +118,7 @@ class M365Script(RecordScript):
             yield from self._picture()
 
     def _picture(self) -> Iterator[Step]:
-        """Announce a picture without an address, then tell its address, and once more."""
+        """Announce a picture without an address, then send its address twice."""
         made = [picture_url(self.origin, self.turn)]
         for urls in ([], made, made):
             listed = {"contentType": "image", "pollUrl": "", "ImageReferenceUrls": urls}
@@ -130,7 +130,7 @@ class M365Script(RecordScript):
             )  # fmt: skip
 
     def _texts(self, chunks: int) -> Iterator[Step]:
-        """Send the first `chunks` chunks: every other one as a delta, the next as a snapshot of all so far."""
+        """Send the first `chunks` chunks, by turns as a delta and as a snapshot of the text so far."""
         noise, start = cycle(self._noise()), 0
         for index in range(chunks):
             end = self.answer.ends[index]
@@ -186,7 +186,7 @@ class M365Script(RecordScript):
         yield final if "no-type3" in self.knobs else final + self.records.completion()
 
     def _final(self, text: str, *, messages: list[Values] | None = None) -> str:
-        """The type 2; here `result.message` is the whole answer."""
+        """Return the type 2, in which `result.message` is the whole answer."""
         said = [self._message(text)] if messages is None else messages
         return self.records.final([self.records.user(self.turn.text), *said], message=text)
 
@@ -195,7 +195,7 @@ class M365Script(RecordScript):
 
 
 def _references() -> Values:
-    """What the marks of an answer stand for: by number, the facts as JSON within JSON."""
+    """Return the sources behind an answer's marks, by number, as JSON within JSON."""
     return {
         f"{number}-{number:06x}": {
             "targetLink": url,
