@@ -20,5 +20,5 @@ from bingproject.cluster.process_registry import Registration
 from bingproject.edge.application import EdgeApplication
 from bingproject.models import LiveProcess
 
-_sign = Registration(LiveProcess.WEB)
-application = EdgeApplication(start=_sign.begin, sign=_sign)
+_registration = Registration(LiveProcess.WEB)
+application = EdgeApplication(start=_registration.begin, registration=_registration)

@@ -12,8 +12,8 @@ from bingproject.cluster.database_identity import prune_records
 
 def canary(number: int) -> str:
     """Record that a job arrived from the queue at a worker."""
-    if signs := heartbeat.current():
-        signs.mark_canary_run(number)
+    if beat := heartbeat.current():
+        beat.mark_canary_run(number)
     return f"canary {number}"
 
 

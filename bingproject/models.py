@@ -142,9 +142,9 @@ class Alert(models.Model):
     began_at = models.DateTimeField("began")
     seen_at = models.DateTimeField("last seen")
     ended_at = models.DateTimeField("ended", null=True)
-    notified_at = models.DateTimeField("last told", null=True)
-    notification_count = models.PositiveIntegerField("times told", default=0)
-    last_error = SafeCharField("telling failed with", max_length=300, cuts=True, default="")
+    notified_at = models.DateTimeField("last notified", null=True)
+    notification_count = models.PositiveIntegerField("notifications", default=0)
+    last_error = SafeCharField("notification error", max_length=300, cuts=True, default="")
 
     class Meta:
         ordering: ClassVar = ["-began_at"]

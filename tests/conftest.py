@@ -157,7 +157,7 @@ def hub(sandbox: SandboxServer, settings: Any) -> SandboxServer:
 def running_server(django_db_setup: None, django_db_blocker: Any) -> Iterator[LiveServer]:
     """The real application behind uvicorn, one for the run."""
     with django_db_blocker.unblock():
-        # Without its sign of life: that writes whether or not a test has the database.
+        # Without its registration: that writes whether or not a test has the database.
         server = LiveServer(EdgeApplication(start=verify_installation)).start()
     yield server
     with django_db_blocker.unblock():

@@ -49,7 +49,7 @@ def make_token_account(kind: str, name: str = "", *, token: str = "", **columns:
 
 
 def make_undecryptable(account: Account, *columns: str) -> None:
-    """Let these secrets be sealed with a key that nobody has, as after restoring half a backup."""
+    """Let these secrets be encrypted with a key that nobody has, as after restoring half a backup."""
     lost = Fernet(new_seal_key()).encrypt(b"lost").decode("ascii")
     Account.objects.filter(pk=account.pk).update(**dict.fromkeys(columns, lost))
     account.refresh_from_db()

@@ -11,7 +11,7 @@ from django.utils.timesince import timesince, timeuntil
 
 from accounts.admin.columns import STATE_COLOURS
 from accounts.microsoft.services.boosts import sum_boosts
-from accounts.microsoft.services.needs_action import accounts_in_need, count_accounts, resting_capabilities
+from accounts.microsoft.services.needs_action import accounts_in_need, cooling_capabilities, count_accounts
 from accounts.models import Account, AccountCapability, AccountState
 from bingproject.operators.dashboard import Card, CardLine, Link, kept_for
 
@@ -26,7 +26,7 @@ def attention_cards(now: datetime) -> list[Card]:
     if not Account.objects.exists():
         return [_first_step()]
     needy = list(accounts_in_need()[: SHOWN_ACCOUNTS + 1])  # one more tells whether they must be counted
-    cooled_down = resting_capabilities(now, SHOWN_COOLDOWNS)
+    cooled_down = cooling_capabilities(now, SHOWN_COOLDOWNS)
     count = len(needy) if len(needy) <= SHOWN_ACCOUNTS else accounts_in_need().count()
     lines = (
         CardLine("Need you", f"{count:,}", f"of {count_accounts():,} switched on", "danger" if count else "success"),

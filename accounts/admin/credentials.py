@@ -36,7 +36,7 @@ def what_to_do(account: Account) -> str:
     if account.state == AccountState.EXPIRED:
         return f"Sign in at {site} with this account in a browser; {paste}. {provider.expired_note}"
     if account.state == AccountState.BLOCKED:
-        return f"Sign in at account.microsoft.com with this account and see what Microsoft wants. Then {paste}."
+        return f"Sign in at account.microsoft.com with this account and do what Microsoft asks for there. Then {paste}."
     if account.state == AccountState.UNCHECKED:
         return (
             "Nothing: its token is in order as far as can be told, and the first question will show whether it works."

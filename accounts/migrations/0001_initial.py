@@ -203,7 +203,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("limit", models.PositiveSmallIntegerField(default=3, verbose_name="allowed at once")),
-                ("cooldown_until", models.DateTimeField(blank=True, null=True, verbose_name="rests until")),
+                ("cooldown_until", models.DateTimeField(blank=True, null=True, verbose_name="in cooldown until")),
                 ("cooldown_began_at", models.DateTimeField(editable=False, null=True)),
                 ("cooldown_reason", models.CharField(blank=True, default="", max_length=300, verbose_name="because")),
                 ("cooldown_count", models.PositiveSmallIntegerField(default=0, editable=False)),
@@ -211,8 +211,11 @@ class Migration(migrations.Migration):
                 ("fast_cooldown_began_at", models.DateTimeField(editable=False, null=True)),
                 ("last_success_at", models.DateTimeField(editable=False, null=True, verbose_name="last success")),
                 ("served_at", models.DateTimeField(editable=False, null=True)),
-                ("per_minute", models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="a minute")),
-                ("burst", models.PositiveSmallIntegerField(default=1, verbose_name="in a row")),
+                (
+                    "per_minute",
+                    models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="questions per minute"),
+                ),
+                ("burst", models.PositiveSmallIntegerField(default=1, verbose_name="burst")),
                 ("paced_until", models.DateTimeField(editable=False, null=True)),
                 (
                     "check_state",

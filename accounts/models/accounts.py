@@ -302,7 +302,7 @@ class AccountCapability(models.Model):
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="capabilities")
     capability = SafeCharField(max_length=8, choices=Capability)
     limit = models.PositiveSmallIntegerField("allowed at once", default=3)
-    cooldown_until = models.DateTimeField("rests until", null=True, blank=True)
+    cooldown_until = models.DateTimeField("in cooldown until", null=True, blank=True)
     # When the cooldown was set; in the future if the clock has been set back since.
     cooldown_began_at = models.DateTimeField(null=True, editable=False)
     cooldown_reason = SafeCharField("because", max_length=300, cuts=True, default="", blank=True)
@@ -313,8 +313,8 @@ class AccountCapability(models.Model):
     last_success_at = models.DateTimeField("last success", null=True, editable=False)
     served_at = models.DateTimeField(null=True, editable=False)
     # The pace: starts per minute, and how many of them may follow each other at once; None is no pace.
-    per_minute = models.PositiveSmallIntegerField("a minute", null=True, blank=True)
-    burst = models.PositiveSmallIntegerField("in a row", default=1)
+    per_minute = models.PositiveSmallIntegerField("questions per minute", null=True, blank=True)
+    burst = models.PositiveSmallIntegerField("burst", default=1)
     # When the next one may start; the pace needs no other state.
     paced_until = models.DateTimeField(null=True, editable=False)
     # The result of the last check; the note is a sentence for the operator.

@@ -81,7 +81,7 @@ def notify_due(now: datetime) -> int:
     else:
         Alert.objects.filter(pk__in=taken).update(last_error=faults, notified_at=now - APART + RETRY_AFTER)
     if faults:
-        logger.error("Alerts could not be told: %s", faults)
+        logger.error("Alerts could not be delivered: %s", faults)
     return len(taken) if outcome.is_notified else 0
 
 

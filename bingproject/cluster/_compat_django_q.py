@@ -56,10 +56,10 @@ class SafeSentinel(Sentinel):  # type: ignore[misc]  # django-q2 ships no types
     def __init__(self, *arguments: Any) -> None:
         os.setpgrp()  # a process group, so that main can kill all of it and still exit with its own code
         name_process("bp-guard")
-        signs = heartbeat.current()
-        if signs is None:
+        beat = heartbeat.current()
+        if beat is None:
             raise RuntimeError("the guard is started by DrainCluster only")
-        self._pulse = signs
+        self._heartbeat = beat
         super().__init__(*arguments)
 
     def spawn_monitor(self) -> Any:
@@ -80,14 +80,14 @@ class SafeSentinel(Sentinel):  # type: ignore[misc]  # django-q2 ships no types
             for process in (self.monitor, self.pusher):
                 if not process.is_alive():
                     self.reincarnate(process)
-            self._pulse.beat(idle_count)
+            self._heartbeat.beat(idle_count)
         self.stop()
 
     def _look_after(self, worker: Any) -> bool:
         """Replace a worker that died or exceeded its time limit; return True if it is idle."""
         lock = worker.timer.get_lock()
         if not lock.acquire(timeout=_LOCK_SECONDS):
-            self._pulse.mark_broken()  # only a killed process holds the lock for this long
+            self._heartbeat.mark_broken()  # only a killed process holds the lock for this long
             return False
         try:
             seconds_left = worker.timer.value
@@ -103,7 +103,7 @@ class SafeSentinel(Sentinel):  # type: ignore[misc]  # django-q2 ships no types
         """Replace a dead process. If it was killed while it waited on a queue, it still holds the queue's lock."""
         is_waiting = process is self.monitor or (process in self.pool and process.timer.value < 0)
         if is_waiting and (process.exitcode or 0) < 0:
-            self._pulse.mark_broken()
+            self._heartbeat.mark_broken()
         super().reincarnate(process)
 
     def stop(self) -> None:
@@ -146,7 +146,7 @@ class DrainCluster(Cluster):  # type: ignore[misc]  # django-q2 ships no types
 
     def __init__(self) -> None:
         self.stop_event = stop_event = stop_flag.prepare()
-        self._pulse = heartbeat.prepare()
+        self._heartbeat = heartbeat.prepare()
         super().__init__(broker=own_broker())
         self.stop_event = stop_event
 
@@ -164,13 +164,13 @@ class DrainCluster(Cluster):  # type: ignore[misc]  # django-q2 ships no types
             SettingError: This process and the database do not belong together.
         """
         name_process("bp-cluster")
-        sign = Registration(LiveProcess.CLUSTER)
+        registration = Registration(LiveProcess.CLUSTER)
         verify_installation()
         # Before this cluster is seen, which has others put jobs into its queue; what is older was for an earlier one.
         self.broker.purge_queue()
-        sign.begin()
+        registration.begin()
         self.start()
-        watchdog = Watchdog(self._pulse, self.broker, sign)
+        watchdog = Watchdog(self._heartbeat, self.broker, registration)
         code = self._watch(watchdog)
         self._drain()
         watchdog.leave()
@@ -194,7 +194,7 @@ class DrainCluster(Cluster):  # type: ignore[misc]  # django-q2 ships no types
             if not self.sentinel.is_alive():
                 _log.error("The cluster's guard is dead; the cluster ends to be started again.")
                 return GUARD_DEAD
-            if self._pulse.is_broken or self._pulse.guard_age_seconds > GUARD_SILENT_SECONDS or watchdog.tick():
+            if self._heartbeat.is_broken or self._heartbeat.guard_age_seconds > GUARD_SILENT_SECONDS or watchdog.tick():
                 _log.error("Jobs no longer come through; the cluster ends to be started again.")
                 return HUNG
             self.stop_event.wait(TICK_SECONDS)

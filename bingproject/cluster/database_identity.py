@@ -54,7 +54,7 @@ def _tie(*, will_encrypt: bool) -> None:
         )
     if not set(row.seal_keys) <= set(keys):
         raise SettingError(
-            "SEAL_KEYS lacks a key this database was sealed with: put the old key back, after the new one, "
+            "SEAL_KEYS lacks a key this database was encrypted with: put the old key back, after the new one, "
             "e.g. SEAL_KEYS=<new>,<old>, until manage.py rotate_seals says that it is done."
         )
     if will_encrypt and keys[0] not in row.seal_keys:

@@ -57,16 +57,16 @@ class Heartbeat:
         return min(self._canary_run.value, self._canary_acknowledged.value) >= number
 
 
-_pulse: Heartbeat | None = None
+_heartbeat: Heartbeat | None = None
 
 
 def prepare() -> Heartbeat:
     """Create the heartbeats of a cluster that is about to fork its workers."""
-    global _pulse
-    _pulse = Heartbeat()
-    return _pulse
+    global _heartbeat
+    _heartbeat = Heartbeat()
+    return _heartbeat
 
 
 def current() -> Heartbeat | None:
     """Return the heartbeats of this process's cluster; None outside a cluster."""
-    return _pulse
+    return _heartbeat

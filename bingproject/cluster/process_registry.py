@@ -123,7 +123,7 @@ class Registration:
             if is_outage(error):
                 outages.note(error)
             else:
-                logger.exception("the database refused this process's sign of life")
+                logger.exception("the database refused the renewal of this process's row")
         else:
             outages.end()
 

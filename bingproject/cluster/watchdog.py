@@ -37,16 +37,16 @@ Enqueue = Callable[..., object]
 @receiver(post_execute)
 def note_acknowledged(task: dict[str, Any], **_signal: Any) -> None:
     """Record, in the monitor, that a canary was removed from the queue: it went all the way."""
-    signs = heartbeat.current()
-    if signs and task["func"] == CANARY:
-        signs.mark_canary_acknowledged(task["args"][0])
+    beat = heartbeat.current()
+    if beat and task["func"] == CANARY:
+        beat.mark_canary_acknowledged(task["args"][0])
 
 
 class Canary:
     """A job that does nothing, sent every few seconds. If none comes through, the cluster hangs."""
 
-    def __init__(self, signs: heartbeat.Heartbeat, enqueue: Enqueue) -> None:
-        self._signs = signs
+    def __init__(self, beat: heartbeat.Heartbeat, enqueue: Enqueue) -> None:
+        self._heartbeat = beat
         self._enqueue = enqueue
         self._number = 0
         self._awaited: int | None = None
@@ -58,9 +58,9 @@ class Canary:
 
         Redis may lose one, so more are sent while the first is awaited; any of them counts.
         """
-        if self._awaited is not None and self._signs.has_come_through(self._awaited):
+        if self._awaited is not None and self._heartbeat.has_come_through(self._awaited):
             self._awaited = None
-        if self._awaited is not None and not self._signs.has_idle_worker:
+        if self._awaited is not None and not self._heartbeat.has_idle_worker:
             self._patient_until = now + CANARY_PATIENCE_SECONDS  # all workers are busy, and their time limits apply
         if now >= self._next_at:
             self._send(now)
@@ -101,10 +101,10 @@ class Nudges:
 class Watchdog:
     """The chores of each tick. An outage of the database or Redis is logged and never fatal."""
 
-    def __init__(self, signs: heartbeat.Heartbeat, broker: Any, sign: Registration) -> None:
+    def __init__(self, beat: heartbeat.Heartbeat, broker: Any, registration: Registration) -> None:
         self._broker = broker
-        self._sign = sign
-        self._canary = Canary(signs, self._enqueue)
+        self._registration = registration
+        self._canary = Canary(beat, self._enqueue)
         self._nudges = Nudges(self._enqueue)
         self._clock = ClockWatch()
         self._is_planned = False
@@ -119,13 +119,13 @@ class Watchdog:
         if now >= self._upkeep_at:
             self._upkeep_at = now + UPKEEP_EVERY_SECONDS
             self._attempt(self._clock.look)
-            self._attempt(self._sign.renew)
+            self._attempt(self._registration.renew)
             self._attempt(self._start_periodic)
         return bool(is_lost)
 
     def leave(self) -> None:
         """Delete the row of this cluster, which has stopped."""
-        self._attempt(self._sign.leave)
+        self._attempt(self._registration.leave)
 
     def _start_periodic(self) -> None:
         every_seconds = settings.CLUSTER_PERIODIC

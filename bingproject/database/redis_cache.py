@@ -23,35 +23,35 @@ logger = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 0.5
 # A Redis that hangs costs a request `ANSWER_SECONDS`. So one request tries, and the others do without for this time.
-REST_SECONDS = 5.0
+RETRY_SECONDS = 5.0
 
 
 class Patience:
     """Decide whether to ask a Redis now. Logs one line when it stops answering, and one when it answers again."""
 
     def __init__(self) -> None:
-        self._rests_until: float | None = None
+        self._retry_at: float | None = None
 
     def ask(self, call: Callable[[], T], otherwise: Callable[[], T]) -> T:
         """Return the result of `call`, which uses Redis, or that of `otherwise` if Redis fails or failed just now.
 
-        After a failure (RedisError or OSError), Redis is tried again by one thread every REST_SECONDS; all other calls
+        After a failure (RedisError or OSError), Redis is tried again by one thread every RETRY_SECONDS; all other calls
         use `otherwise` at once. Other exceptions of `call` are raised.
         """
-        rests_until = self._rests_until
+        rests_until = self._retry_at
         if rests_until is not None and time.monotonic() < rests_until:
             return otherwise()
         if rests_until is not None:
-            self._rests_until = time.monotonic() + REST_SECONDS  # until this try has ended, others do not try
+            self._retry_at = time.monotonic() + RETRY_SECONDS  # until this try has ended, others do not try
         try:
             found = call()
         except (RedisError, OSError) as error:
-            self._rests_until = time.monotonic() + REST_SECONDS
+            self._retry_at = time.monotonic() + RETRY_SECONDS
             if rests_until is None:
                 logger.warning("Redis does not answer (%s); this process does without it.", type(error).__name__)
             return otherwise()
         if rests_until is not None:
-            self._rests_until = None
+            self._retry_at = None
             logger.warning("Redis answers again.")
         return found
 

@@ -85,12 +85,12 @@ class EdgeApplication:
     Args:
         start: Called once in a thread when the server starts. A SettingError that it raises stops the start with one
             line.
-        sign: The row of this process, renewed from then on; None for tests that need none.
+        registration: The row of this process, renewed from then on; None for tests that need none.
     """
 
-    def __init__(self, *, start: Callable[[], object], sign: Registration | None = None) -> None:
+    def __init__(self, *, start: Callable[[], object], registration: Registration | None = None) -> None:
         self._start = start
-        self._sign = sign
+        self._registration = registration
         self._api = ApiHandler()
         self._admin = AdminHandler()
         self._lanes = Lanes()
@@ -131,17 +131,17 @@ class EdgeApplication:
     @contextlib.asynccontextmanager
     async def _alive(self) -> AsyncIterator[None]:
         """Renew the row of this process while the server runs, in a lane, whose database connection is open anyway."""
-        if self._sign is None:
+        if self._registration is None:
             yield
             return
-        keeping = asyncio.create_task(self._sign.keep(lambda renew: self._lanes.pick().submit(renew)))
+        keeping = asyncio.create_task(self._registration.keep(lambda renew: self._lanes.pick().submit(renew)))
         watching = asyncio.create_task(end_when_stuck(self._lanes))
         try:
             yield
         finally:
             keeping.cancel()
             watching.cancel()
-            leaving = asyncio.wrap_future(self._lanes.pick().submit(self._sign.leave))
+            leaving = asyncio.wrap_future(self._lanes.pick().submit(self._registration.leave))
             await asyncio.wait({leaving}, timeout=LEAVE_SECONDS)
 
     async def _answer(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:

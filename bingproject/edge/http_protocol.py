@@ -29,7 +29,7 @@ HEAD_SECONDS = 20.0
 # Headers of one name are joined one by one, which is quadratic; no client sends a tenth of this.
 HEADER_COUNT = 200
 # For the rest of a body whose request was already answered; it is dropped as it arrives.
-REST_SECONDS = 20.0
+DRAIN_SECONDS = 20.0
 # Each connection costs memory; beyond this a client had better wait than slow down all others.
 MOST_CONNECTIONS = 8192
 RESERVED_DESCRIPTORS = 64  # for the database, the log, the sockets to Microsoft
@@ -60,7 +60,7 @@ class GuardedHttpProtocol(OpenHttpProtocol):
 
     head_limit_bytes: ClassVar[int] = HEAD_LIMIT_BYTES
     head_seconds: ClassVar[float] = HEAD_SECONDS
-    rest_seconds: ClassVar[float] = REST_SECONDS
+    drain_seconds: ClassVar[float] = DRAIN_SECONDS
     linger_seconds: ClassVar[float] = LINGER_SECONDS
     most_connections: ClassVar[int] = connection_limit()
     # Refused connections whose client may still read the refusal; beyond `most_refused` they are closed at once.
@@ -69,7 +69,7 @@ class GuardedHttpProtocol(OpenHttpProtocol):
     warned_at: ClassVar[float] = -WARN_AGAIN_SECONDS
 
     _head_timer: asyncio.TimerHandle | None = None
-    _rest_timer: asyncio.TimerHandle | None = None
+    _drain_timer: asyncio.TimerHandle | None = None
     _loose_bytes = 0
     _has_progressed = False
     _is_refused = False
@@ -128,8 +128,8 @@ class GuardedHttpProtocol(OpenHttpProtocol):
     def on_response_complete(self) -> None:
         """Limit the time for the rest of the body, which would otherwise hold the connection."""
         super().on_response_complete()
-        if self.is_idle and self.cycle.more_body and self._rest_timer is None:
-            self._rest_timer = self.loop.call_later(self.rest_seconds, self.transport.close)
+        if self.is_idle and self.cycle.more_body and self._drain_timer is None:
+            self._drain_timer = self.loop.call_later(self.drain_seconds, self.transport.close)
 
     def send_400_response(self, msg: str) -> None:
         """Answer a request that the parser cannot read, in the API's error format."""
@@ -155,9 +155,9 @@ class GuardedHttpProtocol(OpenHttpProtocol):
             self._head_timer = None
 
     def _stop_rest_timer(self) -> None:
-        if self._rest_timer is not None:
-            self._rest_timer.cancel()
-            self._rest_timer = None
+        if self._drain_timer is not None:
+            self._drain_timer.cancel()
+            self._drain_timer = None
 
     def _refuse_connection(self) -> None:
         """Answer 503 with Retry-After, or close at once if many refused connections are still open."""

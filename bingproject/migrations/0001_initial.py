@@ -41,9 +41,9 @@ class Migration(migrations.Migration):
                 ("began_at", models.DateTimeField(verbose_name="began")),
                 ("seen_at", models.DateTimeField(verbose_name="last seen")),
                 ("ended_at", models.DateTimeField(null=True, verbose_name="ended")),
-                ("notified_at", models.DateTimeField(null=True, verbose_name="last told")),
-                ("notification_count", models.PositiveIntegerField(default=0, verbose_name="times told")),
-                ("last_error", models.CharField(default="", max_length=300, verbose_name="telling failed with")),
+                ("notified_at", models.DateTimeField(null=True, verbose_name="last notified")),
+                ("notification_count", models.PositiveIntegerField(default=0, verbose_name="notifications")),
+                ("last_error", models.CharField(default="", max_length=300, verbose_name="notification error")),
             ],
             options={
                 "ordering": ["-began_at"],

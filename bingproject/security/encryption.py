@@ -49,7 +49,7 @@ def decrypt(token: str) -> str:
     try:
         return _fernet(tuple(settings.SEAL_KEYS)).decrypt(token.encode("ascii")).decode()
     except InvalidToken as error:
-        raise SettingError("SEAL_KEYS does not hold the key this database was sealed with.") from error
+        raise SettingError("SEAL_KEYS does not hold the key this database was encrypted with.") from error
 
 
 def decrypt_cached(token: str) -> str:

@@ -33,7 +33,9 @@ def failure_cards(now: datetime) -> list[Card]:
         ago, account = f"{timesince(turn.started_at, now)} ago", str(turn.account or "none")
         rows.append((link, ago, turn.error_detail[:SHOWN_DETAIL_CHARACTERS], account))
     headers = ("error", "when", "detail", "account")
-    return [Card("Chat turns failed last", VIEW, headers=headers, rows=rows, empty="Nothing has failed.", is_wide=True)]
+    return [
+        Card("Latest failed chat turns", VIEW, headers=headers, rows=rows, empty="Nothing has failed.", is_wide=True)
+    ]
 
 
 def caller_cards(now: datetime) -> list[Card]:

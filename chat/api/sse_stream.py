@@ -179,13 +179,13 @@ class SseStream:
 class EventStream(StreamingHttpResponse):
     """A stream as a response, iterated without the base class's two layers around each chunk."""
 
-    def __init__(self, relay: SseStream) -> None:
-        self._relay = relay
-        super().__init__(relay.lines(), content_type="text/event-stream; charset=utf-8", headers=HEADERS)
+    def __init__(self, sse: SseStream) -> None:
+        self._sse = sse
+        super().__init__(sse.lines(), content_type="text/event-stream; charset=utf-8", headers=HEADERS)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._iterator  # type: ignore[no-any-return, attr-defined] # what the base class keeps of its content
 
     async def aclose(self) -> None:
         """Release what the response owns, even if nobody began to read it."""
-        await self._relay.aclose()
+        await self._sse.aclose()

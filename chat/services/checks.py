@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from accounts.microsoft.services import Finding, Look
+from accounts.microsoft.services import CheckContext, Finding
 from accounts.models import CAPABILITIES, AccountKind, CheckState
 from bingproject.upstream.recording import Transcript
 from chat.services.backends import BACK_ENDS
@@ -10,14 +10,14 @@ from chat.services.backends.backend import ANSWERED
 from chat.services.probes import probe_chat
 
 
-async def check_chat(look: Look) -> Finding:
+async def check_chat(context: CheckContext) -> Finding:
     """Check the account by its back end. Raises what its `check_account` raises."""
-    owned = CAPABILITIES[AccountKind(look.account.kind)]
+    owned = CAPABILITIES[AccountKind(context.account.kind)]
     back_end = next(one for one in BACK_ENDS.values() if one.capability in owned)
 
-    async def ask(look: Look) -> Finding:
+    async def ask(context: CheckContext) -> Finding:
         """Ask one question, which counts against the account. Raises the error of the turn."""
-        await probe_chat(look.account, back_end.capability, Transcript(str))
+        await probe_chat(context.account, back_end.capability, Transcript(str))
         return Finding(CheckState.OK, ANSWERED)
 
-    return await back_end.check_account(look, ask)
+    return await back_end.check_account(context, ask)

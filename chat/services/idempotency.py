@@ -156,7 +156,7 @@ async def _wait(key: IdempotentRequest) -> CompletedAnswer:
                 "The first request with this Idempotency-Key ended without an answer. Try again."
             )
         if row.status is not None:
-            return _told_again(row)
+            return _repeat_answer(row)
         if row.alive_until < timezone.now():
             raise SubmitOutcomeUnknownError(
                 "The server stopped while it answered this request. Use a new key to ask again."
@@ -164,7 +164,7 @@ async def _wait(key: IdempotentRequest) -> CompletedAnswer:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def _told_again(row: IdempotentAnswer) -> CompletedAnswer:
+def _repeat_answer(row: IdempotentAnswer) -> CompletedAnswer:
     """Return the stored answer, or raise the stored failure. Raises ConflictError if it cannot be decrypted."""
     try:
         kept = json.loads(decrypt(row.encrypted_answer))

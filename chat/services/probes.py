@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
-from accounts.microsoft import services as accounts
+from accounts.microsoft import services as account_services
 from accounts.microsoft.leases import RENEW_SECONDS, Renewer, drop_lease, take_lease
 from accounts.models import Account
 from bingproject.errors import ServiceError
@@ -52,7 +52,7 @@ async def probe_chat(
     try:
         await _turn(back_end, account, transcript)
     except ServiceError as error:
-        await sync_to_async(accounts.apply_error)(account, capability, error, timezone.now())
+        await sync_to_async(account_services.apply_error)(account, capability, error, timezone.now())
         raise
     finally:
         if lease is not None:

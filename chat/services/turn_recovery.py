@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
-from accounts.microsoft import services as accounts
+from accounts.microsoft import services as account_services
 from accounts.models import Account
 from bingproject.errors import (
     AccountThrottledError,
@@ -50,7 +50,8 @@ def describe(turn: ActiveTurn, clock: TurnClock, error: ServiceError) -> FailedA
         has_text=turn.has_text,
         has_asked=turn.has_asked,
         # Without a token nothing was refused: its command has failed just now, or there is none.
-        may_renew=not isinstance(error, accounts.NoTokenError | DecryptionError) and account_id not in used.renewed,
+        may_renew=not isinstance(error, account_services.NoTokenError | DecryptionError)
+        and account_id not in used.renewed,
         may_repeat=back_end.may_repeat(error, is_heard=is_heard),
         is_late=clock.is_over,
         is_spent=clock.budget.is_spent,
@@ -76,7 +77,7 @@ async def _mark_account(turn: ActiveTurn, _clock: TurnClock, error: ServiceError
     account, capability = turn.account, turn.back_end.capability
     if isinstance(error, AccountThrottledError) and error.retry_after is None:
         error.retry_after = await sync_to_async(_cooldown_seconds)(account, capability)
-    await sync_to_async(accounts.apply_error)(account, capability, error, timezone.now())
+    await sync_to_async(account_services.apply_error)(account, capability, error, timezone.now())
     return False
 
 

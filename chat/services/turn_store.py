@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.callers.limits import Allowance
-from accounts.microsoft import services as accounts
+from accounts.microsoft import services as account_services
 from accounts.models import Account, Lease
 from bingproject.database.prepared_sql import insert
 from bingproject.errors import ConflictError, NotFoundError
@@ -198,7 +198,7 @@ def end_turn(turn: ActiveTurn, now: datetime) -> None:
         if turn.request.allowance is not None:
             turn.request.allowance.end(is_counted=turn.summary.is_counted)
         if outcome.state in (TurnState.FINISHED, TurnState.CUT) and account is not None:
-            accounts.mark_success(account, capability, now)
+            account_services.mark_success(account, capability, now)
 
 
 def _insert_turn(turn: ActiveTurn, outcome: TurnOutcome, account: Account | None, now: datetime) -> None:

@@ -66,7 +66,16 @@ def failure_cards(now: datetime) -> list[Card]:
     """Return the card of the newest failures, each with a link to its task."""
     rows = [_failure(task, now) for task in statistics.newest_failures(SHOWN_FAILURES)]
     headers = ("error", "when", "prompt", "account")
-    return [Card("Latest failures", VIEW, headers=headers, rows=rows, empty="Nothing has failed.", is_wide=True)]
+    return [
+        Card(
+            "Latest failed pictures and videos",
+            VIEW,
+            headers=headers,
+            rows=rows,
+            empty="Nothing has failed.",
+            is_wide=True,
+        )
+    ]
 
 
 def _failure(task: Task, now: datetime) -> tuple[str, ...]:

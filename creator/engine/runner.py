@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 from django.utils import timezone
 
-from accounts.microsoft import services as accounts
+from accounts.microsoft import services as account_services
 from accounts.models import Account
 from bingproject.cluster.clock_correction import steady_clock
 from bingproject.cluster.stop_flag import is_stopping
@@ -220,7 +220,7 @@ class RunnerSlice:
         """Fail tasks that no account can take, after expired accounts were checked again."""
         now = timezone.now()
         error = await sync_to_async(why_unusable)(kind)
-        if error is None or await accounts.recheck_expired(kind, now):
+        if error is None or await account_services.recheck_expired(kind, now):
             return
         # Asked again, because the check may have changed the accounts' states.
         error = await sync_to_async(why_unusable)(kind)
@@ -345,7 +345,7 @@ class RunnerSlice:
         now = timezone.now()
         await self._apply(generation, outcome, now)
         if isinstance(outcome, Completed):
-            await self._group_commit.write(partial(accounts.mark_success, account, generation.claim.kind, now))
+            await self._group_commit.write(partial(account_services.mark_success, account, generation.claim.kind, now))
             if generation.accepted_at is not None:
                 self._poll_schedule.learn(_sort(generation), generation.age_seconds)
 

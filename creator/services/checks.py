@@ -5,16 +5,16 @@ from __future__ import annotations
 from django.conf import settings
 
 from accounts.microsoft.protocol import parse_session
-from accounts.microsoft.services import Finding, Look
+from accounts.microsoft.services import CheckContext, Finding
 from accounts.models import CheckState
 from bingproject.errors import CookieExpiredError
 from creator.client import ImageCreatorClient
 from creator.protocol import parse_boosts, parse_fast_videos
 
 
-async def check_images(look: Look) -> Finding:
+async def check_images(context: CheckContext) -> Finding:
     """Report the remaining boosts on the start page, which the caller has found signed in."""
-    boosts = parse_boosts(look.page)
+    boosts = parse_boosts(context.page)
     if boosts is None:
         return Finding(CheckState.OK, "Signed in. The page does not say how many boosts are left.")
     if not boosts:
@@ -22,14 +22,14 @@ async def check_images(look: Look) -> Finding:
     return Finding(CheckState.OK, f"Signed in, {boosts} boosts left.")
 
 
-async def check_videos(look: Look) -> Finding:
+async def check_videos(context: CheckContext) -> Finding:
     """Check that the page of videos is signed in, and report the remaining fast videos.
 
     Raises:
         CookieExpiredError: The page is not signed in.
         ServiceError: As `parse_session` raises, NotSentError and OutcomeUnknownError included.
     """
-    answer = await ImageCreatorClient(look.client, settings.BING_URL).fetch_video_page()
+    answer = await ImageCreatorClient(context.client, settings.BING_URL).fetch_video_page()
     if not parse_session(answer.status, answer.headers, answer.text).signed_in:
         raise CookieExpiredError
     # Being signed in is enough: a page may not show the number.

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import Error
 from django.utils import timezone
 
-from accounts.microsoft import services as accounts
+from accounts.microsoft import services as account_services
 from accounts.models import AccountCapability
 from bingproject.database.outages import is_outage
 from bingproject.errors import (
@@ -146,7 +146,7 @@ async def _read_submit(
         if error.code != "no_boosts":
             raise
         # Even if the standard lane accepts the task, the fast lane gets its cooldown.
-        await sync_to_async(accounts.apply_error)(session.account, generation.claim.kind, error, timezone.now())
+        await sync_to_async(account_services.apply_error)(session.account, generation.claim.kind, error, timezone.now())
         if generation.speed == "auto" and lane == "fast":
             return None
         raise
@@ -198,13 +198,13 @@ def _plan_retry(
     kind, count = generation.claim.kind, generation.retry_count
     has_other = _has_other_account(generation, now)
     if isinstance(error, AccountError | UpstreamRefusedError) and not isinstance(error, AccountThrottledError):
-        accounts.apply_error(session.account, kind, error, now)
+        account_services.apply_error(session.account, kind, error, now)
         return _requeued(error, generation) if has_other else Rejected(error)
     hint = error.retry_after or 0.0
     is_last = count >= len(settings.SUBMIT_RETRY_SECONDS) or (hint > LONGEST_HINT_SECONDS and not has_other)
     delay = hint or (0.0 if is_last else settings.SUBMIT_RETRY_SECONDS[count])
     if isinstance(error, AccountThrottledError) and error.code != "no_boosts":
-        accounts.apply_error(session.account, kind, error, now, cooldown_seconds=delay or None)
+        account_services.apply_error(session.account, kind, error, now, cooldown_seconds=delay or None)
     if is_last or (error.code == "no_boosts" and not has_other):
         return Rejected(error)
     # A random share, so that tasks that failed together are not sent again together.
@@ -272,7 +272,9 @@ async def _poll_once(generation: RunningTask, session: AccountSession) -> Comple
         # A redirect to the sign-in page may pass. If it stays, the cookie is dead whatever the start page shows.
         is_verdict = isinstance(error, CookieExpiredError) and isinstance(outcome, Failed)
         if is_verdict or isinstance(error, AccountThrottledError):
-            await sync_to_async(accounts.apply_error)(session.account, generation.claim.kind, error, timezone.now())
+            await sync_to_async(account_services.apply_error)(
+                session.account, generation.claim.kind, error, timezone.now()
+            )
         return outcome
     generation.failure_count = 0
     return _classify_pending(found, generation) if isinstance(found, NotReady) else Completed(found)

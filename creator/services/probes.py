@@ -11,11 +11,11 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.utils import timezone
 
-from accounts.microsoft import services as accounts
+from accounts.microsoft import services as account_services
 from accounts.microsoft.client import fetch_session
 from accounts.microsoft.leases import drop_lease, keep_lease
 from accounts.microsoft.protocol import parse_session
-from accounts.microsoft.services import Look
+from accounts.microsoft.services import CheckContext
 from accounts.models import Account, Capability, Lease
 from bingproject.errors import (
     CookieExpiredError,
@@ -98,10 +98,10 @@ async def _read_pages(account: Account, capability: str, http: httpx.AsyncClient
         if not session.signed_in:
             raise CookieExpiredError
         check = check_images if capability == Capability.IMAGE else check_videos
-        finding = await check(Look(account, http, page.text, may_open=False))
+        finding = await check(CheckContext(account, http, page.text, may_open=False))
         transcript.note(finding.note)
     except ServiceError as error:
-        await sync_to_async(accounts.apply_error)(account, capability, error, timezone.now())
+        await sync_to_async(account_services.apply_error)(account, capability, error, timezone.now())
         raise
 
 
@@ -278,7 +278,7 @@ class _ProbeGeneration:
 
     async def _log_result(self, found: Images | Video, accepted_at: datetime) -> None:
         now, generation = timezone.now(), self._generation
-        await sync_to_async(accounts.mark_success)(self._session.account, generation.claim.kind, now)
+        await sync_to_async(account_services.mark_success)(self._session.account, generation.claim.kind, now)
         urls = found.urls if isinstance(found, Images) else (found.url,)
         took = f"{(now - accepted_at).total_seconds():.0f} s"
         self._transcript.note(f"Ready after {took}, {generation.poll_log}: {len(urls)} {generation.claim.kind}(s).")

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
-from accounts.microsoft import services as accounts
+from accounts.microsoft import services as account_services
 from accounts.models import Account
 from bingproject.upstream.http_client import ConnectionPool, jar_cookies
 from creator.client import ImageCreatorClient
@@ -71,7 +71,7 @@ class AccountSession:
             # Another call has renewed the session while this one waited for the lock.
             if before != self.account.session_at and self.account.session_at is not None:
                 return True
-            session = await accounts.renew_session(self.account, self._client())
+            session = await account_services.renew_session(self.account, self._client())
             return session.signed_in
 
     async def note_boosts(self, page: str) -> None:
@@ -81,7 +81,7 @@ class AccountSession:
         """
         try:
             if page:
-                await sync_to_async(accounts.note_boosts)(self.account, page, timezone.now())
+                await sync_to_async(account_services.note_boosts)(self.account, page, timezone.now())
         except (DatabaseError, InterfaceError) as error:
             logger.warning("the boosts of %s were not stored: %s", self.account.name, type(error).__name__)
 

@@ -1,4 +1,4 @@
-"""Conversations as rows: the claim that keeps two turns apart, and secrets sealed."""
+"""Conversations as rows: the claim that keeps two turns apart, and secrets encrypted."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_of_many_that_claim_at_once_one_succeeds() -> None:
         assert sum(pool.map(take, range(12))) == 1
 
 
-def test_secrets_are_sealed() -> None:
+def test_secrets_are_encrypted() -> None:
     """Neither Bing's tokens nor the system prompt can be read in the table."""
     row = make_conversation(system="a secret system prompt", credentials={"token": "a-secret-token"})
     columns = Conversation.objects.filter(pk=row.pk).values_list().get()

@@ -21,7 +21,7 @@ from bingproject.sandbox.chat.chat_state import ChatState
 from bingproject.sandbox.server import SandboxServer
 from chat.models import Conversation, Turn, TurnState
 from tests.factories import make_account, make_token_account, set_capability
-from tests.journeys.refusals import API, COOKIE, INVALID, LIMIT, Shown, check_rest
+from tests.journeys.refusals import API, COOKIE, INVALID, LIMIT, Shown, check_cooldown
 
 # One pixel.
 PICTURE = (
@@ -61,8 +61,8 @@ class Row:
     """What goes wrong at Bing (`scenario`, a word of the sandbox), and everything that follows.
 
     `number`: the row of the wire page's table. `tries`: how often Bing is asked, with one account at hand. `account`:
-    its state afterwards, `rest_seconds` its chat's cool-down. `is_late`: text has come before, so a stream ends by an
-    error line. `padding`: characters added to the prompt. `retry_after`: in place of the code's usual figure.
+    its state afterwards, `cooldown_seconds` its chat's cooldown. `is_late`: text has come before, so a stream ends by
+    an error line. `padding`: characters added to the prompt. `retry_after`: in place of the code's usual figure.
     """
 
     number: str
@@ -70,7 +70,7 @@ class Row:
     code: str
     tries: int = 1
     account: str = "ok"
-    rest_seconds: int = 0
+    cooldown_seconds: int = 0
     is_late: bool = False
     padding: int = 0
     has_picture: bool = False
@@ -86,8 +86,8 @@ EVERY_CREATE = [
     Row("1", "create-cut", UNREACHABLE),
     Row("1", "create-500", UNREACHABLE),
     Row("1", "create-503", UNREACHABLE),
-    Row("2", "create-429", THROTTLED, rest_seconds=HOUR),
-    Row("2", "create-429-retry-after", THROTTLED, rest_seconds=7, retry_after=7),
+    Row("2", "create-429", THROTTLED, cooldown_seconds=HOUR),
+    Row("2", "create-429-retry-after", THROTTLED, cooldown_seconds=7, retry_after=7),
     Row("3", "create-html", REFUSED),
     Row("3", "create-redirect", REFUSED),
     Row("4", "create-401", EXPIRED, account="expired"),
@@ -99,13 +99,13 @@ EVERY_SOCKET = [
     Row("1", "socket-502", UNREACHABLE),
     Row("4", "socket-401", EXPIRED, account="expired"),
     Row("7", "socket-404", REFUSED),
-    Row("8", "socket-429", THROTTLED, rest_seconds=HOUR),
-    Row("8", "socket-429-retry-after", THROTTLED, rest_seconds=7, retry_after=7),
+    Row("8", "socket-429", THROTTLED, cooldown_seconds=HOUR),
+    Row("8", "socket-429-retry-after", THROTTLED, cooldown_seconds=7, retry_after=7),
 ]
 EVERY_UPLOAD = [
     Row("28", "kblob-refused", "image_rejected", has_picture=True, param="messages"),
     Row("4", "kblob-401", EXPIRED, has_picture=True, account="expired"),
-    Row("8", "kblob-429", THROTTLED, has_picture=True, rest_seconds=HOUR),
+    Row("8", "kblob-429", THROTTLED, has_picture=True, cooldown_seconds=HOUR),
     Row("1", "kblob-503", UNREACHABLE, has_picture=True),
 ]
 # What the two that speak SignalR meet alike: greeting, breaking off, silence. Before the first text it is tried again.
@@ -194,7 +194,7 @@ class ChatScene:
                 asked = self.ask(row, stream=stream, rule=True)
                 check_failure(row, asked, stream=stream)
                 self.check_account(row)
-                self.check_rest(asked)
+                self.check_cooldown(asked)
 
     def check_in_turn(self, rows: list[Row], subtests: pytest.Subtests) -> None:
         """The same for what the prompt has Bing do, where it changes the account."""
@@ -205,7 +205,7 @@ class ChatScene:
                 check_failure(row, asked, stream=stream)
                 self.check_account(row)
                 self.check_tries(row, asked)
-                self.check_rest(asked)
+                self.check_cooldown(asked)
 
     def check_at_once(self, rows: list[Row], subtests: pytest.Subtests) -> None:
         """All rows at the same time, whole and streamed: none of them is held against the account."""
@@ -216,7 +216,7 @@ class ChatScene:
             with subtests.test(row.scenario, stream=stream):
                 check_failure(row, asked, stream=stream)
                 self.check_tries(row, asked)
-                self.check_rest(asked)
+                self.check_cooldown(asked)
         self.check_account(Row("", "", ""))
 
     def check_takeover(self, row: Row, other: Account) -> None:
@@ -226,7 +226,7 @@ class ChatScene:
         asked = self.ask("hello", stream=True, rule=True)
         assert (asked.status, asked.finish_reason) == (200, "stop")
         assert Turn.objects.get().account == other
-        self.check_rest(asked)
+        self.check_cooldown(asked)
 
     def check_account(self, row: Row) -> None:
         """State and cool-down; its pictures go on whatever its chat does."""
@@ -234,13 +234,13 @@ class ChatScene:
         assert self.account.state == row.account or (row.account == "ok" and self.account.state == "unchecked")
         for capability in AccountCapability.objects.filter(account=self.account):
             is_chat = capability.capability in ("chat", "copilot", "m365")
-            check_rest(capability.cooldown_until, row.rest_seconds if is_chat else 0)
+            check_cooldown(capability.cooldown_until, row.cooldown_seconds if is_chat else 0)
 
     def check_tries(self, row: Row, asked: Asked) -> None:
         """How often Bing was asked this."""
         assert [turn.text for turn in self.chat.turns if asked.prompt in turn.text] == [asked.prompt] * row.tries
 
-    def check_rest(self, asked: Asked) -> None:
+    def check_cooldown(self, asked: Asked) -> None:
         """Nothing is held any more, the turn is written down, and Bing saw no breach of its manners."""
         wait_until(lambda: not self.chat.sockets.open)
         assert not Lease.objects.exists()

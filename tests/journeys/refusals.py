@@ -93,8 +93,8 @@ class Row:
     """What goes wrong at Bing (`scenario`, a word of the sandbox), and everything that follows.
 
     `says`: words of the message that tell what to do. `submits`: POSTs that Bing sees. `account`: its state afterwards.
-    `rest_seconds`, `fast_rest_seconds`: the cool-down of the capability and of its fast lane. `keeps_slot`: the account
-    stays loaded for a while, since Bing may go on. `retry_after`: in place of the code's usual figure.
+    `cooldown_seconds`, `fast_cooldown_seconds`: the cooldown of the capability and of its fast lane. `keeps_slot`: the
+    account stays loaded for a while, since Bing may go on. `retry_after`: in place of the code's usual figure.
     """
 
     scenario: str
@@ -102,8 +102,8 @@ class Row:
     says: str
     submits: int = 1
     account: str = "ok"
-    rest_seconds: int = 0
-    fast_rest_seconds: int = 0
+    cooldown_seconds: int = 0
+    fast_cooldown_seconds: int = 0
     keeps_slot: bool = False
     retry_after: int | None = None
     state: str = State.FAILED
@@ -215,8 +215,8 @@ class Scene:
         assert self.account.state == row.account
         for capability in AccountCapability.objects.filter(account=self.account):
             is_meant = capability.capability == kind
-            check_rest(capability.cooldown_until, row.rest_seconds if is_meant else 0)
-            check_rest(capability.fast_cooldown_until, row.fast_rest_seconds if is_meant else 0)
+            check_cooldown(capability.cooldown_until, row.cooldown_seconds if is_meant else 0)
+            check_cooldown(capability.fast_cooldown_until, row.fast_cooldown_seconds if is_meant else 0)
 
     def check_bing_unharmed(self) -> None:
         """Bing saw no breach of its manners."""
@@ -261,7 +261,7 @@ def check_fetched(answer: httpx.Response, row: Row, secrets: tuple[str, ...]) ->
     assert not any(secret in shown["error"] for secret in secrets)
 
 
-def check_rest(until: Any, seconds: int) -> None:
+def check_cooldown(until: Any, seconds: int) -> None:
     """A cool-down that ends about so many seconds from now; 0: none that still counts."""
     left = 0.0 if until is None else (until - timezone.now()).total_seconds()
     if seconds == 0:

@@ -75,7 +75,7 @@ def test_every_account_rests_longer_than_the_caller_waits(scene: Scene, route: R
     capabilities.update(cooldown_until=timezone.now() + timedelta(seconds=900))
     capabilities.filter(account=scene.account).update(cooldown_until=timezone.now() + timedelta(seconds=600))
     _check_refused_at_once(scene, route, RESTING)
-    scene.check_account(replace(UNTOUCHED, rest_seconds=600), route.kind)
+    scene.check_account(replace(UNTOUCHED, cooldown_seconds=600), route.kind)
 
 
 def test_a_rest_that_ends_soon_is_waited_out(scene: Scene) -> None:

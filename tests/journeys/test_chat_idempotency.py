@@ -1,4 +1,4 @@
-"""Paying once for a chat turn: with a key it runs to its end whoever leaves, and its answer is kept sealed."""
+"""Paying once for a chat turn: with a key it runs to its end whoever leaves, and its answer is kept encrypted."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_refusal_is_kept(chats: Chats) -> None:
     assert len(chats.turns()) == 1
 
 
-def test_the_answer_is_sealed_and_lives_a_day(chats: Chats) -> None:
+def test_the_answer_is_encrypted_and_lives_a_day(chats: Chats) -> None:
     """Nobody reads it in the database; after 24 h the key is as good as new."""
     ask(chats)
     row = IdempotentAnswer.objects.get()

@@ -82,7 +82,7 @@ TURN = [
 # … and what does.
 ACCOUNT = [
     Row("4", "signature-not-set", EXPIRED, account="expired"),
-    Row("10", "throttled", THROTTLED, rest_seconds=HOUR),
+    Row("10", "throttled", THROTTLED, cooldown_seconds=HOUR),
     Row("11", "captcha", "challenge_required", account="challenged"),
     Row("11", "captcha-anonymous", "challenge_required", account="challenged"),
 ]
@@ -138,7 +138,7 @@ def test_a_refusal_is_an_answer(chat_scene: ChatScene, scenario: str) -> None:
         assert asked.is_done == stream
         assert asked.content
         chat_scene.check_tries(Row("", scenario, ""), asked)
-        chat_scene.check_rest(asked)
+        chat_scene.check_cooldown(asked)
         assert Turn.objects.get(prompt=asked.prompt).state == TurnState.REFUSED
     chat_scene.check_account(Row("", "", ""))
 
@@ -156,7 +156,7 @@ def test_what_a_second_try_mends_nobody_sees(chat_scene: ChatScene, scenario: st
         asked = chat_scene.ask("hello", stream=stream, rule=True)
         assert (asked.status, asked.finish_reason, asked.error) == (200, "stop", None)
         assert asked.prompt in asked.content
-        chat_scene.check_rest(asked)
+        chat_scene.check_cooldown(asked)
     chat_scene.check_account(Row("", "", ""))
 
 
@@ -172,7 +172,7 @@ def test_another_account_takes_over_before_the_first_text(chat_scene: ChatScene,
         asked = chat_scene.ask("hello", stream=stream, rule=True)
         assert (asked.status, asked.finish_reason) == (200, "stop")
         assert Turn.objects.get(prompt=asked.prompt).account == other
-        chat_scene.check_rest(asked)
+        chat_scene.check_cooldown(asked)
 
 
 @pytest.mark.parametrize("scenario", ["cut-before", "close-before", "empty-answer", "bare-type3"])
@@ -187,7 +187,7 @@ def test_what_no_account_can_mend_ends_after_three(chat_scene: ChatScene, scenar
         chat_scene.check_account(row)
         chat_scene.check_tries(row, asked)
         assert len({turn.account for turn in chat_scene.bing.state.chats["chat"].turns}) == 2
-        chat_scene.check_rest(asked)
+        chat_scene.check_cooldown(asked)
 
 
 def test_404_on_create_is_over_after_a_while(chat_scene: ChatScene) -> None:
@@ -226,7 +226,7 @@ def test_no_account_at_all(chat_scene: ChatScene, subtests: pytest.Subtests) -> 
             with subtests.test(code, stream=stream):
                 asked = chat_scene.ask("hello", stream=stream)
                 check_failure(Row("29", "", code, retry_after=rest), asked, stream=stream)
-                chat_scene.check_rest(asked)
+                chat_scene.check_cooldown(asked)
     assert chat_scene.bing.state.chats["chat"].creates.total() == 0
 
 
@@ -240,7 +240,7 @@ def test_a_bing_that_cannot_be_reached(chat_scene: ChatScene, settings: Settings
     for stream in (False, True):
         asked = chat_scene.ask("hello", stream=stream)
         check_failure(Row("1", "", UNREACHABLE), asked, stream=stream)
-        chat_scene.check_rest(asked)
+        chat_scene.check_cooldown(asked)
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])

@@ -67,7 +67,7 @@ def check_whole(scene: ChatScene, asked: Asked, *, stream: bool) -> None:
     assert (asked.status, asked.finish_reason, asked.error) == (200, "stop", None)
     assert asked.is_done == stream
     scene.check_tries(Row("", "", ""), asked)
-    scene.check_rest(asked)
+    scene.check_cooldown(asked)
 
 
 def test_an_answer_is_whole_however_it_comes(chat_scene: ChatScene, subtests: pytest.Subtests) -> None:

@@ -117,7 +117,7 @@ def test_a_clearance_that_goes_between_two_turns(copilot_scene: ChatScene) -> No
     assert "copilot.microsoft.com" in asked.error["message"]
     check_failure(row, asked, stream=False)
     copilot_scene.check_account(row)
-    copilot_scene.check_rest(asked)
+    copilot_scene.check_cooldown(asked)
 
 
 def test_no_account(copilot_scene: ChatScene) -> None:
@@ -137,5 +137,5 @@ def test_a_copilot_that_cannot_be_reached(copilot_scene: ChatScene, settings: Se
     settings.COPILOT_URL = f"http://127.0.0.1:{free_port()}"
     asked = copilot_scene.ask("hello", stream=False)
     check_failure(Row("1", "", UNREACHABLE), asked, stream=False)
-    copilot_scene.check_rest(asked)
+    copilot_scene.check_cooldown(asked)
     assert not Conversation.objects.get().encrypted_credentials

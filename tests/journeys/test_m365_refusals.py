@@ -33,9 +33,9 @@ TURN = [
     Row("26", "bare-type3", PROTOCOL),
 ]
 ACCOUNT = [
-    Row("10", "throttled", THROTTLED, rest_seconds=HOUR),
-    Row("10", "no-allowance", THROTTLED, rest_seconds=HOUR),
-    Row("27", "rate-text", THROTTLED, rest_seconds=HOUR),
+    Row("10", "throttled", THROTTLED, cooldown_seconds=HOUR),
+    Row("10", "no-allowance", THROTTLED, cooldown_seconds=HOUR),
+    Row("27", "rate-text", THROTTLED, cooldown_seconds=HOUR),
 ]
 UPLOAD = [*EVERY_UPLOAD, Row("28", "kblob-400", "image_rejected", has_picture=True, param="messages")]
 SILENCE = HUB_SILENCE
@@ -75,7 +75,7 @@ def test_a_refusal_is_an_answer(m365_scene: ChatScene, stream: bool) -> None:
     assert (asked.status, asked.finish_reason, asked.error) == (200, "content_filter", None)
     assert asked.content == "Microsoft 365 Copilot declined to answer this message."
     m365_scene.check_tries(Row("", "", ""), asked)
-    m365_scene.check_rest(asked)
+    m365_scene.check_cooldown(asked)
 
 
 @pytest.mark.parametrize("row", [*ACCOUNT, TURN[-1]], ids=str)
@@ -92,7 +92,7 @@ def test_a_token_that_ends_in_the_middle_of_a_stream(m365_scene: ChatScene) -> N
     second = m365_scene.ask("hello", stream=True, rule=True)
     check_failure(row, second, stream=True)
     m365_scene.check_account(row)
-    m365_scene.check_rest(second)
+    m365_scene.check_cooldown(second)
 
 
 def test_a_service_that_cannot_be_reached(m365_scene: ChatScene, settings: Settings) -> None:
@@ -100,4 +100,4 @@ def test_a_service_that_cannot_be_reached(m365_scene: ChatScene, settings: Setti
     settings.M365_URL = f"ws://127.0.0.1:{free_port()}/m365Copilot/Chathub"
     asked = m365_scene.ask("hello", stream=False)
     check_failure(Row("1", "", UNREACHABLE), asked, stream=False)
-    m365_scene.check_rest(asked)
+    m365_scene.check_cooldown(asked)

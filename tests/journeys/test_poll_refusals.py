@@ -52,7 +52,7 @@ LINE = [
     Row("poll-cut-body", "upstream_interrupted", AGAIN, keeps_slot=True),
 ]
 STALL = Row("poll-stall", "upstream_interrupted", AGAIN, keeps_slot=True)
-THROTTLED = Row("poll-http-429", "upstream_interrupted", AGAIN, rest_seconds=30, keeps_slot=True)
+THROTTLED = Row("poll-http-429", "upstream_interrupted", AGAIN, cooldown_seconds=30, keeps_slot=True)
 # Never ready: given up at the deadline; Bing may still deliver, too late.
 NEVER = [
     Row("never-ready", "timeout", AGAIN, keeps_slot=True, state=State.EXPIRED),
@@ -79,9 +79,9 @@ VIDEOS = [
     Row("poll-http-500", "upstream_interrupted", AGAIN, keeps_slot=True),
 ]
 VIDEO_LIMITS = [
-    Row("video-too-many", "throttled", "Retry-After", rest_seconds=30),
-    Row("video-rate-limit", "throttled", "Retry-After", rest_seconds=30),
-    Row("video-concurrent", "throttled", "Retry-After", rest_seconds=30),
+    Row("video-too-many", "throttled", "Retry-After", cooldown_seconds=30),
+    Row("video-rate-limit", "throttled", "Retry-After", cooldown_seconds=30),
+    Row("video-concurrent", "throttled", "Retry-After", cooldown_seconds=30),
 ]
 FINISHED_VIDEOS = ["video-a", "video-a-html", "video-b", "video-c"]
 # What passes again: seen fewer times than the settings allow, or no fault at all.

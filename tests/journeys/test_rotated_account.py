@@ -170,7 +170,7 @@ def test_a_chat_goes_on_over_a_rotation(hub: SandboxServer) -> None:
 
 
 def test_a_turn_under_way_does_not_bring_an_old_seal_back(settings: Settings, hub: SandboxServer) -> None:
-    """What was sealed anew while a turn held it is left alone at the turn's end."""
+    """What was encrypted again while a turn held it is left alone at the turn's end."""
     make_account()
     settings.SEAL_KEYS = [new_seal_key()]
     old = settings.SEAL_KEYS[0]

@@ -26,7 +26,7 @@ from tests.journeys.refusals import (
     Row,
     Scene,
     check_answer,
-    check_rest,
+    check_cooldown,
 )
 from tests.rig.servers import free_port
 
@@ -79,25 +79,25 @@ FAULTS = [
 ]
 # The account's fault, or its network's.
 ACCOUNT = [
-    Row("busy", "too_many_running", "when they have ended", submits=TRIES, rest_seconds=30),  # i
-    Row("http-429", "throttled", "Retry-After", submits=TRIES, rest_seconds=30),
-    Row("http-429-retry-after-60", "throttled", "Retry-After", rest_seconds=60, retry_after=60),
-    Row("region", "upstream_refused", OPERATOR, rest_seconds=3600),  # k
-    Row("panda", "upstream_refused", OPERATOR, rest_seconds=3600),  # l
-    Row("http-403", "upstream_refused", OPERATOR, rest_seconds=3600),
+    Row("busy", "too_many_running", "when they have ended", submits=TRIES, cooldown_seconds=30),  # i
+    Row("http-429", "throttled", "Retry-After", submits=TRIES, cooldown_seconds=30),
+    Row("http-429-retry-after-60", "throttled", "Retry-After", cooldown_seconds=60, retry_after=60),
+    Row("region", "upstream_refused", OPERATOR, cooldown_seconds=3600),  # k
+    Row("panda", "upstream_refused", OPERATOR, cooldown_seconds=3600),  # l
+    Row("http-403", "upstream_refused", OPERATOR, cooldown_seconds=3600),
     Row("signin", "cookie_expired", PASTE, account="expired"),
     Row("home-expired", "cookie_expired", PASTE, account="expired"),  # p; the start page shows us signed out
 ]
 # Nothing left to spend (m), asked for in the fast lane only.
-NO_BOOSTS = Row("no-coins", "no_boosts", "speed 'standard' or 'auto'", fast_rest_seconds=3600)
-NO_FAST_VIDEO = Row("no-fast-video", "no_boosts", "speed 'standard' or 'auto'", fast_rest_seconds=3600)
+NO_BOOSTS = Row("no-coins", "no_boosts", "speed 'standard' or 'auto'", fast_cooldown_seconds=3600)
+NO_FAST_VIDEO = Row("no-fast-video", "no_boosts", "speed 'standard' or 'auto'", fast_cooldown_seconds=3600)
 # The start page, read before an account's first submit: as long as it forbids or fails, nothing is submitted.
 START_PAGE = [
     Row("home-anonymous", "cookie_expired", PASTE, 0, "expired"),
     Row("home-signin", "cookie_expired", PASTE, 0, "expired"),
-    Row("home-panda", "upstream_refused", OPERATOR, 0, "unchecked", rest_seconds=3600),
-    Row("home-http-403", "upstream_refused", OPERATOR, 0, "unchecked", rest_seconds=3600),
-    Row("home-http-429", "throttled", "Retry-After", 0, "unchecked", rest_seconds=30),
+    Row("home-panda", "upstream_refused", OPERATOR, 0, "unchecked", cooldown_seconds=3600),
+    Row("home-http-403", "upstream_refused", OPERATOR, 0, "unchecked", cooldown_seconds=3600),
+    Row("home-http-429", "throttled", "Retry-After", 0, "unchecked", cooldown_seconds=30),
     Row("home-outage", "upstream_overloaded", LATER, 0, "unchecked"),
     Row("home-http-500", "upstream_unreachable", LATER, 0, "unchecked"),
     Row("home-http-503", "upstream_unreachable", LATER, 0, "unchecked"),
@@ -246,7 +246,7 @@ def test_bings_own_pause_is_kept_when_it_is_short(scene: Scene) -> None:
         assert scene.http.delete(f"/task/{task.pk}").json()["data"]["state"] == State.CANCELLED
     assert 5 <= (task.next_at - timezone.now()).total_seconds() <= 8
     capability = AccountCapability.objects.get(account=scene.account, capability=Kind.IMAGE)
-    check_rest(capability.cooldown_until, 7)
+    check_cooldown(capability.cooldown_until, 7)
     assert scene.submits(prompt) == [1]
 
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from accounts.callers import services as caller_services
-from accounts.microsoft import services as accounts
+from accounts.microsoft import services as account_services
 from accounts.models import Account, AccountCapability, AccountKind, WhitelistedUser
 from creator.models import Result, State, Task
 from creator.services import GenerationRequest, TaskOrigin, create_task
@@ -28,7 +28,7 @@ def add_accounts(count: int, limit: int, kind: str) -> None:
         name = f"rig-{number:04}"
         if kind == AccountKind.BING:
             account = Account.objects.create(name=name)
-            accounts.rotate_cookies(account, {"_U": f"rig-account-{number:04}"}, timezone.now())
+            account_services.rotate_cookies(account, {"_U": f"rig-account-{number:04}"}, timezone.now())
         else:
             make_token_account(kind, name)
     AccountCapability.objects.update(limit=limit, per_minute=None)

@@ -2,7 +2,7 @@
 
 from accounts.microsoft.services.alerts import find_alert_causes
 from accounts.microsoft.services.boosts import note_boosts
-from accounts.microsoft.services.capability_checks import Finding, Look, read_loads
+from accounts.microsoft.services.capability_checks import CheckContext, Finding, read_loads
 from accounts.microsoft.services.checks import (
     check_account,
     check_all_accounts,
@@ -21,8 +21,8 @@ from accounts.microsoft.services.default_account import ensure_default_account
 from accounts.microsoft.services.outcomes import apply_error, clear_cooldowns, mark_success
 
 __all__ = [
+    "CheckContext",
     "Finding",
-    "Look",
     "NoTokenError",
     "apply_error",
     "check_account",

@@ -21,7 +21,7 @@ _SUMMARIES = {
 _INSTRUCTIONS = {
     AccountState.CHALLENGED: "Sign in at {site} with it, pass the check, and paste its {secrets} in the admin.",
     AccountState.EXPIRED: "Sign in at {site} with it in a browser, and paste its {secrets} in the admin.",
-    AccountState.BLOCKED: "Sign in at account.microsoft.com with it and see what Microsoft wants.",
+    AccountState.BLOCKED: "Sign in at account.microsoft.com with it and do what Microsoft asks for there.",
 }
 _WORK = {Capability(terms.name): terms.work for provider in PROVIDERS.values() for terms in provider.capabilities}
 
@@ -75,7 +75,7 @@ def _describe_state(account: Account) -> tuple[str, str]:
     if what := " and ".join(account.undecryptable):
         return (
             f"No key in SEAL_KEYS decrypts the {what} of the account “{account.name}”.",
-            f"Put the key they were sealed with back at the end of SEAL_KEYS, or enter its {what} again in the admin.",
+            f"Put the key that encrypted them back at the end of SEAL_KEYS, or enter its {what} again in the admin.",
         )
     state, place = AccountState(account.state), _template_values(account)
     return f"{_SUMMARIES[state].format_map(place)} “{account.name}”.", _INSTRUCTIONS[state].format_map(place)

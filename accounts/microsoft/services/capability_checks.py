@@ -22,7 +22,7 @@ from bingproject.errors import ServiceError, UpstreamError, UpstreamRefusedError
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class CheckContext:
     """The arguments of a capability's check.
 
     Attributes:
@@ -46,15 +46,17 @@ class Finding:
     note: str
 
 
-Check = Callable[[Look], Awaitable[Finding]]
+Check = Callable[[CheckContext], Awaitable[Finding]]
 LoadQuestion = Callable[[Collection[int], datetime], Mapping[tuple[int, str], int]]
 
 
-async def prove_capabilities(look: Look) -> None:
+async def check_capabilities(context: CheckContext) -> None:
     """Run the checks of all the account's capabilities at the same time, and store the findings."""
-    checks: dict[str, Check] = {name: import_string(settings.CAPABILITY_CHECKS[name]) for name in _names(look.account)}
-    findings = await asyncio.gather(*(_find(check, look) for check in checks.values()))
-    await sync_to_async(_record)(look.account, dict(zip(checks, findings, strict=True)))
+    checks: dict[str, Check] = {
+        name: import_string(settings.CAPABILITY_CHECKS[name]) for name in _names(context.account)
+    }
+    findings = await asyncio.gather(*(_find(check, context) for check in checks.values()))
+    await sync_to_async(_record)(context.account, dict(zip(checks, findings, strict=True)))
 
 
 async def note_for_all(account: Account, finding: Finding) -> None:
@@ -84,9 +86,9 @@ def _names(account: Account) -> list[str]:
     return [str(capability) for capability in CAPABILITIES[kind] if capability in settings.CAPABILITY_CHECKS]
 
 
-async def _find(check: Check, look: Look) -> Finding:
+async def _find(check: Check, context: CheckContext) -> Finding:
     try:
-        return await check(look)
+        return await check(context)
     except ServiceError as error:
         return judge_failure(error)
 

@@ -24,7 +24,13 @@ from accounts.microsoft.client import fetch_session
 from accounts.microsoft.protocol import FoundCredentials, Session, build_search_cookie, parse_cookies, parse_session
 from accounts.microsoft.services.availability import accounts_in_service
 from accounts.microsoft.services.boosts import note_boosts
-from accounts.microsoft.services.capability_checks import Finding, Look, judge_failure, note_for_all, prove_capabilities
+from accounts.microsoft.services.capability_checks import (
+    CheckContext,
+    Finding,
+    check_capabilities,
+    judge_failure,
+    note_for_all,
+)
 from accounts.microsoft.services.credentials import end_of
 from accounts.microsoft.services.outcomes import mark_verdict
 from accounts.microsoft.services.token_checks import check_by_token
@@ -190,11 +196,11 @@ async def _look_at_all(account: Account, client: httpx.AsyncClient, *, may_open:
     """Check the account and its capabilities; the result may replace any state."""
     replacing = tuple(AccountState.values)
     if account.kind != AccountKind.BING:
-        await check_by_token(Look(account, client, "", may_open), replacing, is_asked_for=True)
+        await check_by_token(CheckContext(account, client, "", may_open), replacing, is_asked_for=True)
         return
     page, obstacle = await _look_at_start_page(account, client, replacing)
     if obstacle is None:
-        await prove_capabilities(Look(account, client, page, may_open))
+        await check_capabilities(CheckContext(account, client, page, may_open))
     else:
         await note_for_all(account, obstacle)
 
@@ -209,7 +215,7 @@ async def _check_sign_in(account_id: int, pool: ConnectionPool, replacing: tuple
             if account.kind == AccountKind.BING:
                 await _look_at_start_page(account, client, replacing)
             else:
-                await check_by_token(Look(account, client, "", may_open=False), replacing, is_asked_for=False)
+                await check_by_token(CheckContext(account, client, "", may_open=False), replacing, is_asked_for=False)
     except DecryptionError as error:
         await _set_aside(account, error)
     return account

@@ -34,7 +34,7 @@ def ending_accounts(now: datetime) -> QuerySet[Account]:
     return in_use.filter(token_expires_at__gt=now, token_expires_at__lte=soon).order_by("pk")
 
 
-def resting_capabilities(now: datetime, count: int) -> Sequence[AccountCapability]:
+def cooling_capabilities(now: datetime, count: int) -> Sequence[AccountCapability]:
     """Return up to `count` capabilities in a cooldown of accounts that are usable otherwise, the first to end first."""
     rows = AccountCapability.objects.select_related("account").filter(account__is_enabled=True, limit__gt=0)
     rows = rows.filter(Q(cooldown_until__gt=now) | Q(fast_cooldown_until__gt=now), account__state__in=USABLE_STATES)

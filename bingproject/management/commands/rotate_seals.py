@@ -1,4 +1,4 @@
-"""`manage.py rotate_seals`: the last step of a new seal key: everything sealed with older ones is sealed anew."""
+"""`manage.py rotate_seals`: encrypt again what older keys encrypted; the last step of adding a key."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from bingproject.security.encryption import fingerprint
 
 
 class Command(BaseCommand):
-    """Seal everything under the first of SEAL_KEYS, while the server runs; exit code 1 when something is left."""
+    """Encrypt all secrets with the first of SEAL_KEYS while the server runs; exit with 1 if some are left."""
 
-    help = "Seal all that is sealed at rest under the first key of SEAL_KEYS; says what is left under each key."
+    help = "Encrypt all stored secrets again with the first key of SEAL_KEYS; prints how many are left under each key."
     requires_system_checks = ["bingproject"]  # noqa: RUF012 - Django declares it as an instance attribute
 
     def handle(self, *_arguments: Any, **_options: Any) -> None:
-        """Refuse while somebody could not read it; else seal, count, and say what may be done next."""
+        """Refuse while a process could not decrypt the result; else encrypt, count, and say what to do next."""
         verify_installation(will_encrypt=False)
         _check_processes()
         verify_installation()
-        # Once more: who has started in between did not know yet that the newest key is needed.
+        # Again: a process that started in between may not have the newest key.
         _check_processes()
         columns = key_rotation.encrypted_columns()
         for column in columns:
-            self.stdout.write(f"{column}: {key_rotation.reencrypt_column(column)} resealed")
+            self.stdout.write(f"{column}: {key_rotation.reencrypt_column(column)} encrypted again")
         left = key_rotation.count_by_key(columns)
         self._report(left)
         backward = process_registry.backward_processes(timezone.now())
@@ -55,7 +55,7 @@ class Command(BaseCommand):
 
 
 def _check_processes() -> None:
-    """Refuse, with nothing changed, while somebody could not read what would be sealed."""
+    """Refuse, with nothing changed, while a running process could not decrypt the result."""
     if newer := key_rotation.newer_key():
         raise CommandError(
             f"Nothing was changed: {_newest()}, first in SEAL_KEYS here, is an older key, since the server already "

@@ -124,10 +124,10 @@ class ChatCompletionViewSet(AskingViewSet[AskedCompletion]):
         """Send the answer whole, or as it comes; a stream's status is held back until there is something to say."""
         if not prepared.body.is_stream:
             return await super().respond(request, prepared)
-        relay = self.start_sse(prepared)
-        await relay.begin(settings.CHAT_HOLD_SECONDS)
-        response = EventStream(relay)
-        for name, value in prepared.headers(relay.facts).items():
+        sse = self.start_sse(prepared)
+        await sse.begin(settings.CHAT_HOLD_SECONDS)
+        response = EventStream(sse)
+        for name, value in prepared.headers(sse.facts).items():
             response.headers[name] = value
         return response
 

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import httpx
 from django.conf import settings
 
-from accounts.microsoft import services as accounts
-from accounts.microsoft.services import Finding, Look
+from accounts.microsoft import services as account_services
+from accounts.microsoft.services import CheckContext, Finding
 from accounts.models import Account
 from bingproject.errors import CookieExpiredError, ServiceError
 from bingproject.upstream.http_client import UpstreamResponse
@@ -21,7 +21,7 @@ from chat.protocol.model_spec import ChatModelSpec, Route
 from chat.protocol.requests import SessionRequest
 from chat.services.backends.budget import exchange
 
-Ask = Callable[[Look], Awaitable[Finding]]
+Ask = Callable[[CheckContext], Awaitable[Finding]]
 ANSWERED = "A question was answered."
 CALL_SECONDS, OPEN_SECONDS = 15.0, 10.0
 
@@ -74,8 +74,8 @@ class Backend(Protocol):
     def extra_models(self) -> Iterable[ChatModelSpec]:
         """Return models that settings add to the catalogue."""
 
-    async def check_account(self, look: Look, ask: Ask) -> Finding:
-        """Tell whether the account's chat works, and spend nothing unless `look.may_open`; `ask` asks one question.
+    async def check_account(self, context: CheckContext, ask: Ask) -> Finding:
+        """Tell whether the account's chat works, and spend nothing unless `context.may_open`; `ask` asks one question.
 
         Raises: ServiceError, as the service refuses.
         """
@@ -119,7 +119,7 @@ async def renew_token(account: Account) -> bool:
     """True if the account has another token now than the one that was refused."""
     refused = account.token
     try:
-        return await accounts.fresh_token(account, replacing=refused) != refused
+        return await account_services.fresh_token(account, replacing=refused) != refused
     except CookieExpiredError:
         return False
 

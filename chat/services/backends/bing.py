@@ -10,8 +10,8 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.utils import timezone
 
-from accounts.microsoft import services as accounts
-from accounts.microsoft.services import Finding, Look
+from accounts.microsoft import services as account_services
+from accounts.microsoft.services import CheckContext, Finding
 from accounts.models import Account, Capability, CheckState
 from bingproject.errors import (
     AccountError,
@@ -32,7 +32,7 @@ from chat.protocol.sydney.models import LIMIT_CHARACTERS
 from chat.protocol.transcript import check_newest
 from chat.services.backends.backend import CALL_SECONDS, Ask, TurnAttempt, at_most, call, timers
 
-REST_SECONDS = 3600.0  # the cooldown when Bing throttles the chat without naming a time
+COOLDOWN_SECONDS = 3600.0  # the cooldown when Bing throttles the chat without naming a time
 
 
 class Bing:
@@ -54,15 +54,15 @@ class Bing:
         """Return none."""
         return ()
 
-    async def check_account(self, look: Look, ask: Ask) -> Finding:
+    async def check_account(self, context: CheckContext, ask: Ask) -> Finding:
         """Check that Bing lists the account's conversations and, if the operator allows it, that it opens one.
 
         Raises: what `parse_create_response` raises, NotSentError, OutcomeUnknownError.
         """
-        if look.may_open:
-            return await self._check_opening(look.account)
+        if context.may_open:
+            return await self._check_opening(context.account)
         request, seconds = sydney.build_list_request(), at_most(CALL_SECONDS)
-        answer = await client.call(look.client, settings.BING_URL, request, seconds=seconds)
+        answer = await client.call(context.client, settings.BING_URL, request, seconds=seconds)
         count = sydney.parse_list_response(answer.status, answer.headers, answer.text)
         known = f"Bing lists {count} conversation{'' if count == 1 else 's'} of this account."
         return Finding(CheckState.UNKNOWN, f"Cannot tell without opening a conversation. {known}")
@@ -71,8 +71,8 @@ class Bing:
         try:
             credentials = await self.open_session(account)
         except AccountError as error:
-            await sync_to_async(accounts.apply_error)(
-                account, Capability.CHAT, error, timezone.now(), cooldown_seconds=error.retry_after or REST_SECONDS
+            await sync_to_async(account_services.apply_error)(
+                account, Capability.CHAT, error, timezone.now(), cooldown_seconds=error.retry_after or COOLDOWN_SECONDS
             )
             raise
         if sydney.is_anonymous(SydneyCredentials(**credentials)):

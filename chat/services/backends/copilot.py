@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from django.conf import settings
 
-from accounts.microsoft import services as accounts
-from accounts.microsoft.services import Finding, Look
+from accounts.microsoft import services as account_services
+from accounts.microsoft.services import CheckContext, Finding
 from accounts.models import Account, Capability, CheckState
 from bingproject.errors import CookieExpiredError, ServiceError, UnexpectedResponseError, UpstreamUnavailableError
 from bingproject.upstream.connection_pool import current_pool
@@ -54,13 +54,13 @@ class Copilot:
         """Return none."""
         return ()
 
-    async def check_account(self, look: Look, ask: Ask) -> Finding:
+    async def check_account(self, context: CheckContext, ask: Ask) -> Finding:
         """Check that Copilot knows the account, by the one call that costs nothing.
 
         Raises: CookieExpiredError if it does not; what `parse_user_response` raises, NotSentError,
             OutcomeUnknownError.
         """
-        account = look.account
+        account = context.account
         identity = Identity(account.token, account.identity_type)
         auth_modes: tuple[AuthMode, ...] = ("bearer", "cookies") if account.encrypted_cookies else ("bearer",)
         async with ConnectionPool() as pool:
@@ -77,7 +77,7 @@ class Copilot:
                     break
             else:
                 raise CookieExpiredError(UNKNOWN_HERE)
-        return await ask(look) if look.may_open else Finding(CheckState.OK, "Copilot knows the account.")
+        return await ask(context) if context.may_open else Finding(CheckState.OK, "Copilot knows the account.")
 
     async def open_session(self, account: Account) -> dict[str, str]:
         """Make the create call."""
@@ -165,7 +165,7 @@ class Copilot:
 
 
 async def _identity(account: Account) -> Identity:
-    return Identity(await accounts.fresh_token(account), account.identity_type)
+    return Identity(await account_services.fresh_token(account), account.identity_type)
 
 
 async def _send(account: Account, request: SessionRequest, number: int) -> UpstreamResponse:

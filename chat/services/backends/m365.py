@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from django.conf import settings
 from django.utils import timezone
 
-from accounts.microsoft import services as accounts
+from accounts.microsoft import services as account_services
 from accounts.microsoft.access_tokens import PERSONAL_TENANT_ID, describe_token, read_token
-from accounts.microsoft.services import Finding, Look
+from accounts.microsoft.services import CheckContext, Finding
 from accounts.models import Account, Capability, CheckState
 from bingproject.errors import (
     ServiceError,
@@ -51,19 +51,19 @@ class M365:
         """Return a model for each additional tone."""
         return tone_models(settings.M365_TONES)
 
-    async def check_account(self, look: Look, ask: Ask) -> Finding:
+    async def check_account(self, context: CheckContext, ask: Ask) -> Finding:
         """Check what the token says and whether a question was answered with it; only another question proves more.
 
         No call is known that costs nothing (docs/wire/m365.md, 1).
         """
-        account = look.account
+        account = context.account
         missing = [name for name, value in (
             ("object id", account.object_id), ("tenant id", account.tenant_id), ("licence", account.tier),
         ) if not value]  # fmt: skip
         if missing:
             return Finding(CheckState.FAILED, f"Without its {', '.join(missing)} the account cannot be addressed.")
-        if look.may_open:
-            return await ask(look)
+        if context.may_open:
+            return await ask(context)
         row = await account.capabilities.aget(capability=self.capability)
         if row.last_success_at and account.cookies_at and row.last_success_at >= account.cookies_at:
             return Finding(CheckState.OK, ANSWERED)
@@ -72,7 +72,7 @@ class M365:
 
     async def open_session(self, account: Account) -> dict[str, str]:
         """Choose the ids, since no call is needed; raise if the account has no token."""
-        await accounts.fresh_token(account)
+        await account_services.fresh_token(account)
         return dataclasses.asdict(Thread(str(uuid.uuid4()), str(uuid.uuid4()), uuid.uuid4().hex))
 
     async def upload(self, account: Account, prompt: Prompt, credentials: dict[str, str]) -> tuple[M365Image, ...]:
@@ -130,7 +130,7 @@ class M365:
 
 
 async def _credentials(account: Account) -> M365Credentials:
-    token = await accounts.fresh_token(account)
+    token = await account_services.fresh_token(account)
     usual = "individual" if account.tenant_id == PERSONAL_TENANT_ID else "enterprise"
     tier = account.tier if account.tier in m365.TIERS else usual
     return M365Credentials(token, account.object_id, account.tenant_id, tier)

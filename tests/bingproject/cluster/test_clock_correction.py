@@ -45,7 +45,7 @@ def test_periodic_work_is_due_again() -> None:
 
 
 def test_who_died_meanwhile_does_not_live_on() -> None:
-    """Its sign of life would be fresh for two hours: a cluster and a process."""
+    """Its heartbeat would be fresh for two hours: a cluster and a process."""
     now = timezone.now()
     make_machine(seen_at=now + AHEAD)
     make_process("x", seen_at=now + AHEAD)

@@ -34,19 +34,19 @@ def test_a_fork_writes_what_we_read() -> None:
 
 def test_a_late_canary_takes_nothing_back() -> None:
     """An older number that comes last leaves the newer one as it is."""
-    signs = heartbeat.Heartbeat()
+    beat = heartbeat.Heartbeat()
     for number in (3, 2):
-        signs.mark_canary_run(number)
-        signs.mark_canary_acknowledged(number)
-    assert signs.has_come_through(3)
+        beat.mark_canary_run(number)
+        beat.mark_canary_acknowledged(number)
+    assert beat.has_come_through(3)
 
 
 def test_silence_has_an_age() -> None:
     """The guard's silence is counted from its last beat."""
-    signs = heartbeat.Heartbeat()
-    signs.beat(0)
-    first = signs.guard_age_seconds
-    assert 0 <= first <= signs.guard_age_seconds
+    beat = heartbeat.Heartbeat()
+    beat.beat(0)
+    first = beat.guard_age_seconds
+    assert 0 <= first <= beat.guard_age_seconds
 
 
 def test_no_cluster_has_no_pulse() -> None:

@@ -47,51 +47,51 @@ def clean() -> None:
 
 
 @pytest.fixture
-def signs() -> heartbeat.Heartbeat:
+def beat() -> heartbeat.Heartbeat:
     """A cluster whose guard has beaten once, with a worker that could take a job."""
-    signs = heartbeat.Heartbeat()
-    signs.beat(1)
-    return signs
+    beat = heartbeat.Heartbeat()
+    beat.beat(1)
+    return beat
 
 
-def test_engine_rule_12_canary_that_comes_through(signs: heartbeat.Heartbeat) -> None:
+def test_engine_rule_12_canary_that_comes_through(beat: heartbeat.Heartbeat) -> None:
     """Each canary is run and acknowledged: nothing is lost, however long it goes on."""
-    canary = Canary(signs, enqueue)
+    canary = Canary(beat, enqueue)
     for step in range(20):
         assert not canary.is_lost(step * CANARY_EVERY_SECONDS)
-        signs.mark_canary_run(step + 1)
-        signs.mark_canary_acknowledged(step + 1)
+        beat.mark_canary_run(step + 1)
+        beat.mark_canary_acknowledged(step + 1)
     assert sent == [(CANARY, step + 1) for step in range(20)]
 
 
 @pytest.mark.parametrize("is_run", [True, False])
-def test_engine_rule_12_canary_not_run_or_not_acknowledged_is_lost(signs: heartbeat.Heartbeat, is_run: bool) -> None:
+def test_engine_rule_12_canary_not_run_or_not_acknowledged_is_lost(beat: heartbeat.Heartbeat, is_run: bool) -> None:
     """Ten seconds with a free worker, and none was run, or run and not acknowledged: the cluster hangs."""
-    canary = Canary(signs, enqueue)
+    canary = Canary(beat, enqueue)
     assert not canary.is_lost(0)
     if is_run:
-        signs.mark_canary_run(99)
+        beat.mark_canary_run(99)
     assert not canary.is_lost(CANARY_PATIENCE_SECONDS)
     assert canary.is_lost(CANARY_PATIENCE_SECONDS + 0.1)
 
 
-def test_engine_rule_12_one_lost_canary_is_no_hang(signs: heartbeat.Heartbeat) -> None:
+def test_engine_rule_12_one_lost_canary_is_no_hang(beat: heartbeat.Heartbeat) -> None:
     """Redis may lose one: the next that comes through is proof enough."""
-    canary = Canary(signs, enqueue)
+    canary = Canary(beat, enqueue)
     assert not canary.is_lost(0)
     assert not canary.is_lost(CANARY_EVERY_SECONDS)
-    signs.mark_canary_run(2)
-    signs.mark_canary_acknowledged(2)
+    beat.mark_canary_run(2)
+    beat.mark_canary_acknowledged(2)
     assert not canary.is_lost(CANARY_PATIENCE_SECONDS + 1)
 
 
-def test_engine_rule_12_busy_workers_and_outages_are_no_hang(signs: heartbeat.Heartbeat) -> None:
+def test_engine_rule_12_busy_workers_and_outages_are_no_hang(beat: heartbeat.Heartbeat) -> None:
     """While every worker is busy the wait does not count; what was sent before an outage proves nothing."""
-    canary = Canary(signs, enqueue)
+    canary = Canary(beat, enqueue)
     assert not canary.is_lost(0)
-    signs.beat(0)
+    beat.beat(0)
     assert not canary.is_lost(100)
-    signs.beat(1)
+    beat.beat(1)
     assert not canary.is_lost(100 + CANARY_PATIENCE_SECONDS)
     canary.forget()
     assert not canary.is_lost(200)
@@ -118,12 +118,12 @@ def test_nudges_are_sent_once_until_their_time_is_over(settings: Any) -> None:
 
 @pytest.mark.django_db(transaction=True)  # it drops a connection that failed, which ends a transaction
 def test_a_chore_that_fails_is_logged_once_and_outlived(
-    settings: Any, signs: heartbeat.Heartbeat, caplog: pytest.LogCaptureFixture
+    settings: Any, beat: heartbeat.Heartbeat, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The database is out of reach for a while: the watchdog says so once and does its other chores."""
     settings.CLUSTER_NUDGES = [(f"{__name__}.question", f"{__name__}.question")]
     settings.CLUSTER_PERIODIC = {"some.job": 60}
-    watchdog = Watchdog(signs, own_broker(), Registration("cluster"))
+    watchdog = Watchdog(beat, own_broker(), Registration("cluster"))
     answers["question"] = OperationalError("gone")
     with caplog.at_level(logging.ERROR):
         assert [watchdog.tick() for _ in range(3)] == [False] * 3

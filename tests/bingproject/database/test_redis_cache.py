@@ -37,7 +37,7 @@ def redis_server(tmp_path: Path, settings: Settings) -> Iterator[OwnRedis]:
 
 def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Redis is asked each time."""
-    monkeypatch.setattr(redis_cache, "REST_SECONDS", 0.0)
+    monkeypatch.setattr(redis_cache, "RETRY_SECONDS", 0.0)
 
 
 @pytest.mark.redis
@@ -79,7 +79,7 @@ def test_all_of_the_cache_goes_without(redis_server: OwnRedis, caplog: pytest.Lo
         cache.delete_many(["a"])
         cache.clear()
         redis_server.start()
-        patience_with(redis_server.url)._rests_until = 0.0
+        patience_with(redis_server.url)._retry_at = 0.0
         cache.set("here", 4)
         assert cache.get("here") == 4
     assert [record.getMessage() for record in caplog.records] == [
@@ -97,7 +97,7 @@ def test_a_redis_that_hangs_costs_one_call_its_time(redis_server: OwnRedis, monk
     assert cache.get("here") is None
     assert patience.ask(lambda: "asked", lambda: "without") == "without"
     redis_server.thaw()
-    patience._rests_until = 0.0
+    patience._retry_at = 0.0
     assert patience.ask(lambda: "asked", lambda: "without") == "asked"
 
 

@@ -129,7 +129,7 @@ def test_replaces_an_odd_request_id(http: httpx.Client, given: str) -> None:
 def test_a_server_says_that_it_lives() -> None:
     """From its start to its end there is a row of it, renewed now and then."""
     sign = Registration("web", every_seconds=0.05)
-    server = LiveServer(EdgeApplication(start=sign.begin, sign=sign)).start()
+    server = LiveServer(EdgeApplication(start=sign.begin, registration=sign)).start()
     (row,) = LiveProcess.objects.all()
     wait_for(lambda: LiveProcess.objects.get().seen_at > row.seen_at, "a renewal")
     server.stop()

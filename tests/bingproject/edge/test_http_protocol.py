@@ -33,7 +33,7 @@ class HastyProtocol(GuardedHttpProtocol):
 class ImpatientProtocol(GuardedHttpProtocol):
     """In a hurry once it has answered."""
 
-    rest_seconds = 0.2
+    drain_seconds = 0.2
 
 
 class NarrowProtocol(GuardedHttpProtocol):

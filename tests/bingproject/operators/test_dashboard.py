@@ -51,8 +51,9 @@ def test_each_app_has_its_cards(client: Client) -> None:
     client.force_login(User.objects.create_superuser("admin"))
     text = page(client)
     titles = (
-        "Accounts that need you", "Queue", "Machines", "Pictures", "Videos", "Chat", "Latest failures",
-        "Chat turns failed last", "Most pictures and videos today", "Most chat turns today",
+        "Accounts that need you", "Queue", "Machines", "Pictures", "Videos", "Chat",
+        "Latest failed pictures and videos", "Latest failed chat turns",
+        "Most pictures and videos today", "Most chat turns today",
     )  # fmt: skip
     assert [card.title for card in read_cards()] and all(title in text for title in titles)
     assert "start a worker" in text and "Nothing has failed." in text

@@ -50,7 +50,7 @@ def columns(model: type[Model], depth: int = 2) -> Iterator[tuple[str, Any]]:
 
 
 def is_secret(path: str, field: Any) -> bool:
-    """True for what is stored sealed or as a hash."""
+    """True for what is stored encrypted or as a hash."""
     name = path.rsplit("__", maxsplit=1)[-1]
     named = name not in SHOWN_NAMES and any(word in name for word in SECRET_NAMES)
     return isinstance(field, EncryptedTextField) or (named and not field.is_relation)

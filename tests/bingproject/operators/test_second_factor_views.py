@@ -50,7 +50,7 @@ def test_setting_up(anna: Client) -> None:
 
 
 def test_what_is_shown_once_is_not_shown_again(anna: Client) -> None:
-    """A step leads to the page by a redirect; the key and the codes wait sealed in the session until it is fetched."""
+    """A step leads to the page by a redirect; until it is fetched, key and codes wait encrypted in the session."""
     key = ""
     for step in ("begin", "confirm", "codes"):
         later()

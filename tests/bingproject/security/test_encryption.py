@@ -1,4 +1,4 @@
-"""Secrets at rest: sealed under the newest key, opened by any known one."""
+"""Secrets at rest: encrypted under the newest key, opened by any known one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bingproject.security.encryption import decrypt, decrypt_cached, digest, enc
 
 
 def test_round_trip(settings: Any) -> None:
-    """What is sealed comes back, does not show, and looks different each time."""
+    """What is encrypted comes back, does not show, and looks different each time."""
     settings.SEAL_KEYS = [new_seal_key()]
     text = "cookie ✓ of an account"
     token = encrypt(text)
@@ -36,7 +36,7 @@ def test_what_stays_open_belongs_to_its_keys(settings: Any) -> None:
 
 
 def test_rotation(settings: Any) -> None:
-    """With a new key in front, old tokens still open and new ones are sealed by the new key alone."""
+    """With a new key in front, old tokens still open and new ones are encrypted by the new key alone."""
     old, new = new_seal_key(), new_seal_key()
     settings.SEAL_KEYS = [old]
     token = encrypt("secret")

@@ -29,13 +29,13 @@ COOKIES = EncryptedColumn(Account, "encrypted_cookies")
 
 @pytest.fixture
 def keys(settings: Any) -> tuple[str, str]:
-    """An old key, with which something is sealed, and a new one put before it."""
+    """An old key, with which something is encrypted, and a new one put before it."""
     settings.SEAL_KEYS = [new_seal_key()]
     return settings.SEAL_KEYS[0], new_seal_key()
 
 
-def test_every_sealed_column_is_found() -> None:
-    """A column is of the class that rotation looks for if, and only if, its name says that it is sealed."""
+def test_every_encrypted_column_is_found() -> None:
+    """A column is of the class that rotation looks for if, and only if, its name says that it is encrypted."""
     found = {str(column) for column in key_rotation.encrypted_columns()}
     named = {
         f"{model._meta.label}.{field.name}"
@@ -70,7 +70,7 @@ def _name(target: ast.AST) -> str:
     return str(getattr(target, "attr", getattr(target, "id", "")))
 
 
-def test_what_is_sealed_goes_into_sealed_columns() -> None:
+def test_what_is_encrypted_goes_into_encrypted_columns() -> None:
     """Each call of `seal` gives its token to a name that says so: a new place for secrets cannot be forgotten."""
     takers = {name: list(_takers(parsed(name))) for name in SOURCES if name != "bingproject.security.encryption"}
     sealing = {name for name, found in takers.items() if found}
@@ -83,7 +83,7 @@ def test_what_is_sealed_goes_into_sealed_columns() -> None:
     assert not [name for name, found in takers.items() if not all(taker.startswith("encrypted") for taker in found)]
 
 
-def test_a_sealed_column_is_plain_text_to_the_database() -> None:
+def test_a_encrypted_column_is_plain_text_to_the_database() -> None:
     """So that a column can be made one without a migration."""
     assert EncryptedTextField(default="").deconstruct()[1:] == ("django.db.models.TextField", [], {"default": ""})
     assert EncryptedTextField().db_type(connection) == models.TextField().db_type(connection)
@@ -102,7 +102,7 @@ def test_a_ring_tries_each_key_alone(keys: tuple[str, str]) -> None:
 
 
 @pytest.mark.django_db
-def test_a_column_is_sealed_anew(settings: Any, keys: tuple[str, str]) -> None:
+def test_a_column_is_encrypted_anew(settings: Any, keys: tuple[str, str]) -> None:
     """Old texts once, new and empty ones never, and what no key opens is left and counted."""
     old, new = keys
     for name in ("anna", "bert", "cleo"):
@@ -144,7 +144,7 @@ class Meddler:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("is_old", [True, False], ids=["sealed with the old key", "sealed with the new key"])
+@pytest.mark.parametrize("is_old", [True, False], ids=["encrypted with the old key", "encrypted with the new key"])
 def test_who_writes_meanwhile_is_not_overwritten(settings: Any, keys: tuple[str, str], is_old: bool) -> None:
     """The UPDATE that lost is made again from what stands there now, if that needs it."""
     old, new = keys

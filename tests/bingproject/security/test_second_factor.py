@@ -52,7 +52,7 @@ def test_nobody_needs_one(anna: User) -> None:
 
 
 def test_setting_up(anna: User) -> None:
-    """The key is in the QR code's address and sealed on the row; it is in force from its first code on."""
+    """The key is in the QR code's address and encrypted on the row; it is in force from its first code on."""
     key, address = second_factor.begin(anna)
     parts = urlsplit(address)
     assert (parts.scheme, parts.netloc, parts.path) == ("otpauth", "totp", "/bingproject:anna")

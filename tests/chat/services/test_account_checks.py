@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.microsoft.access_tokens import read_token
-from accounts.microsoft.services import Finding, Look
+from accounts.microsoft.services import CheckContext, Finding
 from accounts.microsoft.services.credentials import keep_token
 from accounts.models import Account, AccountKind, CheckState
 from bingproject.errors import CookieExpiredError
@@ -35,12 +35,12 @@ def token(service: str, seconds: float = 3600, **options: Any) -> str:
     return make_token(service, "anna", timezone.now().timestamp() + seconds, **options)
 
 
-def look(account: Account, *, may_open: bool = False) -> Finding:
+def check_account(account: Account, *, may_open: bool = False) -> Finding:
     """Ask as this account."""
 
     async def run() -> Finding:
         async with ConnectionPool() as pool, pool.client({}) as client:
-            return await check_chat(Look(account, client, "", may_open))
+            return await check_chat(CheckContext(account, client, "", may_open))
 
     return asyncio.run(run())
 
@@ -56,7 +56,7 @@ def site(sandbox: SandboxServer, settings: Any) -> SandboxServer:
 @pytest.mark.parametrize("is_opaque", [False, True])
 def test_copilot_says_whether_it_knows_who_asks(site: SandboxServer, is_opaque: bool) -> None:
     """Its call costs nothing, so it works says what was seen."""
-    finding = look(make(AccountKind.COPILOT, token("copilot", is_opaque=is_opaque)))
+    finding = check_account(make(AccountKind.COPILOT, token("copilot", is_opaque=is_opaque)))
     assert finding == Finding(CheckState.OK, "Copilot knows the account.")
 
 
@@ -64,19 +64,19 @@ def test_a_token_that_copilot_does_not_take(site: SandboxServer) -> None:
     """Ended, with or without cookies to try instead."""
     account = make(AccountKind.COPILOT, token("copilot", -10))
     with pytest.raises(CookieExpiredError, match="does not know the account"):
-        look(account)
+        check_account(account)
     account.rotate({"cf_clearance": "x"}, timezone.now())
     with pytest.raises(CookieExpiredError):
-        look(account)
+        check_account(account)
 
 
 def test_microsoft_365_is_not_asked() -> None:
     """What its token says is all that is said; without its place it cannot be addressed."""
     account = make(AccountKind.M365, token("m365"))
-    finding = look(account)
+    finding = check_account(account)
     assert finding.state == CheckState.FAILED and "licence" in finding.note
     account.tier = "edu"
-    finding = look(account)
+    finding = check_account(account)
     assert finding.state == CheckState.UNKNOWN
     assert finding.note.startswith("Cannot tell without asking a question. A token for Microsoft 365 Copilot")
 
@@ -87,13 +87,13 @@ def test_what_microsoft_365_has_answered_proves_it() -> None:
     for seconds, expected in ((-1, CheckState.UNKNOWN), (1, CheckState.OK)):
         answered_at = timezone.now() + timedelta(seconds=seconds * 60)
         account.capabilities.update(last_success_at=answered_at)
-        assert look(account).state == expected
+        assert check_account(account).state == expected
 
 
 @pytest.mark.parametrize(("kind", "service"), [(AccountKind.COPILOT, "copilot"), (AccountKind.M365, "m365")])
 def test_with_the_operators_leave_a_question_is_asked(site: SandboxServer, kind: str, service: str) -> None:
     """An answer proves it."""
-    finding = look(make(kind, token(service), tier="individual"), may_open=True)
+    finding = check_account(make(kind, token(service), tier="individual"), may_open=True)
     assert finding == Finding(CheckState.OK, "A question was answered.")
 
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from django.utils import timezone
 
-from accounts.microsoft.services import Finding, Look
+from accounts.microsoft.services import CheckContext, Finding
 from accounts.models import Account, AccountState, CheckState
 from bingproject.errors import ServiceError
 from bingproject.sandbox.server import SandboxServer
@@ -19,12 +19,12 @@ from tests.factories import make_account
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def look(account: Account, *, may_open: bool = False) -> Finding:
+def check_account(account: Account, *, may_open: bool = False) -> Finding:
     """Ask as this account."""
 
     async def run() -> Finding:
         async with ConnectionPool() as pool, pool.client(account.cookies) as client:
-            return await check_chat(Look(account, client, "", may_open))
+            return await check_chat(CheckContext(account, client, "", may_open))
 
     return asyncio.run(run())
 
@@ -37,24 +37,24 @@ def show(hub: SandboxServer, scenario: str) -> None:
 def test_without_a_tick_nothing_is_opened_and_nothing_claimed(hub: SandboxServer) -> None:
     """Bing's list is read; whether chat works cannot be told, and that is what it says."""
     account = make_account("anna")
-    finding = look(account)
+    finding = check_account(account)
     assert finding.state == CheckState.UNKNOWN
     assert finding.note == ("Cannot tell without opening a conversation. Bing lists 0 conversations of this account.")
     assert not hub.state.chats["chat"].creates
-    look(account, may_open=True)
-    assert "lists 1 conversation of" in look(account).note
+    check_account(account, may_open=True)
+    assert "lists 1 conversation of" in check_account(account).note
 
 
 def test_with_a_tick_a_conversation_is_opened(hub: SandboxServer) -> None:
     """One, and it is said."""
-    assert look(make_account("anna"), may_open=True) == Finding(CheckState.OK, "Bing opened a conversation.")
+    assert check_account(make_account("anna"), may_open=True) == Finding(CheckState.OK, "Bing opened a conversation.")
     assert hub.state.chats["chat"].creates == {"anna": 1}
 
 
 def test_a_conversation_of_nobody_proves_nothing(hub: SandboxServer) -> None:
     """Bing opens some for people who are not signed in; that is no chat of this account."""
     show(hub, "create-anonymous")
-    finding = look(make_account("anna"), may_open=True)
+    finding = check_account(make_account("anna"), may_open=True)
     assert finding.state == CheckState.FAILED and "not signed in" in finding.note
 
 
@@ -74,7 +74,7 @@ def test_what_a_refused_opening_says_of_the_account(
     account = make_account("anna")
     show(hub, scenario)
     with pytest.raises(ServiceError):
-        look(account, may_open=True)
+        check_account(account, may_open=True)
     account.refresh_from_db()
     chat = account.capabilities.get(capability="chat")
     assert account.state == state
@@ -84,5 +84,5 @@ def test_what_a_refused_opening_says_of_the_account(
 def test_somebody_not_signed_in(hub: SandboxServer) -> None:
     """The list is refused, and that is the finding."""
     with pytest.raises(ServiceError) as caught:
-        look(make_account("expired-anna"))
+        check_account(make_account("expired-anna"))
     assert caught.value.code == "cookie_expired"

@@ -94,7 +94,7 @@ def make_row(alive_seconds: float) -> IdempotentAnswer:
 
 
 def test_the_same_request_gets_the_same_answer() -> None:
-    """Produced once, headers included; the repeat says that it is one. Sealed in the table."""
+    """Produced once, headers included; the repeat says that it is one. Encrypted in the table."""
 
     async def story() -> None:
         work = Work()

@@ -29,6 +29,7 @@ from chat.protocol.events import (
 )
 from tests.chat.turns import answer_of, ask, ask_async, play, said, seen, turns
 from tests.factories import make_account, make_undecryptable, set_capability
+from tests.rig.servers import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -334,7 +335,7 @@ def test_a_caller_who_leaves_frees_everything(hub: SandboxServer) -> None:
     asyncio.run(leave())
     assert _at_rest()
     assert Turn.objects.get().state == TurnState.LEFT
-    assert turns(hub)[0]["left"]
+    wait_for(lambda: turns(hub)[0]["left"], "the sandbox sees that its client left")
 
 
 def test_an_account_holds_no_more_turns_than_it_may(hub: SandboxServer) -> None:

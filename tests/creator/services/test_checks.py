@@ -9,7 +9,7 @@ import httpx
 import pytest
 from django.conf import settings
 
-from accounts.microsoft.services import Finding, Look
+from accounts.microsoft.services import CheckContext, Finding
 from accounts.models import Account, CheckState
 from bingproject.errors import CookieExpiredError, UpstreamUnavailableError
 from bingproject.sandbox.core.control import describe
@@ -18,7 +18,7 @@ from bingproject.upstream.http_client import ConnectionPool
 from creator.services import check_images, check_videos
 
 SIGNED_IN = '<a id="id_a" style="display:none"></a>'
-Check = Callable[[Look], Awaitable[Finding]]
+Check = Callable[[CheckContext], Awaitable[Finding]]
 
 
 def run_check(check: Check, page: str = SIGNED_IN, cookie: str = "anna") -> Finding:
@@ -26,7 +26,7 @@ def run_check(check: Check, page: str = SIGNED_IN, cookie: str = "anna") -> Find
 
     async def run() -> Finding:
         async with ConnectionPool() as pool, pool.client({"_U": cookie}) as client:
-            return await check(Look(Account(name=cookie), client, page, may_open=False))
+            return await check(CheckContext(Account(name=cookie), client, page, may_open=False))
 
     return asyncio.run(run())
 

@@ -12,7 +12,13 @@ import pytest
 from django.utils import timezone
 
 from accounts.microsoft.leases import take_lease
-from accounts.microsoft.services.capability_checks import Finding, Look, judge_failure, prove_capabilities, read_loads
+from accounts.microsoft.services.capability_checks import (
+    CheckContext,
+    Finding,
+    check_capabilities,
+    judge_failure,
+    read_loads,
+)
 from accounts.models import Capability, CheckState
 from bingproject.errors import (
     AccountThrottledError,
@@ -28,12 +34,12 @@ from tests.factories import make_account, set_capability
 pytestmark = pytest.mark.django_db
 
 
-async def works(look: Look) -> Finding:
+async def works(context: CheckContext) -> Finding:
     """A check of another app's."""
-    return Finding(CheckState.OK, f"{look.account.name}: {look.page}, {look.may_open}")
+    return Finding(CheckState.OK, f"{context.account.name}: {context.page}, {context.may_open}")
 
 
-async def fails(look: Look) -> Finding:
+async def fails(context: CheckContext) -> Finding:
     """One that meets a failure."""
     raise CookieExpiredError
 
@@ -51,7 +57,7 @@ def test_each_app_is_asked_for_its_capability(settings: Any) -> None:
 
     async def prove() -> None:
         async with httpx.AsyncClient() as client:
-            await prove_capabilities(Look(account, client, "page", may_open=True))
+            await check_capabilities(CheckContext(account, client, "page", may_open=True))
 
     asyncio.run(prove())
     found = {row.capability: (row.check_state, row.check_note) for row in account.capabilities.all()}

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts.microsoft.services.needs_action import accounts_in_need, count_accounts, resting_capabilities
+from accounts.microsoft.services.needs_action import accounts_in_need, cooling_capabilities, count_accounts
 from accounts.models import AccountState
 from tests.factories import make_account, set_capability
 
@@ -35,5 +35,5 @@ def test_cooldowns_of_usable_accounts_are_listed() -> None:
     set_capability(never, "chat", cooldown_until=NOW + timedelta(hours=1), limit=0)
     set_capability(ill, "chat", cooldown_until=NOW + timedelta(hours=1))
     ill.mark(AccountState.EXPIRED, "", NOW)
-    assert [rest.account for rest in resting_capabilities(NOW, 5)] == [soon, later]
-    assert len(resting_capabilities(NOW, 1)) == 1
+    assert [rest.account for rest in cooling_capabilities(NOW, 5)] == [soon, later]
+    assert len(cooling_capabilities(NOW, 1)) == 1

@@ -1,4 +1,4 @@
-"""A new seal key from beginning to end with real processes: added last, moved first, everything sealed anew."""
+"""A new seal key from beginning to end with real processes: added last, moved first, everything encrypted again."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def needed_keys(folder: Path) -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A migrated database with two accounts sealed with the old key."""
+    """A migrated database with two accounts encrypted with the old key."""
     assert manage(tmp_path, "migrate", "--verbosity", "0", SEAL_KEYS=OLD, **SETTINGS).returncode == 0
     for name in ("anna", "bert"):
         shell(tmp_path, OLD, MAKE_ACCOUNT.format(name=name))
@@ -107,7 +107,7 @@ def test_the_whole_procedure(folder: Path) -> None:
         assert code == 1 and "is an older key" in said
         code, said = rotate(folder, f"{NEW},{OLD}")
         assert code == 1 and "Not done: cluster process" in said
-        assert "accounts.Account.encrypted_cookies: 2 resealed" in said
+        assert "accounts.Account.encrypted_cookies: 2 encrypted again" in said
     # Both write with it; something writes all the while.
     with web(folder, f"{NEW},{OLD}"), ClusterRun(folder, log="three", SEAL_KEYS=f"{NEW},{OLD}"):
         shell(folder, f"{OLD},{NEW}", MAKE_ACCOUNT.format(name="cleo"))
@@ -118,7 +118,7 @@ def test_the_whole_procedure(folder: Path) -> None:
         stop.touch()
         writer.join()
         assert code == 0, said
-        assert "accounts.Account.encrypted_cookies: 1 resealed" in said
+        assert "accounts.Account.encrypted_cookies: 1 encrypted again" in said
         assert f"Under key {fingerprint(OLD)}: 0" in said
         assert "Done: the older keys may be taken out of SEAL_KEYS." in said
     # The old key goes.
@@ -131,7 +131,7 @@ def test_the_whole_procedure(folder: Path) -> None:
 
 
 def test_what_no_key_opens_is_told_and_left(folder: Path) -> None:
-    """A text sealed with a key that is not there any more: counted, the old keys stay needed, exit code 1."""
+    """A text encrypted with a key that is not there any more: counted, the old keys stay needed, exit code 1."""
     with closing(sqlite3.connect(folder / "db.sqlite3")) as database, database:
         database.execute("UPDATE accounts_account SET encrypted_jar = 'damaged' WHERE name = 'anna'")
     code, said = rotate(folder, f"{NEW},{OLD}")

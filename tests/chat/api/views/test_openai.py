@@ -15,6 +15,7 @@ from chat.protocol.catalogue import MODELS
 from tests.chat.api.views.asking import ANSWER, HELLO, PATH, ask, chunks_of, content_of, error_of, streamed_of
 from tests.chat.turns import play, seen, turns
 from tests.factories import make_account, make_key
+from tests.rig.servers import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -130,7 +131,7 @@ def test_stop_and_max_tokens_end_the_turn(http: httpx.Client, hub: SandboxServer
             answer = ask(http, "hello sandbox:words=500 sandbox:gap=0.2", stream=stream, **field)
             last = chunks_of(answer)[-2] if stream else answer.json()
             assert last["choices"][0]["finish_reason"] == reason
-    assert [turn["left"] for turn in turns(hub)] == [True] * 4
+    wait_for(lambda: [turn["left"] for turn in turns(hub)] == [True] * 4, "the sandbox sees that its clients left")
 
 
 def test_a_refusal_is_an_answer(http: httpx.Client, hub: SandboxServer) -> None:

@@ -41,7 +41,7 @@ def test_a_session_is_opened_as_the_account(hub: SandboxServer) -> None:
 
 
 def test_cookies_that_bing_sets_are_kept_and_sent_again(hub: SandboxServer) -> None:
-    """Sealed with the account's others, those set meanwhile too; the image session is left as it is in the row."""
+    """Encrypted with the account's others, those set meanwhile too; the image session is left as it is in the row."""
     held = make_account("alice")
     play(hub, "create-new-cookie")
     asyncio.run(BING.open_session(held))

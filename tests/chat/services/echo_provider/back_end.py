@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from accounts.microsoft.services import Finding, Look
+from accounts.microsoft.services import CheckContext, Finding
 from accounts.models import Account, Capability, CheckState
 from bingproject.errors import ServiceError, UpstreamUnavailableError
 from chat import client
@@ -36,9 +36,11 @@ class EchoBackEnd:
         """The one that repeats."""
         return (single_route_model("echo", "Repeats the question", "echo", "plain"),)
 
-    async def check_account(self, look: Look, ask: Ask) -> Finding:
+    async def check_account(self, context: CheckContext, ask: Ask) -> Finding:
         """A question proves it."""
-        return await ask(look) if look.may_open else Finding(CheckState.UNKNOWN, "Cannot tell without a question.")
+        return (
+            await ask(context) if context.may_open else Finding(CheckState.UNKNOWN, "Cannot tell without a question.")
+        )
 
     async def open_session(self, account: Account) -> dict[str, str]:
         """It keeps none."""
