@@ -1,6 +1,7 @@
-"""Request bodies, read strictly: what several parsers could read in several ways is refused.
+"""Parse request bodies strictly: refuse everything that two parsers could read differently.
 
-Pure: bytes and header values in, a plain dict out. Types stay as sent: serializers are to refuse `true` or `1.0`.
+Pure functions from bytes and header values to a dict. Types stay as sent, so that serializers can refuse `true` or
+`1.0`.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ MAX_FORM_FIELDS = 1000
 MAX_ELEMENTS = 600_000
 COUNTED_FROM_BYTES = 1024 * 1024
 MAX_NUMBER_CHARACTERS = 400
-# A text of JSON, or one that does not end: always matches, so that looking for texts takes one walk.
+# A JSON string, terminated or not: it always matches, so that finding all strings is one pass.
 _JSON_TEXT = re.compile(rb'"(?:[^"\\]+|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _UNCARRIED = re.compile("[\x00\ud800-\udfff]")
 
 
 class _Fault:
-    """Stands in a parsed body where a value must be refused, until the walk knows which field it belongs to."""
+    """Takes the place of a refused value in a parsed body until the walk over it knows the field's name."""
 
     __slots__ = ("key", "text")
 
@@ -39,10 +40,11 @@ class _Fault:
 
 
 def parse_body(content: bytes, content_type: str, content_encoding: str = "", *, takes_forms: bool) -> dict[str, Any]:
-    """The body as a dict; no body at all is an empty one.
+    """Return the body as a dict; without a body, an empty one.
 
-    Raises: InvalidRequestError `unsupported_media_type` for what is neither JSON nor (where allowed) a form, else
-    `invalid_value` with the field in `param` where it is known.
+    Raises:
+        InvalidRequestError: `unsupported_media_type` if it is neither JSON nor, where allowed, a form; else
+            `invalid_value`, with the field in `param` where it is known.
     """
     if not content:
         return {}
@@ -71,7 +73,7 @@ def canonical_text(body: Any) -> str:
 def read_content_type(content_type: str) -> tuple[str, str]:
     """Return (media type, charset), both in lower case; a charset that is given twice or in another form is "unknown".
 
-    Read by hand: the standard library's reader needs more than linear time, and no parameter but this one matters.
+    The standard library's parser needs more than linear time, and no other parameter matters.
     """
     essence, *parameters = content_type.split(";")
     charsets = [value for name, value in map(_parameter, parameters) if name.partition("*")[0] == "charset"]
@@ -84,7 +86,7 @@ def _parameter(text: str) -> tuple[str, str]:
 
 
 def _check_elements(content: bytes) -> None:
-    """Refuse a large body of very many small values, which would take many times its size in memory."""
+    """Refuse a large body of very many small values, which needs many times its size in memory."""
     if len(content) < COUNTED_FROM_BYTES:
         return
     outside = _JSON_TEXT.sub(b"", content)
@@ -110,7 +112,7 @@ def _parse_json(text: str) -> dict[str, Any]:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Any:
-    """A JSON object; one with a repeated key is a fault, since parsers differ in which of the two they take."""
+    """Return a JSON object; a repeated key is a fault, since parsers differ in which value they keep."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
@@ -129,12 +131,12 @@ def _number(text: str) -> float | _Fault:
 
 
 def _whole(text: str) -> int | _Fault:
-    # Python reads at most 4,300 digits, and no field of ours needs a hundredth of that.
+    # Python raises above 4,300 digits; no field needs a hundredth of that.
     return int(text) if len(text) <= 100 else _Fault("The number is too large.")
 
 
 def _check_value(value: Any, param: str) -> None:
-    """Walk one field's value without recursion: its texts, its faults, its depth."""
+    """Check texts, faults and depth of one field's value, without recursion."""
     waiting = [(value, 1)]
     while waiting:
         item, depth = waiting.pop()
@@ -150,7 +152,7 @@ def _check_value(value: Any, param: str) -> None:
 
 
 def _check_text(text: str, param: str) -> None:
-    """Refuse what no database and no page can carry: U+0000 and half a surrogate pair."""
+    """Refuse U+0000 and lone surrogates, which neither databases nor pages can hold."""
     if _UNCARRIED.search(text):
         _refuse(_Fault("Text must not contain U+0000 or lone surrogates."), param)
 

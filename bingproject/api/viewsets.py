@@ -1,8 +1,9 @@
-"""DRF glue: viewsets that speak a contract, and the one place that turns exceptions into answers.
+"""DRF viewsets that answer by a contract, and the only place that turns exceptions into answers.
 
-Never a domain rule. A viewset's actions take DRF's request, whose `user` is a `Caller` and whose `data` is a plain dict
-read strictly, and return `self.success(…)`, `self.failure(…)` or any response; what they raise becomes an error answer.
-An action of an `AsyncContractViewSet` may instead return a value for `respond`. Views keep no state between the two.
+No domain rules belong here. A viewset's action takes DRF's request, whose `user` is a `Caller` and whose `data` is a
+dict from the strict body reader. It returns `self.success(…)`, `self.failure(…)` or any response; an exception becomes
+an error answer. An action of an `AsyncContractViewSet` may instead return a value for `respond`; the view itself keeps
+no state between the two.
 """
 
 from __future__ import annotations
@@ -49,13 +50,13 @@ from bingproject.errors import (
 
 logger = logging.getLogger(__name__)
 P = TypeVar("P")
-# Never asked: what is sent is always JSON (or a stream the view makes), whatever `Accept` says.
+# Never used: an answer is always JSON or a stream of the view's, whatever `Accept` says.
 _NEGOTIATOR = DefaultContentNegotiation()
 _WITH_BODY = ("POST", "PUT", "PATCH")
 
 
 def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
-    """A finished JSON answer: nothing is left to negotiate or render."""
+    """Return a complete JSON response, which DRF neither negotiates nor renders."""
     content = msgspec.json.encode(body)
     return HttpResponse(
         content,
@@ -65,21 +66,22 @@ def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | Non
 
 
 def error_response(error: ServiceError, contract: Contract = BING_CREATE, *, task_id: str = "") -> HttpResponse:
-    """Return the failure in the contract's form."""
+    """Return the error as a response in the contract's form."""
     answer = contract.error(error, task_id=task_id)
     return json_response(answer.body, answer.status, answer.headers)
 
 
 class ContractRequest(Request):
-    """DRF's request with the body read strictly, once, by our own reader."""
+    """DRF's request, whose body is read once, by the strict reader."""
 
     takes_forms = False
 
     @cached_property
     def data(self) -> dict[str, Any]:
-        """The body's object; empty when there is no body.
+        """The body's object; empty without a body.
 
-        Raises: InvalidRequestError.
+        Raises:
+            InvalidRequestError: The body is malformed.
         """
         meta = self._request.META
         return parse_body(
@@ -90,23 +92,23 @@ class ContractRequest(Request):
         )
 
     def release_body(self) -> None:
-        """Forget the body, which `data` has been read from: it may be megabytes, and an answer may take minutes."""
+        """Drop the body after `data` was read: it may have megabytes, and an answer may take minutes."""
         self.__dict__.pop("data", None)
         drop_body(self._request)
 
     @cached_property
     def preferences(self) -> Preferences:
-        """What `Prefer` asks for; whoever reads it makes the answer vary by it."""
+        """The preferences of `Prefer`; reading them adds `Vary: Prefer` to the answer."""
         return parse_prefer(self._request.META.get("HTTP_PREFER", ""))
 
 
 class ContractViewSet(ViewSet):
-    """A synchronous viewset that answers by a contract; leaner than DRF's own way, which negotiates and renders."""
+    """A synchronous viewset that answers by a contract, without DRF's negotiation and rendering."""
 
     contract: ClassVar[Contract] = BING_CREATE
-    # Action → what a caller's key must be good for: any of these scopes. Actions that only read need none.
+    # Action → scopes, one of which the caller's key must have. Actions that only read need none.
     needs: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    # What a policy wants every answer to carry, whatever comes of the request.
+    # Headers that a policy adds to every answer, errors included.
     answer_headers: Mapping[str, str] = {}
     renderer_classes = (JSONRenderer,)
     parser_classes: tuple[type[BaseParser], ...] = (JSONParser, FormParser)
@@ -114,13 +116,13 @@ class ContractViewSet(ViewSet):
     request: ContractRequest
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """The schema shows forms where the contract takes them."""
+        """Declare forms in the schema where the contract accepts them."""
         super().__init_subclass__(**kwargs)
         if "parser_classes" not in cls.__dict__:
             cls.parser_classes = (JSONParser, FormParser) if cls.contract.takes_forms else (JSONParser,)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Answer the request; an exception becomes an error answer."""
+        """Answer the request; turn an exception into an error answer."""
         contract_request = self.initialize_request(request, *args, **kwargs)
         try:
             response = self.prepare(contract_request, *args, **kwargs)
@@ -134,7 +136,7 @@ class ContractViewSet(ViewSet):
         return self.find_action(request)(request, *args, **kwargs)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> ContractRequest:
-        """The request as DRF's policies know it, without parsers and negotiation."""
+        """Return DRF's request, as its policies need it, without parsers and negotiation."""
         contract_request = ContractRequest(request, authenticators=self.get_authenticators(), negotiator=_NEGOTIATOR)
         # DRF puts the request into it, for parsers not used here. The cycle would keep the request and what the
         # view has read from it, pictures among it, until the garbage collector's next full run.
@@ -146,7 +148,7 @@ class ContractViewSet(ViewSet):
         return contract_request
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Who asks, not too often, may they, and is the body readable: in this order, all in one thread."""
+        """Authenticate, throttle, check permissions and read the body, in this order and in one thread."""
         _drop_stale_connections()
         self.perform_authentication(request)
         self.check_throttles(request)
@@ -155,27 +157,28 @@ class ContractViewSet(ViewSet):
             _ = request.data
 
     def find_action(self, request: Request) -> Any:
-        """The action that serves the method.
+        """Return the action that serves the method.
 
-        Raises: InvalidRequestError `method_not_allowed`.
+        Raises:
+            InvalidRequestError: `method_not_allowed`.
         """
         if not self.action:
             raise InvalidRequestError(code="method_not_allowed")
         return getattr(self, self.action)
 
     def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> Any:
-        """Nobody known asks: 401; somebody known who may not: 403."""
+        """Raise 401 for an unknown caller, 403 for a known one."""
         caller: Any = request.user
         raise InvalidApiKeyError if caller is None else NotWhitelistedError(message or "")
 
     def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]
-        """Every exception is an answer, a bug too."""
+        """Return an answer for every exception, bugs included."""
         return exception_handler(exc, {"view": self, "request": self.request})
 
     def finalize_response(  # type: ignore[override]
         self, request: ContractRequest, response: HttpResponseBase | Response, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
-        """A DRF response is encoded here; headers that policies and the request's preferences ask for are added."""
+        """Encode a DRF response, and add the headers of policies and of the request's preferences."""
         if isinstance(response, Response):
             sent = {name: value for name, value in response.items() if name.lower() != "content-type"}
             response = json_response(response.data, response.status_code, sent)
@@ -197,7 +200,7 @@ class ContractViewSet(ViewSet):
         return json_response(self.contract.success(payload), status, headers)
 
     def failure(self, error: ServiceError, *, task_id: str = "") -> HttpResponse:
-        """Return the error in the contract's form, with the id of its task if it has one. Log it like a raised one."""
+        """Return the error in the contract's form, with its task's id if it has one; log it like a raised one."""
         log_failure(error)
         return mark_logged(error_response(error, self.contract, task_id=task_id))
 
@@ -211,7 +214,7 @@ class AsyncContractViewSet(ContractViewSet, Generic[P]):
 
     @classonlymethod
     def as_view(cls, actions: Any = None, **initkwargs: Any) -> Any:  # noqa: N805
-        """The view, marked as a coroutine so that Django awaits it."""
+        """Return the view, marked as a coroutine function so that Django awaits it."""
         view = super().as_view(actions, **initkwargs)
         markcoroutinefunction(view)
         return view
@@ -235,34 +238,35 @@ class AsyncContractViewSet(ContractViewSet, Generic[P]):
 
 
 def _drop_stale_connections() -> None:
-    """As Django's signals do, of which the gate sends none on API paths; never amid a transaction."""
+    """Close unusable database connections, but not in a transaction; API paths send none of Django's signals."""
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()
 
 
 def prefer(request: Request) -> Preferences:
-    """The caller's preferences; `apply_…()` on them puts `Preference-Applied` on the answer."""
+    """Return the caller's preferences; their `apply_…()` methods add `Preference-Applied` to the answer."""
     assert isinstance(request, ContractRequest)
     return request.preferences
 
 
 def release_body(request: Request) -> None:
-    """Forget the body: `data` must not be read again."""
+    """Drop the body; `data` must not be read afterwards."""
     assert isinstance(request, ContractRequest)
     request.release_body()
 
 
 def idempotency_key(request: Request) -> str | None:
-    """The `Idempotency-Key` header, None when there is none.
+    """Return the `Idempotency-Key` header; None without one.
 
-    Raises: InvalidRequestError when it is malformed.
+    Raises:
+        InvalidRequestError: It is malformed.
     """
     return check_idempotency_key(request._request.META.get("HTTP_IDEMPOTENCY_KEY"))
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpResponse:
-    """Any exception as an answer of the view's contract; DRF's and Django's own become ours first."""
+    """Return any exception as an answer of the view's contract; those of DRF and Django are translated first."""
     view = context.get("view")
     error = translate(exc)
     log_failure(error, exc)
@@ -273,16 +277,16 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> HttpRespons
 
 
 def error_body(exc: Exception, contract: Contract) -> ErrorBody:
-    """The body of a failure that comes when the status is out already; logged like every other."""
+    """Return the body of an error that occurs after the status was sent; log it like every other."""
     error = translate(exc)
     log_failure(error, exc)
     return contract.error(error).body
 
 
 def log_failure(error: ServiceError, exc: Exception | None = None) -> None:
-    """Log a bug with its stack, a failure of ours or Bing's as a warning, a caller's mistake at DEBUG.
+    """Log a bug with its stack, a failure of this server or of Microsoft as a warning, a caller's mistake at DEBUG.
 
-    Without an exception it is one that a task's row remembers, or that has been logged where it was found.
+    An error without an exception comes from a task's row, or was logged where it occurred.
     """
     if isinstance(error, UnavailableError):
         if exc is not None:
@@ -296,7 +300,7 @@ def log_failure(error: ServiceError, exc: Exception | None = None) -> None:
 
 
 def translate(exc: Exception) -> ServiceError:
-    """DRF's and Django's exceptions as ours; what nobody foresaw is an InternalError."""
+    """Return the ServiceError for an exception of DRF or Django; InternalError for any that is not known."""
     if isinstance(exc, ServiceError):
         return exc
     if isinstance(exc, exceptions.ValidationError):
@@ -327,7 +331,7 @@ _TRANSLATIONS: tuple[tuple[type[Exception], type[ServiceError], str], ...] = (
 
 
 def _invalid(detail: Any, param: str | None = None) -> InvalidRequestError:
-    """The first fault a serializer found; its message names the field, since some clients show nothing else."""
+    """Return a serializer's first fault; its message names the field, since some clients show only the message."""
     if isinstance(detail, Mapping) and detail:
         name, inner = next(iter(detail.items()))
         return _invalid(inner, param or (None if name == "non_field_errors" else str(name)))

@@ -1,6 +1,6 @@
 """DATA_DIR: the folder with the SQLite file and the keys, readable by its owner only.
 
-Whatever is in the way ends in one line that names DATA_DIR.
+Every failure is one line that names DATA_DIR.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _READ_TRIES, _READ_PAUSE_SECONDS = 20, 0.05
 
 
 def make_folder(folder: Path) -> None:
-    """Make DATA_DIR, and with it the folders above that are missing, for their owner only; repair its mode.
+    """Create DATA_DIR and its missing parents for their owner only; repair its mode.
 
     Raises:
-        SettingError: It cannot be made, or something else has its name.
+        SettingError: It cannot be created, or something else has its name.
     """
     try:
         for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
@@ -35,13 +35,13 @@ def make_folder(folder: Path) -> None:
             raise NotADirectoryError(0, "Not a directory")
     except OSError as error:
         raise SettingError(explain_refusal(folder, error)) from error
-    # Not a folder that others need as well, such as /tmp or /srv.
+    # An existing folder may be shared, such as /tmp or /srv, so its mode stays.
     if not folder.stat().st_mode & stat.S_ISVTX and folder.parent != Path(folder.anchor):
         _make_private(folder, 0o700)
 
 
 def make_database(path: Path) -> None:
-    """Make the SQLite file where there is none, and let nobody but its owner read it and what lies beside it.
+    """Create the SQLite file if it is missing; make it and the files beside it readable by their owner only.
 
     Raises:
         SettingError: It cannot be made.
@@ -56,7 +56,7 @@ def make_database(path: Path) -> None:
 
 
 def _make_private(path: Path, mode: int) -> None:
-    """Take others' access away. File systems without modes, such as exFAT, refuse or ignore it: nothing to be done."""
+    """Remove the access of others. File systems without modes, such as exFAT, refuse or ignore this."""
     with suppress(OSError):
         found = path.stat()
         if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & 0o077:
@@ -64,12 +64,12 @@ def _make_private(path: Path, mode: int) -> None:
 
 
 def stored_secret(path: Path, create: Callable[[], str]) -> str:
-    """Return the secret kept in `path`; made once, readable by its owner only.
+    """Return the secret stored in `path`; create it first if missing, readable by its owner only.
 
     A second process that starts at the same moment reads what the first one wrote.
 
     Raises:
-        SettingError: It can be neither read nor made, or the file is empty.
+        SettingError: It can be neither read nor created, or the file is empty.
     """
     make_folder(path.parent)
     try:
@@ -89,7 +89,7 @@ def stored_secret(path: Path, create: Callable[[], str]) -> str:
 
 
 def _store(path: Path, text: str) -> None:
-    """Write the secret under another name, then link it: nobody reads half of it, and the first to link wins."""
+    """Write the secret under another name, then link it: no process reads half of it, and the first link wins."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         _write_new(draft, text)
@@ -114,7 +114,7 @@ def _store_without_link(path: Path, text: str) -> None:
 
 
 def _write_new(path: Path, text: str) -> None:
-    """Write a file that does not exist yet; nothing of it stays when that fails."""
+    """Write a file that does not exist yet; remove it if that fails."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -125,7 +125,11 @@ def _write_new(path: Path, text: str) -> None:
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, in one step. Raises: OSError."""
+    """Write a file readable by its owner only, atomically.
+
+    Raises:
+        OSError: It cannot be written.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     _write_new(draft, text)
     try:
@@ -136,7 +140,7 @@ def replace_file(path: Path, text: str) -> None:
 
 
 def explain_refusal(folder: Path, error: OSError, name: str = "") -> str:
-    """Say what the system said against a folder, or against the file `name` in it."""
+    """Return a message with the system's reason against a folder, or against the file `name` in it."""
     what = f"{name}: " if name else ""
     return (
         f"DATA_DIR must be a folder that this user can read and write, not {folder} ({what}{error.strerror}), "
@@ -145,7 +149,7 @@ def explain_refusal(folder: Path, error: OSError, name: str = "") -> str:
 
 
 def has_tables(path: Path) -> bool:
-    """False if there is no SQLite file, or one that nothing was written into."""
+    """Return False if the SQLite file is missing or empty."""
     try:
         return path.stat().st_size > 0
     except OSError:
@@ -153,7 +157,7 @@ def has_tables(path: Path) -> bool:
 
 
 def explain_missing_tables(folder: Path, *, is_sqlite: bool) -> str:
-    """Say what to do about a database without tables, and where the demo's is when that may be the one meant."""
+    """Return what to do about a database without tables; name the demo's if that one may be meant."""
     where = f" (DATA_DIR is {folder})" if is_sqlite else ""
     demo = folder / "demo"
     hint = f" The demo has its own: DATA_DIR={demo}." if is_sqlite and has_tables(demo / DATABASE_NAME) else ""
@@ -161,7 +165,7 @@ def explain_missing_tables(folder: Path, *, is_sqlite: bool) -> str:
 
 
 def explain_other_version(folder: Path, migration: str, *, is_sqlite: bool) -> str:
-    """Say what to do about a database whose tables this version can neither use nor bring up to date."""
+    """Return what to do about a database whose tables this version can neither use nor migrate."""
     start = f"move {folder} away, or set another DATA_DIR" if is_sqlite else "name an empty database in DATABASE_URL"
     return (
         f"Another version of bingproject made this database (migration {migration} is unknown here). "
@@ -170,6 +174,6 @@ def explain_other_version(folder: Path, migration: str, *, is_sqlite: bool) -> s
 
 
 def explain_no_answer(error: Exception, folder: Path, *, is_given: bool) -> str:
-    """Say which setting names a database that does not answer: nobody looks for DATABASE_URL who has set none."""
+    """Return a message that names the setting of a database that does not answer: DATABASE_URL only if it is set."""
     where = "see DATABASE_URL" if is_given else f"see DATA_DIR ({folder}) and who may read and write what is in it"
     return f"The database does not answer ({type(error).__name__}): {where}."

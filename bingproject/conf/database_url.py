@@ -1,6 +1,6 @@
-"""DATABASE_URL, and what it asks of PostgreSQL: libpq's options, with time-outs where the address names none.
+"""Parse DATABASE_URL, and add time-outs to PostgreSQL's options where it names none.
 
-Without them a server that goes silent, as after a failover that resets no connection, is waited for without end.
+Without them, libpq waits forever for a server that went silent, as after a failover that resets no connection.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from bingproject.conf.environment import SettingError
 ENGINE = "bingproject.database.postgresql"
 FORM = "DATABASE_URL must be an address, e.g. DATABASE_URL=postgres://name:password@db.example.org:5432/bingproject."
 STATEMENT_TIMEOUT = "statement_timeout"
-# Milliseconds; as long as SQLite's lock is waited for. No statement of this server takes a tenth of it.
+# Milliseconds, the same as SQLite's lock time-out. No statement of this server needs a tenth of it.
 STATEMENT_MILLISECONDS = 20_000
 # libpq's names and units: seconds, and milliseconds for the last.
 DEFAULTS: dict[str, Any] = {
@@ -31,7 +31,7 @@ def parse_database_url(text: str) -> dict[str, Any]:
     """Return the address as Django's settings.
 
     Raises:
-        SettingError: It is no address, or has a sign in its path or password that would end that part there.
+        SettingError: It is no address, or a reserved character in its path or password is not percent-encoded.
     """
     scheme, _, rest = text.partition(":")
     if "#" in rest or (scheme == "sqlite" and "?" in rest):
@@ -54,7 +54,7 @@ def postgresql_options(given: dict[str, Any]) -> dict[str, Any]:
     wrong = [name for name, text in numbers.items() if not (text.isascii() and text.isdigit() and len(text) < 10)]
     if wrong:
         raise SettingError(f"DATABASE_URL has {wrong[0]}, which must be a whole number, e.g. ?{wrong[0]}=20.")
-    # Not above: on SQLite the driver is never loaded, which saves each process some megabytes.
+    # Imported here: on SQLite the driver is never loaded, which saves some megabytes a process.
     import psycopg.conninfo
 
     try:
@@ -67,7 +67,7 @@ def postgresql_options(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_database(found: dict[str, Any]) -> None:
-    """Refuse what is read without a complaint and can never work.
+    """Refuse settings that parse and can never work.
 
     Raises: SettingError.
     """
@@ -77,16 +77,16 @@ def check_database(found: dict[str, Any]) -> None:
             "DATABASE_URL must name a database, e.g. DATABASE_URL=postgres://name:password@host/bingproject."
         )
     if found["ENGINE"].endswith("sqlite3") and name.startswith((":memory:", "file:")):
-        # Each thread and process would open a separate database.
+        # Each thread and process would open a database of its own.
         raise SettingError("DATABASE_URL must name a file, e.g. DATABASE_URL=sqlite:////srv/bingproject/db.sqlite3.")
 
 
 def check_redis_url(url: str) -> None:
-    """Refuse what Redis' client cannot connect to, whatever answers there. Nothing is connected.
+    """Refuse an address that Redis' client cannot use; no connection is made.
 
     Raises: SettingError.
     """
-    # Not above: without REDIS_URL the client is never loaded.
+    # Imported here: without REDIS_URL the client is never loaded.
     import redis
 
     try:

@@ -1,4 +1,4 @@
-"""Taking the ports to listen on. `python -m bingproject.conf.ports` tries them before anything is installed.
+"""Open the ports to listen on. `python -m bingproject.conf.ports` tries them before anything is installed.
 
 Standard library only: `.ci/setup` runs it with the system's Python.
 """
@@ -16,11 +16,11 @@ LAST_PORT = 65_534  # the sandbox listens on the next one
 
 
 class PortError(Exception):
-    """A port or host that cannot be had; the text is the whole message an operator needs."""
+    """A port or host that cannot be used; its text is a complete message for the operator."""
 
 
 def sandbox_host(host: str) -> str:
-    """Return where the sandbox of a server on `host` listens: where others may ask, they may fetch its pictures."""
+    """Return the host on which the sandbox listens: callers of other machines must be able to fetch its pictures."""
     return HOST if host in LOOPBACK_HOSTS else host
 
 
@@ -28,10 +28,10 @@ def take_port(host: str, port: int, *, for_sandbox: bool = False) -> socket.sock
     """Listen on a port and return the socket.
 
     Args:
-        for_sandbox: The message names PORT, whose successor this is, since nobody chose this port itself.
+        for_sandbox: True to name PORT in the message, since the sandbox's port is PORT + 1 and not a setting.
 
     Raises:
-        PortError: The port or the host cannot be had.
+        PortError: The port or the host cannot be used.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -53,7 +53,7 @@ def take_port(host: str, port: int, *, for_sandbox: bool = False) -> socket.sock
 
 
 def _another(host: str, port: int) -> int:
-    """A port near this one that is free together with the next, where a sandbox would listen."""
+    """Return a nearby free port whose successor, the sandbox's, is free as well."""
     for candidate in range(port + 10, min(port + 500, LAST_PORT), 10):
         if _is_free(host, candidate) and _is_free(sandbox_host(host), candidate + 1):
             return candidate
@@ -71,9 +71,9 @@ def _is_free(host: str, port: int) -> bool:
 
 
 def main() -> None:
-    """Exit with one line when HOST and PORT, or the sandbox's port with SANDBOX=1, cannot be had.
+    """Exit with one line if HOST and PORT, or with SANDBOX=1 the sandbox's port, cannot be used.
 
-    A PORT that is no number passes: the settings have the message for it.
+    A PORT that is not a number passes here: the settings have the message for it.
     """
     host, port = os.environ.get("HOST", "").strip() or HOST, os.environ.get("PORT", "").strip() or str(PORT)
     if not port.isdecimal() or not 0 < int(port) <= LAST_PORT:

@@ -1,4 +1,4 @@
-"""Operators' page of alerts: what is the matter, what was told, and a button that tries the way to them."""
+"""The admin's page of alerts: causes, notifications, and a button that sends a test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LINK_CLASSES = "text-primary-600 dark:text-primary-500"
 
 
 def page_of(alert: Alert) -> str:
-    """The page of the admin where an alert's cause is put right; "" for a cause that has none."""
+    """Return the address of the admin page on which an alert's cause can be fixed; "" if there is none."""
     for pattern, name, query in settings.ALERT_PAGES:
         found = re.compile(pattern).match(alert.cause)
         if found:

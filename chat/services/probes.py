@@ -1,4 +1,4 @@
-"""Run one real turn with a back end and record it frame by frame, to see which fact of docs/wire no longer holds."""
+"""Run one real turn with a back end and record its frames, to find facts of docs/wire that no longer hold."""
 
 from __future__ import annotations
 
@@ -38,9 +38,10 @@ BODY_CHARACTERS = 500
 async def probe_chat(
     account: Account, capability: str, transcript: Transcript, *, renew_seconds: float = RENEW_SECONDS
 ) -> None:
-    """Open a conversation and run one turn as this account, leased meanwhile. It counts like any other turn.
+    """Open a conversation and run one turn as this account, which is leased meanwhile. It counts like any turn.
 
-    Raises the ServiceError of the turn, which is also applied to the account as after any turn.
+    Raises:
+        ServiceError: That of the turn; it is applied to the account, too.
     """
     back_end = next(one for one in BACK_ENDS.values() if one.capability == capability)
     lease = await sync_to_async(take_lease)(capability, "probe", timezone.now(), only=account.pk)
@@ -81,7 +82,7 @@ async def _turn(back_end: Backend, account: Account, transcript: Transcript) -> 
         transcript.note(f"The socket was refused with status {refused.status}: {refused.body[:BODY_CHARACTERS]}")
         raise back_end.refusal(refused.status, refused.headers, refused.body) from refused
     finally:
-        # Of a turn that failed this is what a report is read for.
+        # For a failed turn, the failure is the most important line.
         if recorded.has_begun:
             transcript.note(f"Came: {recorded.frame_log}.")
             transcript.note(f"Taken for: {event_log}. Not understood: {recorded.skipped}.")
@@ -89,7 +90,7 @@ async def _turn(back_end: Backend, account: Account, transcript: Transcript) -> 
 
 
 class _EventLog:
-    """Count the events of a turn, and note those that say something of the account or the back end."""
+    """Count the events of a turn, and note those about the account or the back end."""
 
     def __init__(self, transcript: Transcript) -> None:
         self._transcript = transcript
@@ -111,7 +112,7 @@ class _EventLog:
 
 
 def _describe(event: Event) -> str:
-    """Return what a person compares with docs/wire; the frames have the rest."""
+    """Return the facts of an event that a person compares with docs/wire."""
     match event:
         case Throttling(used, limit):
             return f"Throttling: {used} of {limit} turns are used."

@@ -1,4 +1,4 @@
-"""Probes of `manage.py probe`: read the pages of the image and video creator, or really make one picture or video."""
+"""Probes of `manage.py probe`: read the creator's pages, or make one real picture or video."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def probe_pages(account: Account, capability: str, transcript: Transcript)
 async def probe_generation(account: Account, capability: str, transcript: Transcript, seconds: float) -> None:
     """Make one picture or video with this account on the lane that spends no boost, and poll for the result.
 
-    A video counts as proved once Bing has accepted it, even if none arrives within `seconds`. The request is never sent
+    A video passes once Bing has accepted it, even if none arrives within `seconds`. The request is never sent
     a second time.
 
     Raises:
@@ -116,7 +116,7 @@ def _head(answer: UpstreamResponse) -> str:
 
 
 def _reserve_slot(account: Account, capability: str, seconds: float) -> Lease:
-    """Reserve a slot of the account for as long as a task would have it, so that it also ends if this process dies."""
+    """Reserve a slot of the account for as long as a task would; it expires by itself if this process dies."""
     now = timezone.now()
     until = max(result_deadline(capability, now), now + timedelta(seconds=seconds))
     # Not renewed, because Bing continues whether or not this process lives (decision 60).
@@ -130,7 +130,7 @@ def _reserve_slot(account: Account, capability: str, seconds: float) -> Lease:
 
 
 def _let_go(lease: Lease, busy_until: datetime | None) -> None:
-    """Release the slot, at once or when Bing has certainly finished."""
+    """Release the slot at once, or when Bing has certainly finished."""
     if busy_until is None or busy_until <= timezone.now():
         drop_lease(lease.pk)
     else:
@@ -265,7 +265,7 @@ class _ProbeGeneration:
                 self._transcript.record(f"= {outcome.failure or 'not ready'}")
 
     def _log_drift(self) -> None:
-        """Write a table of the bodies of no known form, ready to be copied into a report."""
+        """Print the bodies of no known form as a table that can be pasted into a report."""
         if self._drift:
             self._transcript.note("Drift, to be reported with this file: | polls | of no known form |")
         for content, count in self._drift.items():
