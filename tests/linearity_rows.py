@@ -149,6 +149,12 @@ PATTERNS: dict[str, Row] = {
     "bingproject.upstream.http_client._CONTROLS": Row(nasty=("\x01",)),
     "bingproject.database.word_search._PARTS": Row(nasty=('"', '"a')),
     "bingproject.database.word_search._UNSEPARATED": Row(nasty=("\u3040",)),
+    "chat.protocol.m365.alignment._CUT": Row("fullmatch", ("[", "[a](", "[a]: ", "<", "\ue200")),
+    "chat.protocol.m365.alignment._FILTERED[0]": Row("match", ("[", "[a](", "](")),
+    "chat.protocol.m365.alignment._FILTERED[1]": Row("match", ("[", "[a]")),
+    "chat.protocol.m365.alignment._FILTERED[2]": Row("match", ("[", "[a]: ", "[a]:")),
+    "chat.protocol.m365.alignment._FILTERED[3]": Row("match", ("<", "<a")),
+    "chat.protocol.m365.alignment._FILTERED[4]": Row("match", ("\ue200", "\ue200a")),
     "chat.openai_format.annotations._LINE_BREAKS": Row(nasty=(" ", "\n ")),
     "chat.openai_format.annotations._MARKER": Row(nasty=("[^", "[^1")),
     "chat.openai_format.annotations._SEARCH_BLOCK": Row(

@@ -34,6 +34,7 @@ from bingproject.security.redaction import redact, shorten
 from bingproject.upstream.cookie_jar import SendableCookieJar
 from bingproject.upstream.markup import is_readable
 from chat.protocol.citation_marks import MarkStripper
+from chat.protocol.m365.alignment import find_tail
 from chat.protocol.signalr import Decoder
 from chat.protocol.surrogates import SurrogateJoiner, load_object
 from chat.protocol.sydney.grounding import parse_called_query
@@ -286,6 +287,10 @@ PARSERS: dict[str, tuple[Callable[[str], object], tuple[str, ...]]] = {
     "marks in an answer": (
         lambda text: _in_pieces(MarkStripper().feed, text),
         ("\ue200cite", "\ue200", "\ue200a"),
+    ),
+    "a whole text beside its pieces": (
+        lambda text: find_tail(text, text.replace("[a](b)", "").replace("[a]:", "") + "more"),
+        ("[a](b) and ", "[a]: b\n", "[a](b", "<a", "[", "]:", "\ue200cite"),
     ),
     "halves of characters": (lambda text: _in_pieces(SurrogateJoiner().join, text), ("\ud83c\udf15", "\ud83c")),
     "a frame of JSON": (lambda text: load_object(text.encode("utf-8", "replace")), ('{"a":"', '{"a":[[', "[")),

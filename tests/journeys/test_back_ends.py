@@ -60,6 +60,22 @@ def test_the_answer_says_who_gave_it(living: Chats, kind: str, stream: bool) -> 
     at_rest(living)
 
 
+CODE = 'handlers[name](event)\n[guide]: https://docs.example/guide\n<script src="/app.js"></script>'
+
+
+@ways
+@pytest.mark.parametrize("path", ["Chathub", "StreamHub"])
+def test_code_arrives_byte_for_byte(living: Chats, settings: Settings, path: str, stream: bool) -> None:
+    """Over both hubs of Microsoft 365, whose whole texts lose it; the row keeps it, too."""
+    settings.M365_URL = settings.M365_URL.replace("Chathub", path)
+    make_token_account("m365")
+    asked = ask(living, CODE, model="m365", stream=stream)
+    assert (asked.status, asked.finish_reason, asked.error) == (200, "stop", None)
+    assert CODE in asked.content
+    assert CODE in Turn.objects.get().answer
+    at_rest(living)
+
+
 @both
 def test_a_long_chat_loses_its_oldest_turns_and_keeps_the_system_prompt(living: Chats, kind: str) -> None:
     """On a rebuilt conversation everything goes out within the question, up to what one turn holds."""

@@ -27,6 +27,9 @@ from bingproject.sandbox.m365.socket import HAS_METRICS, M365Socket
 from bingproject.sandbox.m365.turns import UNCOUNTED, M365Script, mark
 
 SOCKET_PREFIX, UPLOAD_PATH = "/m365Copilot/Chathub/", "/m365Copilot/UploadFile"
+# The second hub, with records of another form.
+STREAM_HUB_PREFIX = "/m365Copilot/StreamHub/"
+PREFIXES = (SOCKET_PREFIX, STREAM_HUB_PREFIX)
 TOKEN = SandboxTokenRules("https://substrate.office.com/sydney", "M365Chat.Read sydney.readwrite")
 KNOWN = frozenset({*TURN, *ANSWER, *SHARED_TURN, *SHARED_ANSWER})
 # licenseType, isEdu, agent, scenario of each kind of licence.
@@ -58,7 +61,7 @@ class M365Hub(ChatSite):
 
     def find_socket(self, path: str) -> ServeSocket | None:
         """Return what serves its socket."""
-        return self.serve if path.startswith(SOCKET_PREFIX) else None
+        return self.serve if path.startswith(PREFIXES) else None
 
     # -- pictures ------------------------------------------------------------------------------------------------
 
@@ -99,8 +102,9 @@ class M365Hub(ChatSite):
         options = self.state.options
         socket = M365Socket(
             self, self.chat, SandboxSocket(scope, receive, send), account=account.name, origin=request.origin,
-            query=query, handshake=decided, open_seconds=options.chat_open_seconds,
-            leave_seconds=options.chat_leave_seconds, ping_seconds=options.chat_ping_seconds,
+            query=query, is_stream_hub=request.path.startswith(STREAM_HUB_PREFIX), handshake=decided,
+            open_seconds=options.chat_open_seconds, leave_seconds=options.chat_leave_seconds,
+            ping_seconds=options.chat_ping_seconds,
         )  # fmt: skip
         await socket.serve()
 
@@ -140,7 +144,7 @@ class M365Hub(ChatSite):
         self.chat.begin(turn, conversation)
         if outcome == "token-dies":
             self.state.set_alive(self.state.account(turn.account), False)
-        return self._script(turn, conversation, knobs, outcome, socket.origin).steps()
+        return self._script(turn, conversation, knobs, outcome, socket).steps()
 
     def _note(self, asked: dict[str, Any], conversation: SandboxConversation, account: str) -> SandboxTurn:
         options = [] if asked["has_search"] else ["nosearchall"]
@@ -167,7 +171,7 @@ class M365Hub(ChatSite):
         conversation: SandboxConversation,
         knobs: dict[str, float | None],
         outcome: str,
-        origin: str,
+        socket: M365Socket,
     ) -> M365Script:
         options = self.state.options
         records = Records(
@@ -179,13 +183,16 @@ class M365Hub(ChatSite):
         records.used, records.limit = conversation.turns, options.provider["m365_max_turns"]
         answer = sample_text.compose(turn, conversation, knobs, options.chat_words, mark=mark)
         turn.answer = answer.text
-        return M365Script(records, turn, answer, knobs, origin=origin, outcome=outcome, gap=options.chat_gap)
+        return M365Script(
+            records, turn, answer, knobs, origin=socket.origin, outcome=outcome, gap=options.chat_gap,
+            is_stream_hub=socket.is_stream_hub,
+        )  # fmt: skip
 
 
 def address_faults(request: Request, query: dict[str, str]) -> list[str]:
     """Return the faults of a socket's address, in words; the token is checked elsewhere."""
     faults = []
-    place, _, tenant = request.path.removeprefix(SOCKET_PREFIX).partition("@")
+    place, _, tenant = request.path.removeprefix(SOCKET_PREFIX).removeprefix(STREAM_HUB_PREFIX).partition("@")
     token = read_token(query.get("access_token", ""))
     if token is not None and (place, tenant) != (token.object_id, token.tenant_id):
         faults.append("the address names another account than the token")

@@ -18,7 +18,7 @@ class M365Socket(ChatSocket):
     def __init__(
         self, hub: Hub, chat: ChatState, line: SandboxSocket,
         *, account: str, origin: str, query: dict[str, str], handshake: str, open_seconds: float, leave_seconds: float,
-        ping_seconds: float = 15.0,
+        ping_seconds: float = 15.0, is_stream_hub: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(
             hub, chat, line, account=account, token_for=None, handshake=handshake,
@@ -26,6 +26,7 @@ class M365Socket(ChatSocket):
         )  # fmt: skip
         self.origin = origin
         self.query = query
+        self.is_stream_hub = is_stream_hub
         self._asked: dict[str, Any] | None = None
 
     async def _hear(self, text: str) -> None:

@@ -6,8 +6,10 @@ Source: docs/wire/m365.md, its section on incoming records.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import cycle
+from typing import Any
 
 from bingproject.sandbox.chat.chat_state import SandboxTurn
 from bingproject.sandbox.chat.sample_text import THOUGHTS, Knobs, SampleAnswer, picture_url
@@ -31,6 +33,8 @@ UNCOUNTED = frozenset(
         "invalid-session",
     }
 )
+# What whole texts lose and deltas keep: code that looks like a link, a link's definition or a script.
+FILTERED = re.compile(r"\[[^\]\n]*\]\([^)\n]*\)|\[[^\]\n]*\]:|<script src=[^>\n]*>")
 # The citation mark in the text, of private-use characters around an id.
 MARK = "\ue200cite\ue202turn0search{}\ue201"
 
@@ -41,14 +45,18 @@ def mark(number: int) -> str:
 
 
 class M365Script(RecordScript):
-    """Plays one turn of Microsoft 365; `origin` is where its pictures are."""
+    """Plays one turn of Microsoft 365.
+
+    `origin` is where its pictures are. `is_stream_hub`: every record is a type 2 with an item, as on the second hub.
+    """
 
     def __init__(
         self, records: Records, turn: SandboxTurn, answer: SampleAnswer, knobs: Knobs,
-        *, origin: str, outcome: str = ANSWERED, gap: float = 0.0,
+        *, origin: str, outcome: str = ANSWERED, gap: float = 0.0, is_stream_hub: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(records, turn, answer, knobs, outcome=outcome, gap=gap)
         self.origin = origin
+        self.is_stream_hub = is_stream_hub
 
     def _play(self) -> Iterator[Step]:
         yield from self._delay()
@@ -63,8 +71,8 @@ class M365Script(RecordScript):
 
     def _begun(self) -> Iterator[Step]:
         early = self.records.message(messageType="Progress", contentType="EarlyProgress", text="", messageId="p0")
-        yield self.records.update(early)
-        yield self.records.update(throttling=self._throttling())
+        yield self._update(early)
+        yield self._update(throttling=self._throttling())
         if "echo-pings" in self.knobs:
             yield Echo(ECHO_SECONDS)
         kind, _, when = self.outcome.rpartition("-")
@@ -75,7 +83,7 @@ class M365Script(RecordScript):
             yield self._final(RATE_TEXT) + self.records.completion()
         elif self.outcome == "disengaged-only":
             message = self.records.message(messageType="Disengaged", text="", messageId="d1")
-            yield self.records.update(message)
+            yield self._update(message)
             yield self._final("", messages=[message]) + self.records.completion()
         elif self.outcome == "empty-answer":
             yield self._final("", messages=[]) + self.records.completion()
@@ -108,12 +116,10 @@ class M365Script(RecordScript):
             shown = ""
             for thought in THOUGHTS:
                 shown += thought
-                yield self.records.update(
-                    self.records.message(text=shown, contentOrigin="ChainOfThoughtSummary", **progress)
-                )
+                yield self._update(self.records.message(text=shown, contentOrigin="ChainOfThoughtSummary", **progress))
         if self.is_searching:
             found = {"contentType": "SearchResults", "searchQueries": [self.query]}
-            yield self.records.update(self.records.message(text="Searching", **found, **progress | {"messageId": "p2"}))
+            yield self._update(self.records.message(text="Searching", **found, **progress | {"messageId": "p2"}))
         if "image" in self.knobs:
             yield from self._picture()
 
@@ -122,7 +128,7 @@ class M365Script(RecordScript):
         made = [picture_url(self.origin, self.turn)]
         for urls in ([], made, made):
             listed = {"contentType": "image", "pollUrl": "", "ImageReferenceUrls": urls}
-            yield self.records.update(
+            yield self._update(
                 self.records.message(
                     messageType="Progress", messageId="p3", contentType="GraphicArt", contentOrigin="ImageGeneration",
                     text="Generating image", contentGenerationProgressList=[listed],
@@ -130,7 +136,7 @@ class M365Script(RecordScript):
             )  # fmt: skip
 
     def _texts(self, chunks: int) -> Iterator[Step]:
-        """Send the first `chunks` chunks, by turns as a delta and as a snapshot of the text so far."""
+        """Send the first `chunks` chunks as deltas, with a snapshot of the text so far first and after every other."""
         noise, start = cycle(self._noise()), 0
         for index in range(chunks):
             end = self.answer.ends[index]
@@ -138,29 +144,41 @@ class M365Script(RecordScript):
                 yield self.gap
             if {"garbage", "unknown-type", "tool-delta"} & self.knobs.keys():
                 yield next(noise)
-            if index == 0 and "deltas-only" not in self.knobs:
-                cursor = {"j": f"$['{self.message_id}'].text", "p": -1}
-                yield self._snapshot(self.answer.text[:end], cursor=cursor)
-            elif "snapshots-only" in self.knobs or (index % 2 == 0 and "deltas-only" not in self.knobs):
-                yield self._snapshot(self.answer.text[:end])
+            so_far = self.answer.text[:end]
+            if "snapshots-only" in self.knobs:
+                yield self._snapshot(so_far)
+            elif "deltas-only" in self.knobs:
+                yield self._delta(self.answer.text[start:end])
+            elif index == 0:
+                yield self._snapshot(so_far, cursor={"j": f"$['{self.message_id}'].text", "p": -1})
             else:
                 yield self._delta(self.answer.text[start:end])
+                if index % 2 == 0:
+                    yield self._snapshot(so_far)
             start = end
 
+    def _update(self, *messages: Values, **fields: Any) -> str:
+        if not self.is_stream_hub:
+            return self.records.update(*messages, **fields)
+        item = fields | ({"messages": list(messages)} if messages else {})
+        return encode({"type": 2, "invocationId": self.records.invocation_id, "item": item})
+
     def _snapshot(self, text: str, **fields: Values) -> str:
-        return self.records.update(self._message(text), **fields)
+        return self._update(self._message(text), **fields)
 
     def _delta(self, text: str) -> str:
-        return self.records.update(writeAtCursor=text, streamingMode="Delta", nonce=self.turn.request_id)
+        return self._update(writeAtCursor=text, streamingMode="Delta", nonce=self.turn.request_id)
 
     def _message(self, text: str, **fields: object) -> Values:
-        return self.records.message(text=text, messageId=self.message_id, contentOrigin="DeepLeo", **fields)
+        return self.records.message(
+            text=filter_whole(text), messageId=self.message_id, contentOrigin="DeepLeo", **fields
+        )
 
     def _noise(self) -> list[str]:
         noise = super()._noise()
         if "tool-delta" in self.knobs:
             tool = self.records.message(messageType="Progress", contentType="image", text="…", messageId="p9")
-            noise.append(self.records.update(tool, writeAtCursor="not the answer"))
+            noise.append(self._update(tool, writeAtCursor="not the answer"))
         return noise
 
     def _strange(self, message: Values) -> list[str]:
@@ -169,8 +187,8 @@ class M365Script(RecordScript):
     def _ending(self) -> Iterator[Step]:
         text = self._last_words()
         if "final-only" not in self.knobs:
-            yield self.records.update(isLastUpdate=True)
-            yield self.records.update(patches=[{"op": "replace", "path": "/spokenText", "value": ""}])
+            yield self._update(isLastUpdate=True)
+            yield self._update(patches=[{"op": "replace", "path": "/spokenText", "value": ""}])
         extras: Values = {"sourceAttributions": []}
         if "suggestions" in self.knobs or self.is_searching:
             extras["suggestedResponses"] = self.records.suggestions()
@@ -178,20 +196,23 @@ class M365Script(RecordScript):
             extras["references"] = _references()
         message = self._message(text, **extras)
         if extras != {"sourceAttributions": []}:
-            yield self.records.update(message)
-            yield self.records.update(
-                self.records.message(messageType="ReferencesListComplete", text="", messageId="r1")
-            )
+            yield self._update(message)
+            yield self._update(self.records.message(messageType="ReferencesListComplete", text="", messageId="r1"))
         final = self._final(text, messages=[*self._search_results(), message])
         yield final if "no-type3" in self.knobs else final + self.records.completion()
 
     def _final(self, text: str, *, messages: list[Values] | None = None) -> str:
         """Return the type 2, in which `result.message` is the whole answer."""
         said = [self._message(text)] if messages is None else messages
-        return self.records.final([self.records.user(self.turn.text), *said], message=text)
+        return self.records.final([self.records.user(self.turn.text), *said], message=filter_whole(text))
 
     def _search_results(self) -> list[Values]:
         return self._padding(messageType="Progress", contentType="SearchResults")
+
+
+def filter_whole(text: str) -> str:
+    """Delete from a whole text what the service deletes: links, names of link definitions, tags of scripts."""
+    return FILTERED.sub("", text)
 
 
 def _references() -> Values:

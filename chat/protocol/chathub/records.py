@@ -34,11 +34,16 @@ UpdateT = TypeVar("UpdateT")
 
 
 class Item(msgspec.Struct, Generic[MessageT], rename="camel", gc=False):
-    """The record that ends a turn. After a failure it may have neither messages nor throttling."""
+    """The content of a type 2, which ends a turn. After a failure it may have neither messages nor throttling.
+
+    On Microsoft 365's StreamHub each part of an answer is one, with the fields of an update; the last has the result.
+    """
 
     messages: list[MessageT] | None = None
     throttling: Any = None
     result: Any = None
+    write_at_cursor: Any = None
+    references: Any = None
 
 
 class HubRecord(msgspec.Struct, Generic[UpdateT, MessageT], rename="camel", gc=False):
@@ -72,7 +77,7 @@ def parse_damaged(
         type=record.get("type"),
         target=clean_json(record.get("target")),
         arguments=[parse_update(argument) for argument in _dicts(record.get("arguments"))],
-        item=_parse_item(clean_json(record.get("item")), message),
+        item=_parse_item(record.get("item"), message),
         error=clean_json(record.get("error")),
     )
 
@@ -85,7 +90,14 @@ def parse_messages(container: dict[str, Any], message: type[MessageT]) -> list[M
 def _parse_item(value: Any, message: type[MessageT]) -> Item[MessageT] | None:
     if not isinstance(value, dict):
         return None
-    return Item(parse_messages(value, message), value.get("throttling"), value.get("result"))
+    cleaned = clean_json(value)
+    return Item(
+        parse_messages(cleaned, message),
+        cleaned.get("throttling"),
+        cleaned.get("result"),
+        value.get("writeAtCursor"),  # uncleaned, as in an update
+        cleaned.get("references"),
+    )
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:

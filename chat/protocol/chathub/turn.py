@@ -145,13 +145,20 @@ class HubTurn(ABC, Generic[UpdateT, MessageT]):
 
     def _read_other(self, record: HubRecord[UpdateT, MessageT], events: list[Event]) -> None:
         """Read a record that is neither a ping nor an update."""
-        if record.type == signalr.COMPLETION and record.item is not None and _has_result(record.item):
-            self._complete(record.item, events)
-            events += self._end()
+        if record.type == signalr.COMPLETION and record.item is not None:
+            self._read_item(record.item, events)
         elif record.type == signalr.DONE and record.error is None:
             self._close_stream(events)
         elif record.type in (signalr.DONE, signalr.CLOSE):
             events += self._give_up(self._errors.interrupted(f"type {record.type}: {record.error}"))
+        else:
+            self.skipped += 1
+
+    def _read_item(self, item: Item[MessageT], events: list[Event]) -> None:
+        """Read a type 2. One without a result does not end the turn."""
+        if _has_result(item):
+            self._complete(item, events)
+            events += self._end()
         else:
             self.skipped += 1
 

@@ -1,6 +1,8 @@
 """Turn Microsoft 365's two overlapping streams of one text into deltas and the final answer.
 
-`writeAtCursor` brings pieces for the end; messages in between bring the whole text so far.
+`writeAtCursor` brings pieces for the end; messages in between, and the end, bring the whole text. Only the pieces are
+raw: whole texts have lost links, citations and code that looks like them. So once pieces come, whole texts extend them
+and never replace them, unless pieces are missing.
 Source: docs/wire/m365.md, section 5.4.
 """
 
@@ -10,6 +12,7 @@ from collections.abc import Sequence
 
 from chat.protocol.answer_text import AnswerText
 from chat.protocol.citation_marks import MarkStripper, strip_marks
+from chat.protocol.m365.alignment import find_tail
 from chat.protocol.m365.notice import NoticeGate
 from chat.protocol.surrogates import SurrogateJoiner
 
@@ -17,11 +20,13 @@ from chat.protocol.surrogates import SurrogateJoiner
 class M365AnswerText(AnswerText):
     """The text of one answer."""
 
-    __slots__ = ("_final", "_gate", "_joiner", "_pieces", "_stripper")
+    __slots__ = ("_final", "_gate", "_has_pieces", "_joiner", "_length", "_pieces", "_stripper")
 
     def __init__(self) -> None:
         super().__init__()
         self._pieces = [""]
+        self._length = 0  # characters of `_pieces`
+        self._has_pieces = False
         self._final: str | None = None
         self._joiner = SurrogateJoiner()
         self._gate = NoticeGate()
@@ -39,23 +44,19 @@ class M365AnswerText(AnswerText):
 
     def append(self, piece: str) -> str:
         """Add a piece at the end. Return the delta to send."""
+        self._has_pieces = True
         return self._add(self._joiner.join(piece))
 
     def update(self, text: str) -> str:
         """Read the whole text so far. Return the delta to send.
 
         Text that extends what is known gives its tail, and text that begins it gives "". Any other text gives "" too,
-        and is the final answer unless a later one continues what is known.
+        and is the final answer unless a later one continues what is known or pieces have brought as much.
         """
-        # A whole text has the complete character, if a piece ended with half of one.
-        self._joiner.drop()
-        known = self._known()
-        if text.startswith(known):
-            self._final = None  # a rewrite was taken back
-            return self._add(text[len(known) :])
-        if not known.startswith(text):
-            self._final = text
-        return ""
+        # Most whole texts repeat what the pieces have brought. If the filter has shortened one, the end will tell.
+        if self._has_pieces and len(text) <= self._length:
+            return ""
+        return self._extend(text)
 
     def ends_with(self, piece: str) -> bool:
         """True if the text so far ends with the piece: one beside a whole text may be in it already."""
@@ -66,12 +67,34 @@ class M365AnswerText(AnswerText):
 
         A text that extends what is known is preferred. If there is no text, what is known is the answer.
         """
-        known = self._known()
         # `result.message` comes first, but on some tenants only the last message continues what was sent (section 5.4).
-        texts = [text for text in candidates if text.startswith(known)] or candidates
-        tail = self.update(texts[0]) if texts else ""
+        texts = [text for text in candidates if self._find_tail(text) is not None] or candidates
+        tail = self._extend(texts[0]) if texts else ""
         # The rate-limit sentence is an error and is never sent.
         return tail if self.is_notice else tail + self._release(self._gate.flush())
+
+    def _extend(self, text: str) -> str:
+        tail = self._find_tail(text)
+        if tail is None:
+            # Another wording. What came in pieces is only replaced by more: then some of the pieces are missing.
+            if not self._has_pieces or len(text) > self._length:
+                self._final = text
+            return ""
+        if not tail and len(text) < self._length:
+            return ""  # it is behind, or shortened by the filter
+        # A whole text has the complete character, if a piece ended with half of one.
+        self._joiner.drop()
+        self._final = None
+        return self._add(tail)
+
+    def _find_tail(self, text: str) -> str | None:
+        """Return what a whole text adds to the known one; None if it is another wording."""
+        known = self._known()
+        if text.startswith(known):
+            return text[len(known) :]
+        if known.startswith(text):
+            return ""
+        return find_tail(known, text) if self._has_pieces else None
 
     def _known(self) -> str:
         """Return the text so far. It is kept in pieces: joining it for each one would take quadratic time."""
@@ -81,6 +104,7 @@ class M365AnswerText(AnswerText):
 
     def _add(self, piece: str) -> str:
         self._pieces.append(piece)
+        self._length += len(piece)
         return self._release(self._gate.feed(piece))
 
     def _release(self, text: str) -> str:

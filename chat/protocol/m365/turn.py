@@ -151,6 +151,15 @@ class M365Turn(HubTurn[M365Update, M365Message]):
         self.exhausted = parse_exhausted(value) or self.exhausted
         super()._note_throttling(value, events)
 
+    def _read_item(self, item: Item, events: list[Event]) -> None:
+        """Read a type 2. On StreamHub, those before the last are updates (section 5.7)."""
+        part = M365Update(item.messages, item.write_at_cursor, item.references, item.throttling)
+        has_part = part.write_at_cursor is not None or (item.result is None and bool(part.messages or part.throttling))
+        if has_part:
+            self._update(part, events)
+        if not has_part or item.result is not None:
+            super()._read_item(item, events)
+
     def _complete(self, item: Item, events: list[Event]) -> None:
         self._note_throttling(item.throttling, events)
         self._check_result(item)

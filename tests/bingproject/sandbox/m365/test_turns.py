@@ -9,20 +9,23 @@ from bingproject.sandbox.chat.sample_text import compose
 from bingproject.sandbox.chat.signalr_records import PING, Records
 from bingproject.sandbox.chat.steps import Close, Echo, End, Step
 from bingproject.sandbox.chat.turn_words import ANSWERED
-from bingproject.sandbox.m365.turns import RATE_TEXT, M365Script, mark
+from bingproject.sandbox.m365.turns import RATE_TEXT, M365Script, filter_whole, mark
 from tests.bingproject.sandbox.chat.chatters import Heard
 
 TEXT = "How high “is” the tide, naïvely?"
 PLAIN = f"You wrote: “{TEXT}” That was turn 1. The sandbox answers, not Bing."
 
 
-def play(outcome: str = ANSWERED, *knobs: str) -> list[Step]:
+def play(outcome: str = ANSWERED, *knobs: str, text: str = TEXT, is_stream_hub: bool = False) -> list[Step]:
     """The steps of a turn."""
-    turn = SandboxTurn("c1", "alice", 0, "0", TEXT, None, "Magic", [], 1, None, 0.0, request_id="r1")
+    turn = SandboxTurn("c1", "alice", 0, "0", text, None, "Magic", [], 1, None, 0.0, request_id="r1")
     records = Records(conversation_id="c1", invocation_id="0", request_id="r1", now=0.0, expires=21600.0)
     wanted: dict[str, float | None] = dict.fromkeys(knobs)
     answer = compose(turn, SandboxConversation("c1", "", "alice", 0.0), wanted, 0, mark=mark)
-    return list(M365Script(records, turn, answer, wanted, origin="http://sandbox.test", outcome=outcome).steps())
+    script = M365Script(
+        records, turn, answer, wanted, origin="http://sandbox.test", outcome=outcome, is_stream_hub=is_stream_hub
+    )
+    return list(script.steps())
 
 
 def heard(steps: list[Step]) -> Heard:
@@ -131,3 +134,22 @@ def test_forms_of_the_final_record() -> None:
     assert heard(play(ANSWERED, "shrink")).item["result"]["message"].startswith("In short")
     assert heard(play(ANSWERED, "no-type3")).types[-1] == 2
     assert len(heard(play(ANSWERED, "many-records")).frames) == 1
+
+
+def test_whole_texts_lose_code_and_deltas_keep_it() -> None:
+    """Links, names of link definitions and scripts; in snapshots, the last message and result.message."""
+    code = 'call[name](event) [guide]: url <script src="/a.js"></script>'
+    assert filter_whole(code) == "call  url </script>"
+    steps = play(ANSWERED, "deltas-only", text=code)
+    assert code in pieces(steps)
+    assert code not in heard(steps).item["result"]["message"]
+    assert "call  url </script>" in heard(steps).item["result"]["message"]
+
+
+def test_stream_hub_sends_items_alone() -> None:
+    """The same parts, each as the item of a type 2; the last one has the result."""
+    records = heard(play(ANSWERED, is_stream_hub=True)).records
+    assert {record["type"] for record in records} == {2, 3}
+    items = [record["item"] for record in records if record["type"] == 2]
+    assert [index for index, item in enumerate(items) if "result" in item] == [len(items) - 1]
+    assert sum("writeAtCursor" in item for item in items) > 1

@@ -214,3 +214,36 @@ def test_a_character_cut_between_two_pieces() -> None:
     assert texts(play(greeted(), frames)[0]) == ["Moon ", "\U0001f315", " ", "ok"]
     frames = [piece("Moon \ud83c"), update(bot("Moon \U0001f315")), success("Moon \U0001f315")]
     assert texts(play(greeted(), frames)[0]) == ["Moon ", "\U0001f315"]
+
+
+def _item(**item: Any) -> str:
+    return record(type=2, invocationId="0", item=item)
+
+
+def test_stream_hub_sends_each_part_as_an_item() -> None:
+    """Pieces, messages and counts come in type 2 records; the one with a result ends the turn."""
+    frames = [
+        _item(throttling={"numUserMessagesInConversation": 1, "maxNumUserMessagesInConversation": 30}),
+        _item(messages=[bot("Hel")]),
+        _item(writeAtCursor="lo \ud83c"),
+        _item(writeAtCursor="\udf15"),
+        _item(messages=[progress(searchQueries=["tides"])]),
+        _item(messages=[bot("Hello \U0001f315")], writeAtCursor="!", result={"value": "Success", "message": "Hello"}),
+    ]
+    events, code = play(greeted(), [*frames, record(type=3)])
+    assert code == ""
+    assert events == [
+        Throttling(1, 30),
+        TextDelta("Hel"),
+        TextDelta("lo "),
+        TextDelta("\U0001f315"),
+        Searching("tides"),
+        TextDelta("!"),
+        Finished("Hello \U0001f315!", "Hello \U0001f315!", retire=False),
+    ]  # fmt: skip
+
+
+def test_stream_hub_may_end_by_type_3_alone() -> None:
+    """Without a result, what the items brought is the answer."""
+    events, code = play(greeted(), [_item(writeAtCursor="4"), record(type=3)])
+    assert (events, code) == ([TextDelta("4"), Finished("4", "4", retire=False)], "")

@@ -253,3 +253,9 @@ def test_row_13_the_turn_limiter_asks_for_another_conversation() -> None:
         greeted().receive(update(limiter))
     events, _ = play(greeted(), [update(bot("4")), update(limiter), success(bot("4"), limiter)])
     assert events == [TextDelta("4"), Finished("4", "4", retire=True)]
+
+
+def test_rule_messages_of_a_final_record_without_a_result_are_no_answer() -> None:
+    """It is skipped; only Microsoft 365's second hub sends the parts of an answer so."""
+    events, code = play(greeted(), [update(bot("4")), record(type=2, item={"messages": [bot("5")]}), record(type=3)])
+    assert (texts(events), code, events[-1]) == (["4"], "", Finished("4", "4", retire=False, skipped=1))
