@@ -134,6 +134,7 @@ PATTERNS: dict[str, Row] = {
     "bingproject.security.anonymisation.IPV4": Row(nasty=("1.", "1.1.1.", "111.111.111.1")),
     "bingproject.security.anonymisation.IPV6": Row(nasty=("a:", "::", "a:a:a:a:a:a:a:a")),
     "bingproject.security.anonymisation.WORD": Row(nasty=("-",)),
+    "bingproject.server.support_bundle.PINNED": Row(nasty=("a", "a[", "a[a", "a==")),
     "bingproject.security.redaction.PATTERNS[0][0]": Row(nasty=("cookie:", "cookie ", "set-cookie", "cookie: a")),
     "bingproject.security.redaction.PATTERNS[1][0]": Row(
         nasty=("authorization:", "authorization=a ", "proxy-authorization")

@@ -95,7 +95,7 @@ def test_who_keeps_which_file(tmp_path: Path, keep: str, given: str, kept: str) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "why"), [("file/server.log", "Not a directory"), ("folder", "Not a regular file")])
+@pytest.mark.parametrize(("name", "why"), [("file/server.log", "File exists"), ("folder", "Not a regular file")])
 def test_a_file_that_cannot_be_had(tmp_path: Path, name: str, why: str) -> None:
     """Named by an operator it stops the start with one line."""
     (tmp_path / "file").touch()
