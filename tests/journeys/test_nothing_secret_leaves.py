@@ -112,8 +112,8 @@ def ask_the_others(server: Watched, key: str) -> None:
 
 
 def named(bundle: list[Trace]) -> list[str]:
-    """Where the bundle names an account or a caller of this journey."""
-    names = re.compile(rb"\b(?:anna|bert|carl|cora|curt|dora|dave|alice)\b")
+    """Where the bundle has the name of an account or a caller of this journey, or words of a prompt."""
+    names = re.compile(rb"\b(?:anna|bert|carl|cora|curt|dora|dave|alice|red fox|two tides|there tides)\b")
     return [f"{found[0]!r} in {where}" for where, content in bundle for found in names.finditer(content)]
 
 

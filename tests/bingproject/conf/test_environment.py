@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from bingproject.conf.environment import DescribedSetting, Environment, MailServer, SettingError, check_seal_keys, new_seal_key
+from bingproject.conf.environment import (
+    DescribedSetting,
+    Environment,
+    MailServer,
+    SettingError,
+    check_seal_keys,
+    new_seal_key,
+)
 
 
 def read(**variables: str) -> Environment:

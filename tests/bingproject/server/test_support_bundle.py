@@ -102,7 +102,10 @@ def test_states_are_counts() -> None:
     assert failed == [{"capability": "image", "check_state": "failed", "count": 1, "newest_at": now}]
     assert found["tasks"] == {"image completed": 1, "image queued": 2}
     assert found["oldest_queued_task_at"] == now - timedelta(minutes=5)
-    assert sorted((row["role"], row["has_problem"]) for row in found["processes"]) == [("cluster", False), ("web", True)]
+    assert sorted((row["role"], row["has_problem"]) for row in found["processes"]) == [
+        ("cluster", False),
+        ("web", True),
+    ]
     assert [row["cause"] for row in found["alerts_open"]] == ["account 7 expired"]
     assert found["jobs_waiting"] == 0
     text = json.dumps(found, default=str)
@@ -169,7 +172,10 @@ def test_the_archive_is_its_owners_and_new(tmp_path: Path) -> None:
     assert write_archive({"a.txt": "text", "logs/b.txt": "é"}, path) == path.stat().st_size
     assert path.stat().st_mode & 0o777 == 0o600
     with zipfile.ZipFile(path) as archive:
-        assert {name: archive.read(name).decode() for name in archive.namelist()} == {"a.txt": "text", "logs/b.txt": "é"}
+        assert {name: archive.read(name).decode() for name in archive.namelist()} == {
+            "a.txt": "text",
+            "logs/b.txt": "é",
+        }
     with pytest.raises(FileExistsError):
         write_archive({}, path)
     assert zipfile.is_zipfile(path)
