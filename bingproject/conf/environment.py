@@ -287,7 +287,7 @@ class Environment:
         return value
 
     def _describe(self, name: str, default: str = "", *, is_harmless: bool = False) -> None:
-        """Remember that a setting was read, and its value if that `is_harmless`: checked, and unable to hold a secret."""
+        """Note that a setting was read, and its value if that `is_harmless`: checked, and unable to hide a secret."""
         given = self._variables.get(name, "").strip()
         shown = given if is_harmless or not given else MASK
         source = "environment" if given else "default"

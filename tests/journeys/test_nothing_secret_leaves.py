@@ -1,7 +1,8 @@
 """Marked secrets go through every flow of a real server, good and bad; afterwards they are looked for everywhere.
 
-Answers, log, log files, admin pages, exports, alerts, support bundle and the database's files are searched for each secret as it is, in base64 and
-percent-encoded. Only the page that issues a key shows it, and only the page that sets a second factor up its own.
+Answers, log, log files, admin pages, exports, alerts, the support bundle and the database's files are searched for each
+secret as it is, in base64 and percent-encoded. Only the page that issues a key shows it, and only the page that sets a
+second factor up its own.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ import pytest
 
 from tests.rig.parts import ROOT, inherited_environment
 
-PROCESSES, LINES = 4, 200
-ROTATED_BYTES = 16_000  # so that the lines below fill three files and part of a fourth
+PROCESSES, LINES = 4, 1000
+ROTATED_BYTES = 80_000  # so that the lines below fill three files and part of a fourth
 # As `serve` does: kept before the forks; in one of them Django is set up a second time, as in the web process.
 WRITE = f"""
 import logging, os
@@ -23,13 +23,17 @@ from bingproject.conf import log_file
 from bingproject.server.log_keeping import keep_log
 log_file.FILE_BYTES = {ROTATED_BYTES}
 keep_log()
+reading, writing = os.pipe()
 def write(number):
     if not number:
         django.setup()
+    os.close(writing)
+    os.read(reading, 1)  # until all are there
     for line in range({LINES}):
         logging.getLogger("tests").warning("process %d line %d _U=%s", number, line, "planted")
     os._exit(0)
 pids = [os.fork() or write(number) for number in range({PROCESSES})]
+os.close(writing)
 assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * {PROCESSES}
 """
 KEEP = """
