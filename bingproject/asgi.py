@@ -8,10 +8,12 @@ import sys
 import django
 
 from bingproject.conf.environment import SettingError
+from bingproject.server.log_keeping import keep_given_log
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bingproject.settings")
 try:
     django.setup(set_prefix=False)
+    keep_given_log()
 except SettingError as error:
     sys.exit(f"bingproject cannot start: {error}")
 

@@ -352,6 +352,9 @@ ATOMIC_REQUESTS = False
 
 LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
 LOG_FORMAT = env.choice("LOG_FORMAT", ("console", "json"), "console")
+# Without a value `serve` alone keeps the file: parts that run apart may share a folder, or have none to write into.
+IS_LOG_FILE_GIVEN = bool(env.text("LOG_FILE"))
+LOG_FILE = env.path_or_none("LOG_FILE", DATA_DIR / "logs" / "server.log", "DATA_DIR/logs/server.log")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -385,3 +388,6 @@ LOGGING = {
         "uvicorn.access": {"handlers": [], "propagate": False},
     },
 }
+
+# What was read above, for `manage.py support_bundle`.
+DESCRIBED_SETTINGS = env.described

@@ -130,6 +130,11 @@ PATTERNS: dict[str, Row] = {
     "bingproject.api.request_headers._REST": Row(bound=MAX_LENGTH),
     "bingproject.api.request_headers._SECONDS": Row("fullmatch"),
     r"bingproject.api.request_headers \\(.)": Row(nasty=("\\",)),
+    "bingproject.security.anonymisation.EMAIL": Row(nasty=("a@", "a@a.", "a@a")),
+    "bingproject.security.anonymisation.IPV4": Row(nasty=("1.", "1.1.1.", "111.111.111.1")),
+    "bingproject.security.anonymisation.IPV6": Row(nasty=("a:", "::", "a:a:a:a:a:a:a:a")),
+    "bingproject.security.anonymisation.WORD": Row(nasty=("-",)),
+    "bingproject.server.support_bundle.PINNED": Row(nasty=("a", "a[", "a[a", "a==")),
     "bingproject.security.redaction.PATTERNS[0][0]": Row(nasty=("cookie:", "cookie ", "set-cookie", "cookie: a")),
     "bingproject.security.redaction.PATTERNS[1][0]": Row(
         nasty=("authorization:", "authorization=a ", "proxy-authorization")

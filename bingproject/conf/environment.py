@@ -19,12 +19,16 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from cryptography.fernet import Fernet
 
 from bingproject.conf.origins import allowed_host, host_of, origin_of, split, web_origin_of
+from bingproject.conf.ports import LOOPBACK_HOSTS
+from bingproject.security.redaction import MASK
 
 T = TypeVar("T")
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,59}")
 _COMMAND_NAME = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 MAIL_PORTS = {"smtp": 25, "smtps": 465}
+_EVERY_ADDRESS = ("0.0.0.0", "::")
+NO_FILE = "-"
 
 
 class SettingError(Exception):
@@ -44,30 +48,57 @@ class MailServer:
     sender: str
 
 
+@dataclass(frozen=True, slots=True)
+class DescribedSetting:
+    """One setting that was read, in a form that may be shown to strangers.
+
+    Attributes:
+        value: The text that was read, or the default; MASK for text that may identify or open something, "" for none.
+        source: "default", "environment" or "file".
+    """
+
+    name: str
+    value: str
+    source: str
+
+
 class Environment:
     """The environment variables of one process. A reader that checks its value raises SettingError."""
 
     def __init__(self, variables: Mapping[str, str] | None = None) -> None:
         self._variables = os.environ if variables is None else variables
+        self._described: dict[str, DescribedSetting] = {}
+
+    @property
+    def described(self) -> tuple[DescribedSetting, ...]:
+        """The settings read so far, in the order of reading; readers of free text mask what is not the default."""
+        return tuple(self._described.values())
 
     def text(self, name: str, default: str = "") -> str:
         """Return the stripped variable, or `default` when it is unset or blank."""
+        self._describe(name, default)
         return self._variables.get(name, "").strip() or default
 
     def path(self, name: str, default: str = "") -> Path | None:
         """Return an absolute path, or None when the variable and `default` are blank."""
-        # systemd and compose pass `~` on unexpanded.
-        text = self.text(name, default)
-        try:
-            return Path(text).expanduser().resolve() if text else None
-        except (OSError, RuntimeError) as error:
-            raise SettingError(f"{name} must be a path, e.g. {name}=/var/lib/bingproject.") from error
+        return _absolute(name, self.text(name, default))
+
+    def path_or_none(self, name: str, default: Path, shown: str) -> Path | None:
+        """Return an absolute path, `default` when the variable is blank, or None when it is `-`.
+
+        Args:
+            shown: Describes `default` to strangers.
+        """
+        text = self.text(name)
+        self._describe(name, shown, is_harmless=text == NO_FILE)
+        return None if text == NO_FILE else _absolute(name, text) or default
 
     def secret(self, name: str) -> str:
         """Return the content of the file that `<name>_FILE` names, or else the variable."""
-        path = self.path(f"{name}_FILE")
+        path = _absolute(f"{name}_FILE", self._variables.get(f"{name}_FILE", "").strip())
         if path is None:
             return self.text(name)
+        self._described[name] = DescribedSetting(name, MASK, "file")
         try:
             return path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
@@ -85,9 +116,11 @@ class Environment:
 
     def flag(self, name: str, default: bool = False) -> bool:
         """Return True for `1` and False for `0`; no other spelling is valid."""
-        value = self.text(name, "1" if default else "0")
+        preset = "1" if default else "0"
+        value = self.text(name, preset)
         if value not in ("0", "1"):
             raise SettingError(f"{name} must be 1 or 0, e.g. {name}=1.")
+        self._describe(name, preset, is_harmless=True)
         return value == "1"
 
     def words(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
@@ -116,6 +149,7 @@ class Environment:
         found = self.words(name)
         if not all(_NAME.fullmatch(word) for word in found):
             raise SettingError(f"{name} must list names of letters, digits and underscores, e.g. {name}={example}.")
+        self._describe(name, is_harmless=True)
         return found
 
     def table(
@@ -130,6 +164,7 @@ class Environment:
                 form = f"key=value,value;… with the keys {', '.join(keys)} and the values {', '.join(values)}"
                 raise SettingError(f"{name} must be {form}, e.g. {name}={example}.")
             found[key] = words
+        self._describe(name, is_harmless=True)
         return found
 
     def choice(self, name: str, options: tuple[str, ...], default: str) -> str:
@@ -137,6 +172,7 @@ class Environment:
         value = self.text(name, default)
         if value not in options:
             raise SettingError(f"{name} must be one of {', '.join(options)}, e.g. {name}={options[0]}.")
+        self._describe(name, default, is_harmless=True)
         return value
 
     def url(
@@ -178,6 +214,7 @@ class Environment:
                 f"{name} must be a name or address of this machine, without quotes, scheme and port, "
                 f"e.g. {name}={default}."
             )
+        self._describe(name, default, is_harmless=found in (*LOOPBACK_HOSTS, *_EVERY_ADDRESS))
         return found
 
     def hosts(self, name: str) -> list[str]:
@@ -195,6 +232,7 @@ class Environment:
         value = self.text(name, default)
         if not value.isprintable() or len(value) > most:
             raise SettingError(f"{name} must have at most {most} printable characters, e.g. {name}=worker-1.")
+        self._describe(name, MASK)  # the default may name this machine
         return value
 
     def origins(self, name: str) -> list[str]:
@@ -239,15 +277,29 @@ class Environment:
         self, name: str, default: T, convert: Callable[[str], T], form: str, example: str, least: float, most: float
     ) -> T:
         text = self.text(name)
-        if not text:
-            return default
         try:
-            value = convert(text)
-            if not least <= float(value) <= most:  # type: ignore[arg-type]
+            value = convert(text) if text else default
+            if text and not least <= float(value) <= most:  # type: ignore[arg-type]
                 raise ValueError(text)
         except ValueError as error:
             raise SettingError(f"{name} must be {form}, e.g. {name}={example}.") from error
+        self._describe(name, example, is_harmless=True)
         return value
+
+    def _describe(self, name: str, default: str = "", *, is_harmless: bool = False) -> None:
+        """Note that a setting was read, and its value if that `is_harmless`: checked, and unable to hide a secret."""
+        given = self._variables.get(name, "").strip()
+        shown = given if is_harmless or not given else MASK
+        source = "environment" if given else "default"
+        self._described[name] = DescribedSetting(name, shown or default, source)
+
+
+def _absolute(name: str, text: str) -> Path | None:
+    # systemd and compose pass `~` on unexpanded.
+    try:
+        return Path(text).expanduser().resolve() if text else None
+    except (OSError, RuntimeError) as error:
+        raise SettingError(f"{name} must be a path, e.g. {name}=/var/lib/bingproject.") from error
 
 
 def _mail_server(text: str) -> MailServer | None:

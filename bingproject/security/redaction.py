@@ -10,10 +10,12 @@ import json
 import logging
 import re
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from bingproject.security import request_id
 
 MASK = "[hidden]"
+SHORTEST_SECRET = 4  # a shorter value would be masked wherever the same letters occur by chance
 # For a record's message, exception and stack each. Longer text is cut before masking, which holds the interpreter.
 TEXT_CHARACTERS = 16_000
 LINE_CHARACTERS = 4_000
@@ -94,6 +96,25 @@ def _lines_within(lines: list[str], limit: int) -> list[str]:
     return [line for line, size in zip(lines, sizes, strict=True) if size <= limit]
 
 
+class KnownSecrets:
+    """Values that are masked wherever they occur, whatever stands around them."""
+
+    def __init__(self) -> None:
+        self._forms: set[str] = set()
+
+    def hide(self, *secrets: str) -> None:
+        """Mask these values from now on: as given, as part of a URL, and inside JSON."""
+        for secret in secrets:
+            if len(secret) >= SHORTEST_SECRET:
+                self._forms |= {secret, quote(secret, safe=""), json.dumps(secret)[1:-1]}
+
+    def mask(self, text: str) -> str:
+        """Return the text without the values, longer ones first."""
+        for form in sorted(self._forms, key=len, reverse=True):
+            text = text.replace(form, MASK)
+        return text
+
+
 class RedactionFilter(logging.Filter):
     """Mask the message, the stack and the exception's text of every record before a formatter sees them."""
 
@@ -135,8 +156,8 @@ def _shorten_argument(argument: object) -> object:
 class ConsoleFormatter(logging.Formatter):
     """`12:30:01 WARNING creator.engine.runner: text [request id]`: for a person at a terminal."""
 
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s", "%H:%M:%S")
+    def __init__(self, time_format: str = "%H:%M:%S") -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s", time_format)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is logging's
         """Return the line, with the request id if there is one."""

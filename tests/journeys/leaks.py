@@ -8,6 +8,7 @@ import secrets
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -152,6 +153,17 @@ class Watched:
     def files(self) -> list[Trace]:
         """The database's files, as they are on disk."""
         return [(path.name, path.read_bytes()) for path in sorted((self._folder / "data").glob("db.sqlite3*"))]
+
+    def log_files(self) -> list[Trace]:
+        """The log that the server keeps beside its database, rotated files included."""
+        return [(path.name, path.read_bytes()) for path in sorted((self._folder / "data/logs").glob("server.log*"))]
+
+    def bundle(self) -> list[Trace]:
+        """What `manage.py support_bundle` packs, each member unpacked."""
+        path = self._folder / "bundle.zip"
+        self.run("support_bundle", "--output", str(path))
+        with zipfile.ZipFile(path) as archive:
+            return [(f"{name} of the bundle", archive.read(name)) for name in archive.namelist()]
 
     def shown_once(self, name: str, text: str) -> bool:
         """Whether exactly the one answer that is meant to shows it."""

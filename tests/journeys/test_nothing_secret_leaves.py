@@ -1,7 +1,8 @@
 """Marked secrets go through every flow of a real server, good and bad; afterwards they are looked for everywhere.
 
-Answers, log, admin pages, exports, alerts and the database's files are searched for each secret as it is, in base64 and
-percent-encoded. Only the page that issues a key shows it, and only the page that sets a second factor up its own.
+Answers, log, log files, admin pages, exports, alerts, the support bundle and the database's files are searched for each
+secret as it is, in base64 and percent-encoded. Only the page that issues a key shows it, and only the page that sets a
+second factor up its own.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.accounts.microsoft.pastes import AGENT, curl
-from tests.journeys.leaks import FORMATS, Leaks, Watched, marks, serving_watched
+from tests.journeys.leaks import FORMATS, Leaks, Trace, Watched, marks, serving_watched
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are found in /proc")
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUg=="}}
@@ -111,6 +112,12 @@ def ask_the_others(server: Watched, key: str) -> None:
         server.run("probe", "--account", name)
 
 
+def named(bundle: list[Trace]) -> list[str]:
+    """Where the bundle has the name of an account or a caller of this journey, or words of a prompt."""
+    names = re.compile(rb"\b(?:anna|bert|carl|cora|curt|dora|dave|alice|red fox|two tides|there tides)\b")
+    return [f"{found[0]!r} in {where}" for where, content in bundle for found in names.finditer(content)]
+
+
 @pytest.mark.slow
 def test_no_secret_is_found_anywhere(server: Watched) -> None:
     """Every flow, every page, the log, the alerts and the files: nothing but what is meant to be shown once."""
@@ -122,18 +129,26 @@ def test_no_secret_is_found_anywhere(server: Watched) -> None:
     server.open_every_page()
     server.act("accounts/apikey", "revoke")
     assert server.api("GET", "/tasks", key).status_code == 401
+    bundle = server.bundle()
     server.stop()
     leaks = Leaks([*server.secrets.items(), ("key", key), *((f"code {code}", code) for code in recovery)])
     assert leaks.within(server.answers, allowed=server.allowed) == []
     assert leaks.within([("log", server.log)]) == []
     assert leaks.within(server.told) == []
     assert leaks.within(server.files()) == []
+    assert leaks.within(server.log_files()) == []
+    assert leaks.within(bundle) == []
+    assert named(bundle) == []
     assert server.shown_once("key", key) and server.shown_once("second factor", server.secrets["second factor"])
     # The search is no use if the flows were not: each kind of trace is there.
     assert len(server.answers) > 100 and len(server.told) >= 2
     assert re.search(r"gAAAA", server.files()[0][1].decode("latin-1"))
     assert b"API key is missing or not valid" in server.log
     assert b"The token command printed no usable token" in server.log
+    # The file has what stderr has, and the bundle the file's lines of the failed accounts.
+    kept, packed = (b"".join(content for _, content in traces) for traces in (server.log_files(), bundle))
+    for line in (b"API key is missing or not valid", b"The token command printed no usable token"):
+        assert line in kept and line in packed
     probes = [content for where, content in server.answers if where == "manage.py probe"]
     assert len(probes) == 2 and all(b"Answered: " in content for content in probes)
 

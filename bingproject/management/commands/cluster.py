@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand
 
 from bingproject.cluster._compat_django_q import DrainCluster
 from bingproject.cluster.database_identity import verify_installation
+from bingproject.server.log_keeping import keep_given_log
 
 
 class Command(BaseCommand):
@@ -19,5 +20,6 @@ class Command(BaseCommand):
 
     def handle(self, *_arguments: Any, **_options: Any) -> None:
         """Run the cluster in this process."""
+        keep_given_log()
         verify_installation()
         sys.exit(DrainCluster().run())

@@ -25,6 +25,7 @@ from bingproject.edge.http_protocol import GuardedHttpProtocol
 from bingproject.errors import InvalidRequestError
 from bingproject.server import bootstrap, demo
 from bingproject.server.demo_rows import ensure_demo_accounts, ensure_demo_key, ensure_demo_user
+from bingproject.server.log_keeping import keep_log
 from bingproject.server.serve_lock import take_lock
 from bingproject.server.supervisor import Service, Supervisor
 
@@ -55,6 +56,7 @@ class Command(BaseCommand):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         if settings.IS_SQLITE:
             take_lock(settings.DATA_DIR, settings.PORT)  # open until this process ends
+        keep_log()
         listener = bootstrap.take_port(settings.HOST, settings.PORT)
         sandbox = self._take_sandbox_port()
         password = self._prepare()

@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from bingproject.conf.environment import Environment, MailServer, SettingError, check_seal_keys, new_seal_key
+from bingproject.conf.environment import (
+    DescribedSetting,
+    Environment,
+    MailServer,
+    SettingError,
+    check_seal_keys,
+    new_seal_key,
+)
 
 
 def read(**variables: str) -> Environment:
@@ -192,3 +199,90 @@ def test_addressees() -> None:
     for wrong in ("a", "@b.c", "a@", "A <a@b.c>", "a b@c.d"):
         with pytest.raises(SettingError, match="TO must list mail addresses"):
             read(TO=wrong).addressees("TO")
+
+
+def described(ask: Callable[[Environment], object], **variables: str) -> DescribedSetting:
+    """What is said of the setting that was asked for last."""
+    env = read(**variables)
+    ask(env)
+    return env.described[-1]
+
+
+@pytest.mark.parametrize(
+    ("ask", "default"),
+    [
+        (lambda env: env.text("NAME", "preset"), "preset"),
+        (lambda env: env.whole("NAME", 5), "5"),
+        (lambda env: env.seconds("NAME", 30), "30"),
+        (lambda env: env.flag("NAME", True), "1"),
+        (lambda env: env.choice("NAME", ("a", "b"), "b"), "b"),
+        (lambda env: env.host("NAME", "127.0.0.1"), "127.0.0.1"),
+        (lambda env: env.url("NAME", "https://a.example"), "https://a.example"),
+        (lambda env: env.label("NAME", "this-host", most=80), "[hidden]"),  # names the machine
+        (lambda env: env.secret("NAME"), ""),
+        (lambda env: env.path_or_none("NAME", Path("/home/anna/log"), "DATA_DIR/log"), "DATA_DIR/log"),
+    ],
+)
+def test_a_default_is_described(ask: Callable[[Environment], object], default: str) -> None:
+    """Whether unset or blank."""
+    assert described(ask) == described(ask, NAME=" ") == DescribedSetting("NAME", default, "default")
+
+
+@pytest.mark.parametrize(
+    ("ask", "value"),
+    [
+        (lambda env: env.whole("NAME", 5), "7"),
+        (lambda env: env.seconds("NAME", 5), "0.25"),
+        (lambda env: env.flag("NAME"), "1"),
+        (lambda env: env.choice("NAME", ("a", "b"), "b"), "a"),
+        (lambda env: env.names("NAME", "Magic"), "Gpt_5,Magic"),
+        (lambda env: env.table("NAME", ("a",), ("x", "y"), "a=x"), "a=y,x"),
+        (lambda env: env.host("NAME", "127.0.0.1"), "0.0.0.0"),
+        (lambda env: env.path_or_none("NAME", Path("/x"), "x"), "-"),
+    ],
+)
+def test_a_value_that_can_hide_nothing_is_described(ask: Callable[[Environment], object], value: str) -> None:
+    """Numbers, switches, words of a closed list, and addresses that every machine has."""
+    assert described(ask, NAME=value) == DescribedSetting("NAME", value, "environment")
+
+
+@pytest.mark.parametrize(
+    ("ask", "value"),
+    [
+        (lambda env: env.text("NAME"), "anything"),
+        (lambda env: env.secret("NAME"), "anything"),
+        (lambda env: env.path("NAME"), "/home/anna"),
+        (lambda env: env.path_or_none("NAME", Path("/x"), "x"), "/home/anna"),
+        (lambda env: env.words("NAME"), "a,b"),
+        (lambda env: env.commands("NAME"), "work=/bin/token --password x"),
+        (lambda env: env.url("NAME"), "https://example.org"),
+        (lambda env: env.site("NAME"), "https://example.org"),
+        (lambda env: env.host("NAME", "127.0.0.1"), "192.168.1.20"),
+        (lambda env: env.hosts("NAME"), "example.org"),
+        (lambda env: env.label("NAME", "x", most=80), "anna-s-laptop"),
+        (lambda env: env.origins("NAME"), "https://example.org"),
+        (lambda env: env.networks("NAME"), "10.0.0.0/8"),
+        (lambda env: env.addressees("NAME"), "anna@example.org"),
+        (lambda env: env.mail_server("NAME"), "smtp://a:b@mail.example.org:25"),
+    ],
+)
+def test_any_other_value_is_masked(ask: Callable[[Environment], object], value: str) -> None:
+    """It may be a secret, or say whose server this is."""
+    assert described(ask, NAME=value) == DescribedSetting("NAME", "[hidden]", "environment")
+
+
+def test_a_value_that_was_refused_is_not_described() -> None:
+    """A secret that was pasted into the wrong variable."""
+    env = read(NAME="s3cret")
+    with pytest.raises(SettingError):
+        env.choice("NAME", ("a", "b"), "a")
+    assert env.described == (DescribedSetting("NAME", "[hidden]", "environment"),)
+
+
+def test_each_setting_is_described_once(tmp_path: Path) -> None:
+    """By its own name also where a file has the value, and in the order of reading."""
+    (tmp_path / "secret").write_text("of a file")
+    env = read(A_FILE=str(tmp_path / "secret"), B="2")
+    assert (env.secret("A"), env.whole("B", 1), env.text("B")) == ("of a file", 2, "2")
+    assert [setting.name for setting in env.described] == ["A", "B"]
+    assert env.described[0] == DescribedSetting("A", "[hidden]", "file")
