@@ -123,7 +123,7 @@ def _say_unanswered(arguments: list[str]) -> str:
 
 
 def _explain(error: Error) -> str:
-    """What is the matter with the database as a whole; empty when it has its tables and answers."""
+    """Return one line on a database that does not answer or has no tables; "" if neither explains the error."""
     connection.close()
     try:
         has_been_prepared = TABLES_KEPT_BY in connection.introspection.table_names()

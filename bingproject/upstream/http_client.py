@@ -337,7 +337,11 @@ def _parsed(url: str) -> httpx.URL:
 
 
 async def _read(response: httpx.Response) -> bytes:
-    """Return the decompressed body, up to the limit; b"" for a redirect, of which only the head matters."""
+    """Return the decompressed body; b"" for a redirect, of which only the head matters.
+
+    Raises:
+        UnexpectedResponseError: The body exceeds BODY_LIMIT_BYTES.
+    """
     if response.has_redirect_location:
         return b""
     chunks: list[bytes] = []

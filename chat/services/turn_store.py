@@ -67,7 +67,12 @@ async def begin_turn(request: TurnRequest) -> ActiveTurn:
 
 
 async def claim(find: Callable[[str], Claimed], allowance: Allowance | None = None) -> Claimed:
-    """Run `find` with a new claim in a thread; a caller who leaves meanwhile leaves nothing claimed."""
+    """Run `find` in a thread and return what it claimed; if the caller leaves meanwhile, the claim is given back.
+
+    Args:
+        find: Claims a conversation under the id it gets.
+        allowance: The caller's turn of today, which is given back with the claim.
+    """
     claim_id = str(uuid.uuid4())
     try:
         return await sync_to_async(find)(claim_id)

@@ -289,7 +289,7 @@ class TaskAdmin(MakePictureMixin, PictureFilesMixin, RecordedAdmin):
         return self.show_commands(request, list(with_id(object_id)))
 
     def show_commands(self, request: HttpRequest, tasks: Sequence[Task]) -> HttpResponse:
-        """Show a page of commands to copy."""
+        """Return the page with a curl command for each selected task; none of them contains a real key."""
         address = (settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}").rstrip("/")
         needs_key = settings.ACCESS != "open"
         texts = [curl_of(task, address, needs_key=needs_key) for task in tasks]

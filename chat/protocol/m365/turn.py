@@ -81,7 +81,10 @@ class M365Turn(HubTurn[M365Update, M365Message]):
         return self._text.has_started or bool(self._seen_images)
 
     def _update(self, update: M365Update, events: list[Event]) -> None:
-        """Read the whole texts first, then `writeAtCursor`, which they may already include."""
+        """Add an update's texts to the answer and its other parts to `events`: whole texts first, then the piece.
+
+        A piece that stands beside a typed message, or that the whole text already ends with, is not added.
+        """
         if update.throttling is not None:
             self._note_throttling(update.throttling, events)
         if update.references:

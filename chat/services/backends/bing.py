@@ -114,7 +114,7 @@ class Bing:
         )
 
     async def address(self, account: Account, credentials: dict[str, str]) -> client.Address:
-        """Return the address; cookies are sent only to the domain that they belong to."""
+        """Return URL, headers and proxy of a turn's socket. Bing's cookies go along only to Bing's own domain."""
         headers = sydney.SOCKET_HEADERS | {"Accept-Language": BROWSER_HEADERS["accept-language"]}
         if cookie_domain(settings.SYDNEY_URL) == cookie_domain(settings.BING_URL):
             cookies = account.cookies | account.jar

@@ -25,7 +25,7 @@ def is_cookies_txt(text: str) -> bool:
 
 
 def read_cookies_txt(text: str) -> Paste:
-    """Read the cookies of all lines: domain, flag, path, flag, expiry, name, value.
+    """Return the cookies of all lines: domain, flag, path, flag, expiry, name, value. Other lines are ignored.
 
     The separators are tabs, or blanks if an editor has replaced them.
 
