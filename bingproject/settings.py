@@ -75,6 +75,7 @@ SYDNEY_URL = f"{SANDBOX_SOCKET_URL}/sydney/ChatHub" if SANDBOX else _SYDNEY
 COPILOT_URL = SANDBOX_URL if SANDBOX else env.url("COPILOT_URL", "https://copilot.microsoft.com")
 _M365 = env.url("M365_URL", "wss://substrate.office.com/m365Copilot/Chathub", schemes=("wss", "ws"))
 M365_URL = f"{SANDBOX_SOCKET_URL}/m365Copilot/Chathub" if SANDBOX else _M365
+M365_TIME_ZONE = env.time_zone("M365_TIME_ZONE", "UTC")
 
 # --- secrets and rows ---
 DATA_DIR = env.path("DATA_DIR") or BASE_DIR / "data"

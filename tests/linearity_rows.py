@@ -154,6 +154,7 @@ PATTERNS: dict[str, Row] = {
     "bingproject.upstream.http_client._CONTROLS": Row(nasty=("\x01",)),
     "bingproject.database.word_search._PARTS": Row(nasty=('"', '"a')),
     "bingproject.database.word_search._UNSEPARATED": Row(nasty=("\u3040",)),
+    "chat.protocol.m365.credits._CLOCK_TIME": Row(nasty=("check back at 1", "check back at 11:11 ", "check back ")),
     "chat.protocol.m365.alignment._CUT": Row("fullmatch", ("[", "[a](", "[a]: ", "<", "\ue200")),
     "chat.protocol.m365.alignment._FILTERED[0]": Row("match", ("[", "[a](", "](")),
     "chat.protocol.m365.alignment._FILTERED[1]": Row("match", ("[", "[a]")),

@@ -11,10 +11,12 @@ import secrets
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cryptography.fernet import Fernet
 
@@ -174,6 +176,18 @@ class Environment:
             raise SettingError(f"{name} must be one of {', '.join(options)}, e.g. {name}={options[0]}.")
         self._describe(name, default, is_harmless=True)
         return value
+
+    def time_zone(self, name: str, default: str) -> tzinfo:
+        """Return a time zone by its IANA name, e.g. `Europe/Berlin`."""
+        value = self.text(name, default)
+        self._describe(name, default, is_harmless=True)
+        # Known without the system's tables, which small containers lack.
+        if value == "UTC":
+            return UTC
+        try:
+            return ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise SettingError(f"{name} must be a time zone this system knows, e.g. {name}=Europe/Berlin.") from error
 
     def url(
         self, name: str, default: str = "", *, schemes: tuple[str, ...] = ("https", "http"), is_whole: bool = False

@@ -337,11 +337,7 @@ def _parsed(url: str) -> httpx.URL:
 
 
 async def _read(response: httpx.Response) -> bytes:
-    """Return the decompressed body; b"" for a redirect, of which only the head matters.
-
-    Raises:
-        UnexpectedResponseError: The body exceeds BODY_LIMIT_BYTES.
-    """
+    """Return the decompressed body, b"" for a redirect. Raise UnexpectedResponseError if it exceeds the limit."""
     if response.has_redirect_location:
         return b""
     chunks: list[bytes] = []

@@ -10,6 +10,7 @@ import time
 import uuid
 from abc import abstractmethod
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Protocol
 
@@ -128,7 +129,7 @@ class _M365(_Hub):
         return m365.build_socket_url(base_url, credentials, m365.Thread(*thread)), m365.SOCKET_HEADERS
 
     def new_dialect(self, session: Session, prompt: Prompt) -> Dialect:
-        return m365.M365Turn(m365.Thread(*session[:3]), prompt, "Magic", turn=0, **_ids())
+        return m365.M365Turn(m365.Thread(*session[:3]), prompt, "Magic", turn=0, asked_at=datetime.now(UTC), **_ids())
 
     async def ask(self, socket: Any, session: Session, prompt: Prompt) -> None:
         thread = m365.Thread(*session[:3])

@@ -44,7 +44,7 @@ REWRITTEN_WITH = {"copilot": "", "m365": " sandbox:snapshots-only"}
 # What other tests here are about, and lengths, speeds and memories.
 ELSEWHERE = {
     "copilot": {"image", "image-empty", "image-failed", "late-followups", "suggestions", "think"},
-    "m365": {"image", "suggestions", "think", "disengaged-only"},
+    "m365": {"image", "suggestions", "think", "disengaged-only", "daily-limit"},
 }
 EVERYWHERE = {"delay", "gap", "nul", "recall", "search", "words"}
 

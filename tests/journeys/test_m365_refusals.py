@@ -5,6 +5,8 @@ Source of the rows: docs/wire/m365.md, section 7; the numbers are those of docs/
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+
 import pytest
 from pytest_django import Settings
 
@@ -35,6 +37,7 @@ TURN = [
 ACCOUNT = [
     Row("10", "throttled", THROTTLED, cooldown_seconds=HOUR),
     Row("10", "no-allowance", THROTTLED, cooldown_seconds=HOUR),
+    Row("10", "out-of-credits", THROTTLED, cooldown_seconds=2 * HOUR, retry_after=2 * HOUR),
     Row("27", "rate-text", THROTTLED, cooldown_seconds=HOUR),
 ]
 UPLOAD = [*EVERY_UPLOAD, Row("28", "kblob-400", "image_rejected", has_picture=True, param="messages")]
@@ -54,6 +57,17 @@ def test_the_turn_fails(m365_scene: ChatScene, subtests: pytest.Subtests) -> Non
 def test_the_account_rests(m365_scene: ChatScene, subtests: pytest.Subtests) -> None:
     """Rows 10 and 27: an hour, also where the service says so in an answer's place."""
     m365_scene.check_in_turn(ACCOUNT, subtests)
+
+
+def test_the_daily_limit_names_a_clock_time(m365_scene: ChatScene, settings: Settings) -> None:
+    """Row 27: the wait ends at that time of day, in the zone of M365_TIME_ZONE."""
+    settings.M365_TIME_ZONE = timezone(timedelta(hours=2))
+    now = datetime.now(settings.M365_TIME_ZONE)
+    seconds = int((now.replace(hour=19, minute=0, second=0, microsecond=0) - now).total_seconds()) % 86_400
+    row = Row("27", "daily-limit", THROTTLED, cooldown_seconds=seconds, retry_after=seconds)
+    asked = m365_scene.ask(row, stream=False)
+    check_failure(row, asked, stream=False)
+    m365_scene.check_account(row)
 
 
 def test_a_picture_is_not_taken(m365_scene: ChatScene, subtests: pytest.Subtests) -> None:

@@ -11,6 +11,8 @@ from bingproject.sandbox.core.scenario import answer_scenarios, turn_scenarios
 TURN: dict[str, tuple[str, str]] = {
     "rate-text": ("27", "a sentence about too many requests, as if it were the answer"),
     "no-allowance": ("10", "metering says that nothing is left, and the result is Throttled"),
+    "out-of-credits": ("10", "the result is OutOfCredits, and a meter says that it is full again in two hours"),
+    "daily-limit": ("27", "the daily-limit sentence with a clock time, as if it were the answer"),
     "token-dies": ("18", "TCP cut after half of the text; from then on the token is refused"),
 }
 ANSWER: dict[str, tuple[str, str, float | None]] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from typing import Any
 
@@ -19,6 +20,8 @@ from bingproject.sandbox.chat.steps import Echo, End, Step
 from bingproject.sandbox.chat.turn_words import ANSWERED
 
 RATE_TEXT = "We are temporarily unable to respond to this many requests. Please try again later."
+DAILY_LIMIT = "You've reached your daily limit. Get more usage now or check back at 7:00 PM."
+CREDITS_SECONDS = 7_200
 ECHO_SECONDS = 2.0
 # Such turns do not count against a conversation's limit.
 UNCOUNTED = frozenset(
@@ -29,6 +32,8 @@ UNCOUNTED = frozenset(
         "silent",
         "pings-only",
         "no-allowance",
+        "out-of-credits",
+        "daily-limit",
         "rate-text",
         "invalid-session",
     }
@@ -78,6 +83,11 @@ class M365Script(RecordScript):
         kind, _, when = self.outcome.rpartition("-")
         if self.outcome == "no-allowance":
             yield self.records.refusal("Throttled", "Request is throttled.") + self.records.completion()
+        elif self.outcome == "out-of-credits":
+            yield self._out_of_credits() + self.records.completion()
+        elif self.outcome == "daily-limit":
+            yield self._snapshot(DAILY_LIMIT)
+            yield self._final(DAILY_LIMIT) + self.records.completion()
         elif self.outcome == "rate-text":
             yield self._snapshot(RATE_TEXT)
             yield self._final(RATE_TEXT) + self.records.completion()
@@ -91,6 +101,12 @@ class M365Script(RecordScript):
             yield from self._break(kind)
         else:
             yield from self._answer(kind, when)
+
+    def _out_of_credits(self) -> str:
+        full_at = datetime.fromtimestamp(self.turn.started_at, UTC) + timedelta(seconds=CREDITS_SECONDS)
+        meters = [{"remainingAllowance": 0, "totalAllowance": 30, "resetAt": full_at.isoformat()}]
+        result = {"value": "OutOfCredits", "message": DAILY_LIMIT, "meteringInformation": meters}
+        return encode({"type": 2, "invocationId": self.records.invocation_id, "item": {"result": result}})
 
     def _throttling(self) -> Values:
         left = 0 if self.outcome == "no-allowance" else 100

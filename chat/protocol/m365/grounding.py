@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from chat.protocol.events import Source
+from chat.protocol.m365.credits import is_spent
 from chat.protocol.m365.records import M365Message
 
 _NUMBER = re.compile(r"(\d{1,6})-", re.ASCII)
@@ -49,7 +50,7 @@ def parse_exhausted(throttling: Any) -> tuple[str, ...]:
     """Return the meters that are at 0. What they measure is off for the account until they fill again."""
     metering = throttling.get("metering") if isinstance(throttling, dict) else None
     meters = metering.items() if isinstance(metering, dict) else ()
-    return tuple(name for name, meter in meters if isinstance(meter, dict) and _is_at_nothing(meter))
+    return tuple(name for name, meter in meters if isinstance(meter, dict) and is_spent(meter))
 
 
 def _title(entry: dict[str, Any]) -> str:
@@ -63,11 +64,6 @@ def _title(entry: dict[str, Any]) -> str:
         read = None
     titles = [read.get(key) for key in _TITLE_KEYS] if isinstance(read, dict) else []
     return next((title for title in titles if isinstance(title, str) and title), "")
-
-
-def _is_at_nothing(meter: dict[str, Any]) -> bool:
-    allowance = meter.get("remainingAllowance")  # `type`, since a JSON true is an int for `isinstance`
-    return type(allowance) is int and allowance <= 0
 
 
 def _is_address(url: str) -> bool:

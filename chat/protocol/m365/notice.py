@@ -1,4 +1,4 @@
-"""Recognise the rate-limit sentence that comes instead of an answer if an account asks too often.
+"""Recognise the sentence that comes instead of an answer if an account asks too often, or too much in a day.
 
 It is plain text, like any answer. Source: docs/wire/m365.md, section 5.6.
 """
@@ -11,6 +11,8 @@ PHRASES = (
     "temporarily unable to respond to this many requests",
     "temporarily unable to respond to this volume of requests",
     "无法响应这么多请求",
+    # "You've reached your daily limit. Get more usage now or check back at 7:00 PM."
+    "reached your daily limit",
 )
 # A longer text is an answer, whatever it quotes.
 LONGEST_NOTICE_CHARACTERS = 300

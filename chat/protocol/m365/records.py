@@ -28,6 +28,7 @@ class M365Update(msgspec.Struct, rename="camel", gc=False):
     write_at_cursor: Any = None
     references: Any = None
     throttling: Any = None
+    metering_information: Any = None
 
 
 Item = chathub.Item[M365Message]
@@ -52,4 +53,10 @@ def parse_record(raw: bytes) -> Record | None:
 def _parse_update(argument: dict[str, Any]) -> M365Update:
     cleaned = clean_json(argument)
     messages = chathub.parse_messages(cleaned, M365Message)
-    return M365Update(messages, argument.get("writeAtCursor"), cleaned.get("references"), cleaned.get("throttling"))
+    return M365Update(
+        messages,
+        argument.get("writeAtCursor"),
+        cleaned.get("references"),
+        cleaned.get("throttling"),
+        cleaned.get("meteringInformation"),
+    )

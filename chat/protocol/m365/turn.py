@@ -6,12 +6,14 @@ Source: docs/wire/m365.md, sections 3, 5 and 7.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from bingproject.errors import ServiceError
 from chat.protocol.chathub import HubTurn, parse_suggestions
 from chat.protocol.events import Event, ImageMade, Prompt, ReasoningDelta, Searching, Source, TextDelta
 from chat.protocol.failures import SessionEndedError
+from chat.protocol.m365.credits import has_spent, seconds_to_clock_time, seconds_to_reset
 from chat.protocol.m365.grounding import parse_exhausted, parse_images, parse_queries, parse_references
 from chat.protocol.m365.images import M365Image
 from chat.protocol.m365.invocation import build_question
@@ -39,6 +41,9 @@ ANSWER_METER = "LLMOnly"
 class M365Turn(HubTurn[M365Update, M365Message]):
     """One turn. For its interface see `chat.protocol.events.Dialect`.
 
+    Args:
+        asked_at: When the turn begins, in the account's time zone: the service names clock times of it.
+
     Attributes:
         exhausted: The meters that are at 0, according to the latest record that has any.
     """
@@ -54,6 +59,7 @@ class M365Turn(HubTurn[M365Update, M365Message]):
         turn: int,
         request_id: str,
         trace_id: str,
+        asked_at: datetime,
         has_search: bool = True,
         images: Sequence[M365Image] = (),
     ) -> None:
@@ -70,6 +76,8 @@ class M365Turn(HubTurn[M365Update, M365Message]):
         # Unlike Bing's, without a ping: one client blames it for streams that end at once (section 3).
         super().__init__(M365_ERRORS, parse_record, (question,), M365AnswerText())
         self.exhausted: tuple[str, ...] = ()
+        self._asked_at = asked_at
+        self._metering: Any = None  # the latest `meteringInformation`
         self._seen_queries: set[str] = set()
         self._thoughts: dict[str, str] = {}
         self._seen_images: set[str] = set()
@@ -89,6 +97,8 @@ class M365Turn(HubTurn[M365Update, M365Message]):
             self._note_throttling(update.throttling, events)
         if update.references:
             self._references |= parse_references(update.references)
+        if update.metering_information is not None:
+            self._metering = update.metering_information
         messages = [message for message in update.messages or [] if message.author == "bot"]
         for message in messages:
             self._read_message(message, events)
@@ -165,6 +175,7 @@ class M365Turn(HubTurn[M365Update, M365Message]):
 
     def _complete(self, item: Item, events: list[Event]) -> None:
         self._note_throttling(item.throttling, events)
+        self._metering = item.result.get("meteringInformation", self._metering)
         self._check_result(item)
         messages = [message for message in item.messages or [] if message.author == "bot"]
         answers = [message for message in messages if _is_answer(message)]
@@ -191,6 +202,8 @@ class M365Turn(HubTurn[M365Update, M365Message]):
 
     def _result_error(self, value: str, message: str) -> ServiceError:
         """As Bing's, but an expired token is the account's here and not the conversation's (row 4)."""
+        if value == "OutOfCredits":
+            return self._out_of_credits(f"{value}: {message[:200]}", message)
         error = super()._result_error(value, message)
         is_token = isinstance(error, SessionEndedError) and value == "UnauthorizedRequest"
         return M365_ERRORS.build("cookie_expired", error.detail) if is_token else error
@@ -207,12 +220,21 @@ class M365Turn(HubTurn[M365Update, M365Message]):
             UnexpectedResponseError: `upstream_interrupted`: there is no answer.
         """
         if self._text.is_notice:
-            raise M365_ERRORS.build("throttled", "the answer is a rate-limit notice")
+            raise self._out_of_credits("the answer is a rate-limit notice", self._text.final)
         if self._seen_images:
             return
         if self._text.is_blank and ANSWER_METER in self.exhausted:
-            raise M365_ERRORS.build("throttled", f"no answer, and the meter {ANSWER_METER} is at 0")
+            raise self._out_of_credits(f"no answer, and the meter {ANSWER_METER} is at 0")
+        if self._text.is_blank and has_spent(self._metering):
+            raise self._out_of_credits("no answer, and a meter is at 0")
         super()._check_answer()
+
+    def _out_of_credits(self, detail: str, sentence: str = "") -> ServiceError:
+        """Return the error of an account that may ask again later, with the wait that meters or sentence name."""
+        wait = seconds_to_reset(self._metering, self._asked_at)
+        if wait is None:
+            wait = seconds_to_clock_time(sentence, self._asked_at)
+        return M365_ERRORS.build("throttled", detail, retry_after=wait)
 
     def _sources(self) -> tuple[Source, ...]:
         return tuple(source for _, source in sorted(self._references.values(), key=lambda entry: entry[0]))

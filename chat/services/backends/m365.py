@@ -101,6 +101,7 @@ class M365:
             turn=asked.turn,
             request_id=str(uuid.uuid4()),
             trace_id=uuid.uuid4().hex,
+            asked_at=timezone.now().astimezone(settings.M365_TIME_ZONE),
             has_search=asked.model.has_search,
             images=asked.attachments,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,18 @@ def test_reads_tables_and_names() -> None:
     assert env.names("N", "Magic") == ["Gpt_5", "Magic"]
 
 
+def test_reads_time_zones() -> None:
+    """By name; UTC needs no tables of the system."""
+    env = read(ZONE="Europe/Berlin")
+    assert env.time_zone("UNSET", "UTC") is UTC
+    assert env.time_zone("ZONE", "UTC").utcoffset(datetime(2026, 12, 1)) == timedelta(hours=1)
+
+
 @pytest.mark.parametrize(
     ("value", "ask"),
     [
+        ("Mars/Olympus", lambda env: env.time_zone("NAME", "UTC")),
+        ("../etc/passwd", lambda env: env.time_zone("NAME", "UTC")),
         ("x", lambda env: env.whole("NAME", 1)),
         ("1.0", lambda env: env.whole("NAME", 1)),
         ("0", lambda env: env.whole("NAME", 1, least=1)),

@@ -9,7 +9,7 @@ from bingproject.sandbox.chat.sample_text import compose
 from bingproject.sandbox.chat.signalr_records import PING, Records
 from bingproject.sandbox.chat.steps import Close, Echo, End, Step
 from bingproject.sandbox.chat.turn_words import ANSWERED
-from bingproject.sandbox.m365.turns import RATE_TEXT, M365Script, filter_whole, mark
+from bingproject.sandbox.m365.turns import DAILY_LIMIT, RATE_TEXT, M365Script, filter_whole, mark
 from tests.bingproject.sandbox.chat.chatters import Heard
 
 TEXT = "How high “is” the tide, naïvely?"
@@ -111,6 +111,14 @@ def test_refusals(outcome: str, value: str) -> None:
     """A result other than Success, and no text."""
     steps = play(outcome)
     assert heard(steps).value == value and pieces(steps) == ""
+
+
+def test_used_up_credits_say_when_there_are_more() -> None:
+    """By a meter beside the result, or by a clock time in a sentence that comes as the answer."""
+    result = heard(play("out-of-credits")).item["result"]
+    assert (result["value"], result["meteringInformation"][0]["remainingAllowance"]) == ("OutOfCredits", 0)
+    assert result["meteringInformation"][0]["resetAt"] == "1970-01-01T02:00:00+00:00"
+    assert pieces(play("daily-limit")) == DAILY_LIMIT
 
 
 def test_words_in_place_of_an_answer() -> None:

@@ -44,6 +44,49 @@ def test_row_19_no_answer_and_an_exhausted_meter_mean_throttled() -> None:
     assert play(greeted(), [success("", throttling=other)]) == ([], "upstream_interrupted")
 
 
+def _spent(reset_at: object) -> list[dict[str, object]]:
+    return [
+        {"remainingAllowance": 3, "resetAt": "2026-12-24T00:00:00Z"},
+        {"remainingAllowance": 0, "resetAt": reset_at},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reset_at", "message", "wait"),
+    [
+        ("2026-11-30T19:30:00Z", "", 9_000.0),
+        ("2026-11-30T19:30:00", "Check back at 6:00 PM.", 9_000.0),
+        (None, "You've reached your daily limit. Get more usage now or check back at 7:00 PM.", 7_200.0),
+        ("soon", "You've reached your daily limit. Try later.", None),
+        ("2026-11-30T16:00:00Z", "", 0.0),
+    ],
+)
+def test_row_10_used_up_credits_name_their_end(reset_at: object, message: str, wait: float | None) -> None:
+    """By a meter at 0, else by the sentence; a meter with something left does not count."""
+    result = {"value": "OutOfCredits", "message": message, "meteringInformation": _spent(reset_at)}
+    with pytest.raises(AccountThrottledError) as caught:
+        greeted().receive(record(type=2, item={"result": result}))
+    assert caught.value.retry_after == wait
+
+
+def test_row_10_a_meter_at_0_explains_an_empty_answer() -> None:
+    """On an update, as `OutOfCredits` has it; with an answer it says nothing."""
+    told = update(meteringInformation=_spent("2026-11-30T18:00:00Z"))
+    turn = greeted()
+    turn.receive(told)
+    with pytest.raises(AccountThrottledError) as caught:
+        turn.receive(success(""))
+    assert caught.value.retry_after == 3_600.0
+    assert play(greeted(), [told, success("4")])[1] == ""
+
+
+def test_row_27_the_daily_limit_comes_as_an_answer() -> None:
+    """The sentence is never shown; its clock time is the wait."""
+    with pytest.raises(AccountThrottledError) as caught:
+        greeted().receive(success("You\u2019ve reached your daily limit. Get more usage now or check back at 9:15 AM."))
+    assert caught.value.retry_after == 16.25 * 3600
+
+
 def test_row_15_disengaged_before_text() -> None:
     """A refusal closes the conversation; there is no answer, and the turn has ended."""
     events, code = play(new_turn(), [sample("disengaged")])

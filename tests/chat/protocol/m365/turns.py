@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.chat.protocol.chathub.records import ACK, bot, record, update
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples" / "m365"
 CREDENTIALS = M365Credentials("to+ken/=", "oid-1", "tid-1", "individual")
+ASKED_AT = datetime(2026, 11, 30, 17, 0, tzinfo=UTC)
 THREAD = Thread("c1", "s1", "0" * 32)
 
 
@@ -21,7 +23,9 @@ def sample(name: str) -> bytes:
 
 def new_turn(text: str = "hi", *, turn: int = 0, tone: str = "Magic", **options: Any) -> M365Turn:
     """Return a turn that will ask `text`."""
-    return M365Turn(THREAD, Prompt("", (), text), tone, turn=turn, request_id="r1", trace_id="t1", **options)
+    return M365Turn(
+        THREAD, Prompt("", (), text), tone, turn=turn, request_id="r1", trace_id="t1", asked_at=ASKED_AT, **options
+    )
 
 
 def greeted(**options: Any) -> M365Turn:
