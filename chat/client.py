@@ -125,7 +125,7 @@ async def stream(address: Address, dialect: Dialect, timers: Timers) -> AsyncGen
                 yield event
             clock.note_progress()
     finally:
-        await _close(socket)
+        await _close(socket, [] if dialect.finished else dialect.stop())
 
 
 class _Clock:
@@ -199,6 +199,11 @@ async def _open(address: Address, seconds: float) -> MessageSocket:
     return socket
 
 
+async def _say_and_close(socket: ClientConnection, frames: list[str]) -> None:
+    await _send(socket, frames)
+    await socket.close()
+
+
 async def _send(socket: ClientConnection, frames: list[str]) -> None:
     """Send the frames. Ignore a closed socket: the next `receive` reports it to the dialect."""
     try:
@@ -209,10 +214,10 @@ async def _send(socket: ClientConnection, frames: list[str]) -> None:
         return
 
 
-async def _close(socket: ClientConnection) -> None:
-    """Close the socket within about `CLOSE_SECONDS`, also if the task is being cancelled."""
+async def _close(socket: ClientConnection, last_frames: list[str]) -> None:
+    """Send the last frames and close the socket within about `CLOSE_SECONDS`, also if the task is being cancelled."""
     # Shielded, since a cancelled close would leave the socket open.
-    closing = asyncio.ensure_future(socket.close())
+    closing = asyncio.ensure_future(_say_and_close(socket, last_frames))
     try:
         await asyncio.wait_for(asyncio.shield(closing), CLOSE_SECONDS + 0.5)
     except TimeoutError:

@@ -268,6 +268,9 @@ class Dialect(Protocol):
     def keepalive(self) -> list[str]:
         """Return the frames to send when a ping is due."""
 
+    def stop(self) -> list[str]:
+        """Return the frames that end the turn at the service before the socket is closed; called if nobody reads on."""
+
     def closed(self, code: int) -> list[Event]:
         """Handle a socket that closed before the end.
 

@@ -178,6 +178,9 @@ class _RecordedDialect:
     def keepalive(self) -> list[str]:
         return self._sent(self._dialect.keepalive())
 
+    def stop(self) -> list[str]:
+        return self._sent(self._dialect.stop())
+
     def closed(self, code: int) -> list[Event]:
         self._transcript.record(f"< the socket was closed with {code}")
         return self._dialect.closed(code)

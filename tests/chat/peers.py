@@ -40,6 +40,10 @@ class LineDialect:
         sent, self._outbox = self._outbox, []
         return sent
 
+    def stop(self) -> list[str]:
+        """Return a farewell."""
+        return ["stop"]
+
     def keepalive(self) -> list[str]:
         """Return a ping."""
         return ["ping"]

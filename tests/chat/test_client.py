@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection
@@ -204,3 +205,23 @@ async def test_a_deferred_failure_comes_after_its_text() -> None:
             async for event in client.stream(client.Address(server.url, {}), Failing(), SHORT):
                 events.append(event)  # what came before the failure counts
         assert events == [TextDelta("text")]
+
+
+async def test_a_turn_that_is_left_is_stopped_at_the_service() -> None:
+    """The dialect's last frames are sent before the socket is closed; a finished turn needs none."""
+    for lines, farewell in ((("go", "text"), ["hello", "question", "stop"]), (("go", "end"), ["hello", "question"])):
+        heard: list[str | bytes] = []
+
+        async def play(socket: ServerConnection, lines: tuple[str, ...] = lines, heard: Any = heard) -> None:
+            for line in lines:
+                await socket.send(line)
+            async for frame in socket:
+                heard.append(frame)
+
+        async with peer(play) as server:
+            events = client.stream(client.Address(server.url, {}), LineDialect(), SHORT)
+            async for _event in events:
+                break
+            await events.aclose()
+            await asyncio.wait_for(server.closed.wait(), 2)
+        assert heard == farewell

@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 
 from bingproject.sandbox.chat.chat_state import ChatState, SandboxTurn
 from bingproject.sandbox.chat.steps import PINGS_A_SECOND, Close, Echo, End, Fragments, Step
+from bingproject.sandbox.chat.turn_words import STOPPED
 from bingproject.sandbox.core.exchange import Fault, Receive, SandboxReply, Scope, Send
 
 # The server's protocol class puts these into the scope. Without them a cut is a close, and fragments are one frame.
@@ -220,7 +221,7 @@ class LiveSocket(ABC):
             self._blame("record", "the socket closed within a record")
         if self.turn is not None:
             self.turn.closed_at = self.hub.now()
-            self.turn.left = not self._has_ended
+            self.turn.left = not self._has_ended or self.turn.outcome == STOPPED
             self.chat.sockets.left += self.turn.left
             self.hub.end_turn(self, self.turn)
 

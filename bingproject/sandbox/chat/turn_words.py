@@ -7,6 +7,8 @@ from bingproject.sandbox.core.scenarios import Chosen, Scenarios, UnknownScenari
 
 AT_TURN, AT_ANSWER = frozenset({Stage.TURN}), frozenset({Stage.ANSWER})
 ANSWERED = "answered"
+# The client has said that nobody reads on.
+STOPPED = "stopped"
 # The image creator's words that a chat takes for its own: `reject` is its `block`, `throttle` its `busy`.
 SYNONYMS = {"block": "disengaged", "busy": "throttled", "slow": "delay", "cut": "cut-after", "stall": "silent"}
 

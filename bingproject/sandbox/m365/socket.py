@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from bingproject.sandbox.chat.chat_state import ChatState
+from bingproject.sandbox.chat.signalr_records import encode
 from bingproject.sandbox.chat.sockets import Hub, SandboxSocket
+from bingproject.sandbox.chat.turn_words import STOPPED
 from bingproject.sandbox.chathub.socket import METHOD, ChatSocket
 
 # Added to the invocation, so that the turn can check that the Metrics record came.
@@ -41,5 +44,18 @@ class M365Socket(ChatSocket):
             self._asked = record | {HAS_METRICS: False}
         elif record.get("type") == 1 and record.get("target") == "Metrics" and self._asked is not None:
             self._asked[HAS_METRICS] = True
+        elif record.get("type") == 1 and record.get("target") == "stop":
+            await self._stop(record.get("invocationId"))
         else:
             await super()._take_record(record)
+
+    async def _stop(self, invocation_id: object) -> None:
+        """End the answer and acknowledge that; the part that was sent does not stay in the conversation."""
+        # A client may leave while the end of the answer is on its way.
+        if self.turn is None or self._playing is None or self._has_ended:
+            return
+        self._playing.cancel()
+        await asyncio.gather(self._playing, return_exceptions=True)
+        self.turn.outcome = STOPPED
+        self._note_end()
+        await self._say(encode({"type": 3, "invocationId": invocation_id}))

@@ -77,6 +77,10 @@ class HubTurn(ABC, Generic[UpdateT, MessageT]):
         """Return a ping, but none before the handshake is acknowledged."""
         return [] if self.phase in ("handshake", "finished") else [signalr.PING]
 
+    def stop(self) -> list[str]:
+        """Return nothing: Bing's clients only close the socket."""
+        return []
+
     def receive(self, frame: str | bytes) -> list[Event]:
         """Read one frame, which may have several records and parts of others.
 

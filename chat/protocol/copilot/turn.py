@@ -116,6 +116,10 @@ class CopilotTurn:
         """Return a ping while an answer is awaited."""
         return [PING] if self.phase in ("waiting", "answering") else []
 
+    def stop(self) -> list[str]:
+        """Return nothing: closing the socket ends the turn."""
+        return []
+
     def receive(self, frame: str | bytes) -> list[Event]:
         """Read one frame, which is one event.
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from bingproject.errors import ServiceError
+from chat.protocol import signalr
 from chat.protocol.chathub import HubTurn, parse_suggestions
 from chat.protocol.events import Event, ImageMade, Prompt, ReasoningDelta, Searching, Source, TextDelta
 from chat.protocol.failures import SessionEndedError
@@ -34,6 +35,8 @@ IDLE_TYPES = (
     "RenderCardRequest",
     "Suggestion",
 )
+# Another invocation than the question's, which is "0".
+STOP = signalr.encode({"type": signalr.INVOCATION, "target": "stop", "invocationId": "1", "arguments": [{}]})
 # The meter of plain answers. If it is at 0, an empty answer means that the account has used its allowance.
 ANSWER_METER = "LLMOnly"
 
@@ -87,6 +90,10 @@ class M365Turn(HubTurn[M365Update, M365Message]):
     def has_text(self) -> bool:
         """True if a part of the answer was already sent: text or a picture."""
         return self._text.has_started or bool(self._seen_images)
+
+    def stop(self) -> list[str]:
+        """Return the record that ends the answer at the service, once the question was sent (section 3)."""
+        return [STOP] if self.phase in ("waiting", "answering") else []
 
     def _update(self, update: M365Update, events: list[Event]) -> None:
         """Add an update's texts to the answer and its other parts to `events`: whole texts first, then the piece.

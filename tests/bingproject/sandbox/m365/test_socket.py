@@ -72,3 +72,25 @@ def test_an_id_may_be_any_text(server: SandboxServer, m365: NewM365) -> None:
     wait_for(lambda: server.state.chats["m365"].sockets.open == 0)
     assert [turn.outcome for turn in server.state.chats["m365"].turns] == ["cancelled"]
     assert blamed(server) == []
+
+
+def test_a_client_says_stop(server: SandboxServer, m365: NewM365) -> None:
+    """The answer ends and is forgotten, the stop is acknowledged, and the turn counts; after the end it is ignored."""
+    alice = m365()
+    stop = json.dumps({"type": 1, "target": "stop", "invocationId": "1", "arguments": [{}]}) + SEPARATOR
+    with alice.connect() as socket:
+        socket.send(HANDSHAKE)
+        socket.recv()
+        question = json.dumps(alice.question("sandbox:words=2000 sandbox:gap=0.05")) + SEPARATOR
+        socket.send(question + json.dumps(METRICS) + SEPARATOR)
+        heard = Heard([str(socket.recv(timeout=2)) for _ in range(2)])
+        socket.send(stop)
+        listen(socket, heard, 2)
+        socket.send(stop)
+    assert heard.records[-1] == {"type": 3, "invocationId": "1"}
+    wait_for(lambda: server.state.chats["m365"].sockets.open == 0)
+    (turn,) = server.state.chats["m365"].turns
+    (conversation,) = server.state.chats["m365"].conversations.values()
+    assert (turn.outcome, turn.left, conversation.turns) == ("stopped", True, 1)
+    assert [author for author, _text in conversation.said] == ["user"]
+    assert blamed(server) == []

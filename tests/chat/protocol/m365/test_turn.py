@@ -247,3 +247,14 @@ def test_stream_hub_may_end_by_type_3_alone() -> None:
     """Without a result, what the items brought is the answer."""
     events, code = play(greeted(), [_item(writeAtCursor="4"), record(type=3)])
     assert (events, code) == ([TextDelta("4"), Finished("4", "4", retire=False)], "")
+
+
+def test_a_stop_follows_a_question_only() -> None:
+    """Before the question there is nothing to end, and after the end neither."""
+    turn = new_turn()
+    assert turn.stop() == []
+    turn.receive(ACK)
+    [stop] = turn.stop()
+    assert json.loads(stop.rstrip("\x1e")) == {"type": 1, "target": "stop", "invocationId": "1", "arguments": [{}]}
+    turn.receive(success("4"))
+    assert turn.stop() == []

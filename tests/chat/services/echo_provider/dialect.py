@@ -34,6 +34,10 @@ class Echo:
         """Nothing more."""
         return []
 
+    def stop(self) -> list[str]:
+        """Return nothing to say at a caller's leaving."""
+        return []
+
     def keepalive(self) -> list[str]:
         """It needs none."""
         return []
