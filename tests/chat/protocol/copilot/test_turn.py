@@ -372,3 +372,8 @@ def test_a_character_cut_between_two_pieces() -> None:
     frames: list[str | bytes] = [text("Moon \ud83c"), text("\udf15 ok").encode(), DONE]
     events, _ = play(greeted(), frames)
     assert texts(events) == ["Moon ", "\U0001f315 ok"]
+
+
+def test_a_turn_that_is_left_needs_no_farewell() -> None:
+    """Closing the socket ends it."""
+    assert greeted().stop() == []

@@ -259,3 +259,8 @@ def test_rule_messages_of_a_final_record_without_a_result_are_no_answer() -> Non
     """It is skipped; only Microsoft 365's second hub sends the parts of an answer so."""
     events, code = play(greeted(), [update(bot("4")), record(type=2, item={"messages": [bot("5")]}), record(type=3)])
     assert (texts(events), code, events[-1]) == (["4"], "", Finished("4", "4", retire=False, skipped=1))
+
+
+def test_a_turn_that_is_left_needs_no_farewell() -> None:
+    """Bing's clients only close the socket."""
+    assert greeted().stop() == []
