@@ -213,7 +213,7 @@ class Migration(migrations.Migration):
                 ("served_at", models.DateTimeField(editable=False, null=True)),
                 (
                     "per_minute",
-                    models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="questions per minute"),
+                    models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="starts per minute"),
                 ),
                 ("burst", models.PositiveSmallIntegerField(default=1, verbose_name="burst")),
                 ("paced_until", models.DateTimeField(editable=False, null=True)),

@@ -313,7 +313,7 @@ class AccountCapability(models.Model):
     last_success_at = models.DateTimeField("last success", null=True, editable=False)
     served_at = models.DateTimeField(null=True, editable=False)
     # The pace: starts per minute, and how many of them may follow each other at once; None is no pace.
-    per_minute = models.PositiveSmallIntegerField("questions per minute", null=True, blank=True)
+    per_minute = models.PositiveSmallIntegerField("starts per minute", null=True, blank=True)
     burst = models.PositiveSmallIntegerField("burst", default=1)
     # When the next one may start; the pace needs no other state.
     paced_until = models.DateTimeField(null=True, editable=False)

@@ -123,7 +123,7 @@ def _say_unanswered(arguments: list[str]) -> str:
 
 
 def _explain(error: Error) -> str:
-    """Return one line on a database that does not answer or has no tables; "" if neither explains the error."""
+    """Ask the database, and return one line if it does not answer or has no tables; "" if `error` has another cause."""
     connection.close()
     try:
         has_been_prepared = TABLES_KEPT_BY in connection.introspection.table_names()

@@ -37,25 +37,35 @@ from creator.models import State, Task
 
 PINNED = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:\[[\w,-]*\])?==([\w.!+-]+)", re.MULTILINE)
 PROBES = "probe-*.txt"
-UNREAD_NAMES = (
-    "The names of accounts, callers and operators could not be read, so the log and the probe may contain them.\n\n"
+UNREAD_NAMES = "The names of accounts, callers and operators could not be read"
+LEFT_OUT = (
+    f"{UNREAD_NAMES}, so they could not be masked here, and this is left out. Run the command again when the database "
+    "answers, or with --unmasked-names.\n"
 )
+UNMASKED = f"{UNREAD_NAMES}: look for them here before you share this.\n\n"
 Members = dict[str, str]
 
 
-def build_members(now: datetime) -> Members:
-    """Return the members' texts by name; what cannot be read says so in its own text."""
+def build_members(now: datetime, *, unmasked_names: bool = False) -> Members:
+    """Return the members' texts by name; what cannot be read says so in its own text.
+
+    Args:
+        unmasked_names: Include log and probe also while the database is down, and with it the names to mask in them.
+    """
     try:
-        stored, note = stored_names(), ""
+        clean = make_anonymiser(stored_names()).clean
     except Error:
-        stored, note = [], UNREAD_NAMES
-    anonymiser = make_anonymiser(stored)
+        partly = make_anonymiser([])
+
+        def clean(text: str) -> str:
+            return UNMASKED + partly.clean(text) if unmasked_names else LEFT_OUT
+
     return {
         "versions.json": _as_json(versions()),
         "settings.json": _as_json(describe_settings()),
         "states.json": _or_say(lambda: _as_json(states(now))),
-        "probe.txt": note + anonymiser.clean(last_probe(settings.DATA_DIR)),
-        **{name: note + anonymiser.clean(text) for name, text in logs(settings.LOG_FILE).items()},
+        "probe.txt": clean(last_probe(settings.DATA_DIR)),
+        **{name: clean(text) for name, text in logs(settings.LOG_FILE).items()},
     }
 
 

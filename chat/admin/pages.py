@@ -177,7 +177,7 @@ class ConversationAdmin(MachineRowsAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Conversation], search_term: str
     ) -> tuple[QuerySet[Conversation], bool]:
-        """Search by id if the text is one, else by words of stored questions or by the user's id."""
+        """Search by id if the text is a UUID, else for all its words in questions, or for the user's whole id."""
         text = search_term.strip()
         try:
             found = queryset.filter(pk=uuid.UUID(text))

@@ -5,7 +5,7 @@ Source of the rows: docs/wire/m365.md, section 7; the numbers are those of docs/
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from pytest_django import Settings
@@ -61,9 +61,10 @@ def test_the_account_rests(m365_scene: ChatScene, subtests: pytest.Subtests) -> 
 
 def test_the_daily_limit_names_a_clock_time(m365_scene: ChatScene, settings: Settings) -> None:
     """Row 27: the wait ends at that time of day, in the zone of M365_TIME_ZONE."""
-    settings.M365_TIME_ZONE = timezone(timedelta(hours=2))
+    # A zone in which it is past noon, so that the wait never ends while the test runs.
+    settings.M365_TIME_ZONE = timezone(timedelta(hours=12 - datetime.now(UTC).hour))
     now = datetime.now(settings.M365_TIME_ZONE)
-    seconds = int((now.replace(hour=19, minute=0, second=0, microsecond=0) - now).total_seconds()) % 86_400
+    seconds = int((now.replace(hour=19, minute=0, second=0, microsecond=0) - now).total_seconds())
     row = Row("27", "daily-limit", THROTTLED, cooldown_seconds=seconds, retry_after=seconds)
     asked = m365_scene.ask(row, stream=False)
     check_failure(row, asked, stream=False)

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from bingproject.server.support_bundle import UNREAD_NAMES, build_members, write_archive
+from bingproject.server.support_bundle import LEFT_OUT, UNMASKED, build_members, write_archive
 
 
 class Command(BaseCommand):
@@ -23,14 +23,20 @@ class Command(BaseCommand):
     requires_system_checks = []  # noqa: RUF012 - Django declares it as an instance attribute
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take --output."""
+        """Take --output and --unmasked-names."""
         parser.add_argument("--output", type=Path, metavar="PATH", help="the file to make (in DATA_DIR if not given)")
 
-    def handle(self, *_arguments: Any, output: Path | None, **_options: Any) -> None:
+        parser.add_argument(
+            "--unmasked-names",
+            action="store_true",
+            help="while the database is down, include log and probe although names in them cannot be masked",
+        )
+
+    def handle(self, *_arguments: Any, output: Path | None, unmasked_names: bool, **_options: Any) -> None:
         """Build, save, and list what is in it."""
         now = timezone.now()
         path = output or Path(settings.DATA_DIR) / f"support-{now:%Y%m%d-%H%M%S}.zip"
-        members = build_members(now)
+        members = build_members(now, unmasked_names=unmasked_names)
         try:
             size = write_archive(members, path)
         except FileExistsError:
@@ -40,5 +46,6 @@ class Command(BaseCommand):
         self.stdout.write(f"Saved {path} ({size:,} bytes). Look through it before you attach it to an issue:")
         for name in members:
             self.stdout.write(f"  {name}")
-        if any(text.startswith(UNREAD_NAMES) for text in members.values()):
-            self.stderr.write(f"Take care: {UNREAD_NAMES.strip()}")
+        for warning in (LEFT_OUT, UNMASKED):
+            if any(text.startswith(warning) for text in members.values()):
+                self.stderr.write(f"Log and probe: {warning.strip()}")

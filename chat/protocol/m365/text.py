@@ -58,9 +58,16 @@ class M365AnswerText(AnswerText):
             return ""
         return self._extend(text)
 
-    def ends_with(self, piece: str) -> bool:
-        """True if the text so far ends with the piece: one beside a whole text may be in it already."""
-        return self._known().endswith(piece)
+    def add(self, whole: str, piece: str) -> str:
+        """Read a whole text and the piece beside it, which it may include; "" for none. Return the delta to send."""
+        if not piece:
+            return self.update(whole)
+        known = self._known()
+        # The piece first wherever it continues the text, since it is raw. One that was already added does not.
+        if not known.endswith(piece) and find_tail(known + piece, whole) is not None:
+            return self.append(piece) + self.update(whole)
+        delta = self.update(whole)
+        return delta if self._known().endswith(piece) else delta + self.append(piece)
 
     def finish(self, candidates: Sequence[str]) -> str:
         """Read the texts that the turn ends with, the likeliest first. Return the missing tail.

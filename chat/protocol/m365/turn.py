@@ -96,10 +96,7 @@ class M365Turn(HubTurn[M365Update, M365Message]):
         return [STOP] if self.phase in ("waiting", "answering") else []
 
     def _update(self, update: M365Update, events: list[Event]) -> None:
-        """Add an update's texts to the answer and its other parts to `events`: whole texts first, then the piece.
-
-        A piece that stands beside a typed message, or that the whole text already ends with, is not added.
-        """
+        """Add an update's texts to the answer, and its other parts to `events`."""
         if update.throttling is not None:
             self._note_throttling(update.throttling, events)
         if update.references:
@@ -107,23 +104,24 @@ class M365Turn(HubTurn[M365Update, M365Message]):
         if update.metering_information is not None:
             self._metering = update.metering_information
         messages = [message for message in update.messages or [] if message.author == "bot"]
-        for message in messages:
+        # Beside a typed message, a piece belongs to that message and not to the answer (section 5.4).
+        is_of_answer = isinstance(update.write_at_cursor, str) and all(map(_is_answer, messages))
+        piece = update.write_at_cursor if is_of_answer else ""
+        for message in messages[:-1]:
             self._read_message(message, events)
-        piece = update.write_at_cursor
-        # Beside a typed message it belongs to that message and not to the answer (section 5.4).
-        if not isinstance(piece, str) or self._refusal.is_made or not all(map(_is_answer, messages)):
-            return
-        if not (messages and self._text.ends_with(piece)):
+        if messages:
+            self._read_message(messages[-1], events, piece)
+        elif piece and not self._refusal.is_made:
             self._emit(self._text.append(piece), events)
 
-    def _read_message(self, message: M365Message, events: list[Event]) -> None:
-        """Read one of the service's messages."""
+    def _read_message(self, message: M365Message, events: list[Event], piece: str = "") -> None:
+        """Read one of the service's messages, and the piece of the answer beside it."""
         self._note_annotations(message)
         if self._refusal.note(message):
             return
         if _is_answer(message):
-            if isinstance(message.text, str) and not self._refusal.is_made:
-                self._emit(self._text.update(message.text), events)
+            if not self._refusal.is_made:
+                self._emit(self._text.add(message.text if isinstance(message.text, str) else "", piece), events)
         elif message.message_type == "Progress" or message.content_origin in PROGRESS_ORIGINS:
             self._read_progress(message, events)
         elif message.message_type not in IDLE_TYPES:

@@ -145,6 +145,6 @@ def test_texts_are_cleaned_at_every_depth() -> None:
     assert clean_text("\0abc", 2) == "ab"
 
 
-def test_a_encrypted_text_may_hold_anything() -> None:
+def test_an_encrypted_text_may_hold_anything() -> None:
     """Half a character would be an error of the encoder; U+0000 is encrypted like any other."""
     assert decrypt(encrypt("a\0b\ud800")) == "a\0b\ufffd"

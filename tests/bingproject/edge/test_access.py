@@ -30,6 +30,7 @@ def open_server(settings: Any) -> None:
         {},
         {"sec-fetch-site": "none"},
         {"sec-fetch-site": "same-origin"},
+        {"sec-fetch-site": "same-site"},  # another port of this machine
         {"sec-fetch-mode": "cors"},  # Node's fetch sends this and no site
         {"origin": "http://127.0.0.1:7860"},
         {"origin": "HTTP://127.0.0.1:7860", "sec-fetch-site": "same-origin"},

@@ -83,7 +83,7 @@ def test_what_is_encrypted_goes_into_encrypted_columns() -> None:
     assert not [name for name, found in takers.items() if not all(taker.startswith("encrypted") for taker in found)]
 
 
-def test_a_encrypted_column_is_plain_text_to_the_database() -> None:
+def test_an_encrypted_column_is_plain_text_to_the_database() -> None:
     """So that a column can be made one without a migration."""
     assert EncryptedTextField(default="").deconstruct()[1:] == ("django.db.models.TextField", [], {"default": ""})
     assert EncryptedTextField().db_type(connection) == models.TextField().db_type(connection)

@@ -16,7 +16,8 @@ from accounts.models import Account, AccountState
 from bingproject.models import Alert
 from bingproject.server import support_bundle
 from bingproject.server.support_bundle import (
-    UNREAD_NAMES,
+    LEFT_OUT,
+    UNMASKED,
     build_members,
     describe_settings,
     last_probe,
@@ -125,7 +126,7 @@ def test_a_queue_out_of_reach_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_database_out_of_reach_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each member that needs it says so, without its address; log and probe warn that names may be left."""
+    """Each member that needs it says so, without its address; log and probe are left out unless names may stay."""
 
     def refuse(*_arguments: object) -> None:
         raise OperationalError("no route to db.example.org")
@@ -136,9 +137,11 @@ def test_a_database_out_of_reach_is_said(folder: Path, monkeypatch: pytest.Monke
     said = "The database cannot be read (OperationalError)."
     assert members["states.json"].strip() == said
     assert json.loads(members["versions.json"])["database"].strip() == said
-    assert members["logs/server.log"].startswith(UNREAD_NAMES) and members["probe.txt"].startswith(UNREAD_NAMES)
-    assert "203.0.113.7" not in members["logs/server.log"]
+    assert {members["logs/server.log"], members["logs/server.log.1"], members["probe.txt"]} == {LEFT_OUT}
     assert not any("db.example.org" in text for text in members.values())
+    members = build_members(timezone.now(), unmasked_names=True)
+    assert members["logs/server.log"].startswith(UNMASKED) and members["probe.txt"].startswith(UNMASKED)
+    assert "anna" in members["probe.txt"] and "203.0.113.7" not in members["probe.txt"]
 
 
 def test_stored_names_are_those_of_accounts_callers_and_operators(admin_user: Any) -> None:

@@ -25,12 +25,13 @@ def is_cookies_txt(text: str) -> bool:
 
 
 def read_cookies_txt(text: str) -> Paste:
-    """Return the cookies of all lines: domain, flag, path, flag, expiry, name, value. Other lines are ignored.
+    """Return the cookies of all lines: domain, flag, path, flag, expiry, name, value.
 
-    The separators are tabs, or blanks if an editor has replaced them.
+    The separators are tabs, or blanks if an editor has replaced them. Comments and lines whose second field is neither
+    TRUE nor FALSE are ignored; `#HttpOnly_` before the domain is no comment.
 
     Raises:
-        PasteError: A cookie's line is cut.
+        PasteError: A cookie's line has fewer than six fields.
     """
     cookies = []
     for line in text.splitlines():

@@ -60,7 +60,7 @@ def read_json_lines(data: bytes) -> Paste:
     """Read the cookies of JSON with one object per line.
 
     Raises:
-        PasteError: A line is not a JSON object, or there is only one line.
+        PasteError: A line is not a JSON object, or there is only one: that is another format.
     """
     try:
         lines: list[object] = msgspec.json.Decoder().decode_lines(data) if len(data) <= LONGEST_TEXT_BYTES else []

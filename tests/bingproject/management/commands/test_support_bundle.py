@@ -47,16 +47,22 @@ def test_without_a_path_it_is_in_the_data_dir(tmp_path: Path) -> None:
 
 
 def test_a_database_that_is_down(tmp_path: Path) -> None:
-    """All that can be had is saved; its address is in no member, and a warning says what may be left."""
+    """What can be read is saved; its address is in no member, and a warning says what is left out."""
     address = f"postgres://somebody:s3cret-word@127.0.0.1:{free_port()}/rows"
     path = tmp_path / "bundle.zip"
     done = manage(tmp_path, "support_bundle", "--output", str(path), DATABASE_URL=address, **PROJECT)
     assert done.returncode == 0, done.stderr
-    assert "Take care: The names of accounts, callers and operators could not be read" in done.stderr
+    assert "Log and probe: The names of accounts, callers and operators could not be read" in done.stderr
     found = members(path)
     assert found["states.json"] == "The database cannot be read (OperationalError).\n"
     assert "django" in json.loads(found["versions.json"])["packages"]
+    assert "is left out" in found["probe.txt"]
     assert not any(word in text for text in found.values() for word in ("somebody", "s3cret-word"))
+    path = tmp_path / "unmasked.zip"
+    options = ("--output", str(path), "--unmasked-names")
+    done = manage(tmp_path, "support_bundle", *options, DATABASE_URL=address, **PROJECT)
+    assert done.returncode == 0 and "look for them here before you share this" in done.stderr
+    assert "No probe has been saved" in members(path)["probe.txt"]
 
 
 def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:

@@ -103,6 +103,26 @@ def test_a_final_text_replaces_pieces_only_if_some_are_missing() -> None:
     assert answer.final == "The Moon causes tides, twice a day."
 
 
+@pytest.mark.parametrize("text", CODE)
+@pytest.mark.parametrize("size", [3, 7, 40])
+def test_pieces_beside_whole_texts_are_raw_too(text: str, size: int) -> None:
+    """In one record: the whole text has the piece already, without its code."""
+    answer = M365AnswerText()
+    for start in range(0, len(text), size):
+        answer.add(_whole(text[: start + size]), text[start : start + size])
+    assert answer.finish([_whole(text)]) == ""
+    assert answer.final == answer.streamed == text
+
+
+def test_a_piece_beside_a_whole_text_is_added_once() -> None:
+    """Whether the text has it already, has it before the known one, or does not have it yet."""
+    answer = M365AnswerText()
+    assert [answer.add("Hello", "lo"), answer.add("Hello", "lo"), answer.add("Hello", "!"), answer.add("", " ha")] == [
+        "Hello", "", "!", " ha",
+    ]  # fmt: skip
+    assert answer.add("Hello! ha ha", " ha") == " ha"
+
+
 def test_a_half_character_waits_for_the_next_piece() -> None:
     """A whole text without it does not end the wait."""
     answer = M365AnswerText()

@@ -99,6 +99,12 @@ def test_a_piece_beside_a_text_that_includes_it_is_sent_once() -> None:
     assert texts(play(greeted(), frames)[0]) == ["Hello", "!"]
 
 
+def test_a_piece_beside_several_messages_belongs_to_the_last() -> None:
+    """Those before it are read as ever."""
+    frames = [piece("lo", bot("Hel"), bot("Hello")), success("Hello")]
+    assert texts(play(greeted(), frames)[0]) == ["Hel", "lo"]
+
+
 def test_rule_a_text_that_starts_over_is_ignored() -> None:
     """A whole text that is behind the pieces gives nothing."""
     frames = [piece("Hello wor"), update(bot("Hello")), update(bot("Hello world")), success("Hello world")]
